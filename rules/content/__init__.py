@@ -1,0 +1,1 @@
+"""Roles and content: what happens to the messages themselves."""

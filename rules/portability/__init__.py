@@ -1,0 +1,1 @@
+"""Portability: constructs that do not run where the template will be used."""

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template
+
+ALWAYS_RENDERED = ("user", "user-assistant-user", "tool-loop")
+
+
+class ResourceExhaustion(Rule):
+    """Rendering a chat takes more time, memory or text than any chat needs.
+
+    ## What it does
+    Templates run in a process with bounds: ten seconds in all, 1 GB of memory, four million characters of prompt, Python's
+    own recursion limit. This rule speaks when one of them is reached while parsing, compiling or rendering.
+
+    ## Why is this bad
+    A chat template runs at every request. One that loops over nested ranges, repeats text or calls itself stops the server
+    of whoever loads it.
+
+    ## References
+    - [Jinja: sandbox security considerations](https://jinja.palletsprojects.com/en/stable/sandbox/#security-considerations)
+    """
+
+    code = "TPL808"
+    name = "resource-exhaustion"
+    category = "security"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            "{% macro deeper(n) %}{{ deeper(n + 1) }}{% endmacro %}{{ deeper(0) }}",
+            says="user reaches a limit: RecursionError: maximum recursion depth exceeded",
+            better="{% macro turn(m) %}{{ m.content }}{% endmacro %}{{ turn(messages[0]) }}",
+        ),
+        Bad(
+            "{% for i in range(200000) %}{{ i }}{% endfor %}",
+            says="user reaches a limit: OverflowError: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
+        ),
+        Good("{% for i in range(100) %}{% endfor %}{{ messages[0].content }}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.failure is None:
+            for name in ALWAYS_RENDERED:
+                template.render(name)
+        for step, why in template.exhausted.items():
+            yield Problem(
+                f"{step} reaches a limit: {why}",
+                help="bound the loops, repetitions and recursion by what a conversation holds",
+            )
+            return

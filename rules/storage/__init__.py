@@ -1,0 +1,1 @@
+"""Loading: what keeps a template from being read or compiled."""

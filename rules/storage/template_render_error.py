@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template
+
+PLAIN = ("user", "user-assistant-user")
+
+
+class TemplateRenderError(Rule):
+    """A plain chat makes the template fail.
+
+    ## What it does
+    Renders one user message, and a user, assistant, user chat, with content as text and as lists of parts. When both forms
+    of one of them fail, and not because the template refuses with `raise_exception`, Jinja's error and its place are reported.
+
+    ## Why is this bad
+    The model cannot be talked to: the simplest request raises.
+
+    ## References
+    - [transformers: chat templates](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL016"
+    name = "template-render-error"
+    category = "syntax"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            "{% for tool in tools %}{{ tool.name }}{% endfor %}"
+            "{% for message in messages %}{{ message.content }}{% endfor %}",
+            says="a plain chat does not render: 'NoneType' object is not iterable",
+            better="{% for tool in tools or [] %}{{ tool.name }}{% endfor %}"
+            "{% for message in messages %}{{ message.content }}{% endfor %}",
+        ),
+        Bad(
+            "{% for message in messages %}{{ prefix[message.role] + message.content }}{% endfor %}",
+            says="a plain chat does not render: 'prefix' is undefined",
+            better="{% set prefix = {'user': 'U: ', 'assistant': 'A: '} %}"
+            "{% for message in messages %}{{ prefix[message.role] + message.content }}{% endfor %}",
+        ),
+        Good("{% for message in messages %}{{ raise_exception('not today') }}{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.failure is not None:
+            return
+        for name in PLAIN:
+            error = template.render(name, generation_prompt=True).error
+            if error is None or error.kind != "error":
+                continue
+            yield Problem(
+                f"a plain chat does not render: {error.message}",
+                help="test what may be absent before it is used; tools and documents are none in a plain chat",
+                place=template.place(error.offset),
+                conversation=name,
+            )
+            return

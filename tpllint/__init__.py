@@ -1,0 +1,60 @@
+"""tpllint: a linter and diff tool for chat templates.
+
+The names here are what rule packs import. They are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tpllint.analysis.anatomy import common_prefix, common_suffix, gaps, sentinels
+    from tpllint.analysis.model import Model
+    from tpllint.analysis.renders import Render, RenderError
+    from tpllint.analysis.template import SENTINEL_TOKENS, Template
+    from tpllint.conversations import Conversation, canonical
+    from tpllint.finding import Severity
+    from tpllint.quoting import quoted
+    from tpllint.rule import Bad, Good, Place, Problem, Rule
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "tpllint.analysis.anatomy": ("common_prefix", "common_suffix", "gaps", "sentinels"),
+    "tpllint.analysis.model": ("Model",),
+    "tpllint.analysis.renders": ("Render", "RenderError"),
+    "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
+    "tpllint.conversations": ("Conversation", "canonical"),
+    "tpllint.finding": ("Severity",),
+    "tpllint.quoting": ("quoted",),
+    "tpllint.rule": ("Bad", "Good", "Place", "Problem", "Rule"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "SENTINEL_TOKENS",
+    "Bad",
+    "Conversation",
+    "Good",
+    "Model",
+    "Place",
+    "Problem",
+    "Render",
+    "RenderError",
+    "Rule",
+    "Severity",
+    "Template",
+    "canonical",
+    "common_prefix",
+    "common_suffix",
+    "gaps",
+    "quoted",
+    "sentinels",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tpllint' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

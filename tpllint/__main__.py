@@ -1,0 +1,22 @@
+"""`python -m tpllint` and the console script: starts the first worker, then the command line beside it."""
+
+from __future__ import annotations
+
+import sys
+
+from tpllint import early
+
+NEED_A_WORKER = ("check", "render", "rules", "explain")
+
+
+def main() -> None:
+    """Run the command line. The worker's imports and the parent's run at the same time."""
+    if sys.argv[1:2] and sys.argv[1] in NEED_A_WORKER and "--help" not in sys.argv:
+        early.start()
+    from tpllint.cli import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

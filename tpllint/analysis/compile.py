@@ -1,0 +1,58 @@
+"""From a source to something that renders, or to the one reason why it cannot.
+
+Compiling is already executing: Jinja folds constants. It runs only inside the bounded worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import nodes
+from jinja2.exceptions import TemplateAssertionError, TemplateSyntaxError
+
+from tpllint.analysis.environment import ChatEnvironment
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a source does not compile.
+
+    `kind` is "syntax" (Jinja's grammar), "name" (a filter or test that does not exist), "python" (Jinja accepts it and
+    Python refuses the code it becomes) or "limit" (memory or recursion ran out). `offset` is None where nothing tells.
+    """
+
+    kind: str
+    message: str
+    offset: int | None
+
+
+def parse(environment: ChatEnvironment, source: str) -> nodes.Template | Failure:
+    """The syntax tree of a source, unfolded. Executes nothing."""
+    try:
+        return environment.parse(source)
+    except TemplateSyntaxError as error:
+        return Failure("syntax", error.message or "", error.lineno - 1)
+    except RecursionError:
+        return Failure("limit", "it nests deeper than Jinja can parse", None)
+    except ValueError as error:  # an integer literal longer than Python converts
+        return Failure("python", str(error), None)
+
+
+def compiled(environment: ChatEnvironment, source: str) -> JinjaTemplate | Failure:
+    """The compiled template, or what stopped the compilation."""
+    try:
+        code = environment.compile(source)
+        return JinjaTemplate.from_code(environment, code, environment.make_globals(None))
+    except TemplateAssertionError as error:
+        return Failure("name", error.message or "", error.lineno - 1)
+    except TemplateSyntaxError as error:
+        return Failure("syntax", error.message or "", error.lineno - 1)
+    except RecursionError:
+        return Failure("limit", "it nests deeper than Jinja can compile", None)
+    except MemoryError:
+        return Failure("limit", "compiling it takes more memory than a template may use", None)
+    except SyntaxError as error:  # includes IndentationError: blocks nested deeper than Python allows
+        return Failure("python", error.msg, None)
+    except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, KeyError) as error:
+        return Failure("python", f"{type(error).__name__}: {error}", None)

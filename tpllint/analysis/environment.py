@@ -1,0 +1,135 @@
+"""The Jinja environment in which transformers renders chat templates, rebuilt without importing transformers.
+
+Modelled on transformers 5.23 (`utils/chat_template_utils.py`); `tests/conformance` holds it to the installed version, byte
+for byte. Two things are added that no template can see: source offsets travel where Jinja keeps line numbers, and the
+clock stands still.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from jinja2 import lexer, nodes
+from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import EvalContext
+from jinja2.parser import Parser
+from jinja2.runtime import Macro
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace, pass_eval_context
+
+from tpllint.analysis.offsets import raw_tokens
+
+CLOCK = datetime.datetime(2026, 1, 2, 3, 4, 5)
+"""What strftime_now sees unless a conversation says otherwise."""
+
+
+class RaisedByTemplate(TemplateError):
+    """The template itself refused the conversation with raise_exception."""
+
+
+class GenerationTag(Extension):
+    """`{% generation %}`: marks what the assistant wrote; spans are measured as transformers measures them."""
+
+    tags = {"generation"}  # noqa: RUF012 - the attribute's form is Jinja's
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.written: list[str] | None = None
+        self.spans: list[tuple[int, int]] = []
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """Compile the block as a call block, so that it has a function's scope."""
+        lineno = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        call = self.call_method("_mark")
+        return nodes.CallBlock(call, [], [], body).set_lineno(lineno)
+
+    @pass_eval_context
+    def _mark(self, _: EvalContext, caller: Macro) -> str:
+        text: str = caller()
+        if self.written is not None:
+            start = sum(map(len, self.written))
+            self.spans.append((start, start + len(text)))
+        return text
+
+
+class RestrictedDict:
+    """The global `dict`: callable, with `fromkeys`, and no way to Python's own type."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        """As dict.fromkeys."""
+        return dict.fromkeys(*args, **kwargs)
+
+
+class RestrictedNamespace(Namespace):
+    """The global `namespace`: refuses names with a leading underscore."""
+
+    def __init__(*args: Any, **kwargs: Any) -> None:
+        self, *rest = args
+        attributes = dict(*rest, **kwargs)
+        for name in attributes:
+            _refuse_underscore(name)
+        Namespace.__init__(self, attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _refuse_underscore(name)
+        super().__setitem__(name, value)
+
+
+def _refuse_underscore(name: object) -> None:
+    if isinstance(name, str) and name.startswith("_"):
+        raise SecurityError(f"Chat templates cannot store underscore-prefixed attributes on a namespace, but got {name!r}.")
+
+
+def raise_exception(message: Any) -> None:
+    """The global of that name."""
+    raise RaisedByTemplate(message)
+
+
+def to_json(
+    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    """The filter `tojson`: no HTML escaping, keys in their order."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def strftime_now(template: str) -> str:
+    """The global of that name, at a standing clock."""
+    return CLOCK.strftime(template)
+
+
+class ChatEnvironment(ImmutableSandboxedEnvironment):
+    """transformers' environment; every `lineno` of its nodes, errors and debug information is a source offset plus one."""
+
+    def __init__(self) -> None:
+        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
+        self.filters["tojson"] = to_json
+        self.globals["raise_exception"] = raise_exception
+        self.globals["strftime_now"] = strftime_now
+        self.globals["dict"] = RestrictedDict()
+        self.globals["namespace"] = RestrictedNamespace
+
+    @property
+    def generation(self) -> GenerationTag:
+        """The extension that measures generation spans."""
+        tag = next(item for item in self.extensions.values() if isinstance(item, GenerationTag))
+        return tag
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> lexer.TokenStream:
+        wrapped = self.lexer.wrap(_numbered_by_offset(self, source), name, filename)
+        return lexer.TokenStream(wrapped, name, filename)
+
+
+def _numbered_by_offset(environment: ChatEnvironment, source: str) -> Iterator[tuple[int, str, str]]:
+    tokens: Iterable[tuple[int, str, str]] = raw_tokens(environment.lexer, source)
+    for offset, kind, value in tokens:
+        yield offset + 1, kind, value

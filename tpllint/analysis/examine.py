@@ -1,0 +1,139 @@
+"""What a worker does with one job: runs rules over the templates, or renders conversations."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from tpllint.analysis.environment import CLOCK
+from tpllint.analysis.limits import Deadline, TimeIsUp
+from tpllint.analysis.model import Model
+from tpllint.analysis.renders import Render, error_as_json
+from tpllint.analysis.template import Template
+from tpllint.conversations import Conversation, canonical, from_json
+from tpllint.job import Job
+from tpllint.rule import Place, Problem, Rule
+from tpllint.span import position_at
+
+MAX_PROBLEMS = 10
+"""Of one rule about one template; the last one says how many more there are."""
+MAX_COUNTED = 1000
+MAX_TEXT = 2000
+
+Send = Callable[[dict[str, Any]], None]
+
+
+def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
+    """Run the rules, what needs no execution first, and send each problem as soon as it is known."""
+    deadline = Deadline()
+    templates = tuple(_templates(job, deadline))
+    model = Model(templates, job.storage)
+    for rule in rules:
+        _run(rule, rule.check_model(model), None, send)
+    for static in (True, False):
+        for template in templates:
+            for rule in rules:
+                if rule.static is static:
+                    _run(rule, rule.check_template(template), template, send)
+    exhausted = {template.name: template.exhausted for template in templates if template.exhausted}
+    send({"kind": "done", "exhausted": exhausted})
+
+
+def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
+    own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
+    for variant in job.templates:
+        yield Template(
+            variant.name,
+            variant.source,
+            job.tokens,
+            tokens_known=job.tokens_known,
+            own_conversations=own,
+            variables=job.variables,
+            deadline=deadline,
+        )
+
+
+def _run(rule: Rule, problems: Iterable[Problem], template: Template | None, send: Send) -> None:
+    name = template.name if template else None
+    try:
+        iterator = iter(problems)
+        for problem in islice(iterator, MAX_PROBLEMS):
+            send({"kind": "problem", "rule": rule.name, "template": name, **_as_json(problem, template)})
+        more = sum(1 for _ in islice(iterator, MAX_COUNTED))
+        if more:
+            send({"kind": "more", "rule": rule.name, "template": name, "count": more})
+    except (TimeIsUp, MemoryError, RecursionError) as error:
+        if template:
+            template.exhausted[rule.name] = str(error) or type(error).__name__
+    except Exception:
+        send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
+
+
+def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
+    return {
+        "message": problem.message[:MAX_TEXT],
+        "help": problem.help[:MAX_TEXT],
+        "file": problem.file,
+        "severity": problem.severity,
+        "conversation": problem.conversation,
+        "excerpt": None if problem.excerpt is None else problem.excerpt[:MAX_TEXT],
+        "place": _place(problem.place, template),
+    }
+
+
+def _place(place: Place | None, template: Template | None) -> list[int] | None:
+    if place is None or template is None:
+        return None
+    start, end = position_at(template.text, place.start), position_at(template.text, place.end)
+    return [start.line, start.column, end.line, end.column]
+
+
+def render_all(job: Job, send: Send) -> None:
+    """Render what the job asks for with every template, and send each result."""
+    for template in _templates(job, Deadline()):
+        for conversation, flag in _wanted(job, template):
+            if job.selection.get("continue_final_message"):
+                result, flag = template.continued(conversation), False
+            else:
+                result = template.render_conversation(conversation, generation_prompt=flag)
+            send({"kind": "render", **_render_as_json(template, conversation, flag, result)})
+    send({"kind": "done", "exhausted": {}})
+
+
+def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:
+    if job.selection.get("all"):
+        for conversation in canonical().values():
+            yield conversation, False
+            yield conversation, True
+        return
+    named = [canonical()[name] for name in job.selection.get("names", ())]
+    for conversation in (*named, *template.own_conversations):
+        yield conversation, _flag(conversation, job.selection.get("generation_prompt"))
+
+
+def _flag(conversation: Conversation, asked: bool | None) -> bool:
+    if asked is not None:
+        return asked
+    if conversation.generation_prompt is not None:
+        return conversation.generation_prompt
+    return not conversation.messages or conversation.messages[-1].get("role") != "assistant"
+
+
+def _render_as_json(template: Template, conversation: Conversation, flag: bool, result: Render) -> dict[str, Any]:
+    inputs = template.inputs(conversation)
+    return {
+        "template": template.name,
+        "conversation": conversation.name,
+        "add_generation_prompt": flag,
+        "clock": CLOCK.isoformat(),
+        "inputs": {
+            "messages": list(inputs.messages),
+            "tools": inputs.tools,
+            "documents": inputs.documents,
+            "variables": dict(inputs.variables),
+        },
+        "text": result.text,
+        "error": None if result.error is None else error_as_json(result.error),
+    }

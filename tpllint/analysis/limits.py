@@ -1,0 +1,62 @@
+"""The bounds a worker sets on itself before it reads an untrusted byte, and the clock it works against.
+
+The parent enforces the wall clock from outside as well: a signal cannot interrupt a long operation inside the interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+MAX_MEMORY_BYTES = 1_000_000_000
+SOFT_SECONDS = 7.0
+"""After this much wall time of one job the running render is stopped and no further one is started."""
+MAX_CPU_SECONDS = 10
+
+
+class TimeIsUp(Exception):
+    """The job's time is spent."""
+
+
+def confine() -> None:
+    """No more memory than the cap, no files, no sockets, no child processes, no core dump; for the rest of this process."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    signal.signal(signal.SIGALRM, _stop)
+
+
+def renew_cpu() -> None:
+    """Allow one more job's worth of CPU time: RLIMIT_CPU counts from the start of the process."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = int(spent.ru_utime + spent.ru_stime) + MAX_CPU_SECONDS + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise TimeIsUp(f"stopped after {SOFT_SECONDS:g} seconds")
+
+
+class Deadline:
+    """The time left for one job."""
+
+    def __init__(self) -> None:
+        self.end = time.monotonic() + SOFT_SECONDS
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Raise TimeIsUp inside the block when the job's time is spent, at once if it is already."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeIsUp(f"not started: {SOFT_SECONDS:g} seconds were spent before")
+        signal.setitimer(signal.ITIMER_REAL, left)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)

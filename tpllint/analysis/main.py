@@ -1,0 +1,71 @@
+"""The worker: reads jobs from stdin, answers on stdout, and is the only process in which a template is executed."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tpllint import registry, wire
+from tpllint.analysis import limits
+from tpllint.analysis.examine import examine, render_all
+from tpllint.job import job_from_json
+from tpllint.rule import Rule
+
+Send = Callable[[dict[str, Any]], None]
+
+IMPORTED_LATE = ("jinja2.debug", "random", "textwrap", "pprint", "unicodedata", "html", "urllib.parse", "_strptime", "asyncio.coroutines")
+"""What Jinja and the standard library import inside functions: once confined, this process can open no file."""
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    jobs, send = sys.stdin.buffer, _sender(os.dup(1))
+    sys.stdout = sys.stderr
+    hello = wire.read(jobs, wire.MAX_JOB_BYTES)
+    if hello is None:
+        return
+    try:
+        rules = registry.load(hello["packs"])
+    except Exception as error:  # a pack is a stranger's code: whatever it does on import is reported, not raised
+        send({"kind": "broken-pack", "message": f"{type(error).__name__}: {error}"})
+        return
+    for name in IMPORTED_LATE:
+        importlib.import_module(name)
+    send({"kind": "ready", "rules": [asdict(rule.info()) for rule in rules.values()]})
+    gc.freeze()
+    limits.confine()
+    while (message := wire.read(jobs, wire.MAX_JOB_BYTES)) is not None:
+        limits.renew_cpu()
+        _serve(message, rules, send)
+
+
+def _sender(descriptor: int) -> Send:
+    stream = os.fdopen(descriptor, "wb", buffering=0)
+
+    def send(message: dict[str, Any]) -> None:
+        body = memoryview(wire.encode(message))
+        while body:
+            body = body[stream.write(body) :]
+
+    return send
+
+
+def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) -> None:
+    try:
+        job = job_from_json(message)
+        if job.want == "renders":
+            render_all(job, send)
+        else:
+            examine(job, [rules[name] for name in job.rules], send)
+    except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on
+        send({"kind": "crash", "rule": "", "traceback": traceback.format_exc(limit=-20)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Renders: a conversation through a template, exactly as transformers does it, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template as JinjaTemplate
+from jinja2.exceptions import SecurityError, TemplateError
+
+from tpllint.analysis.environment import ChatEnvironment, RaisedByTemplate
+
+MAX_OUTPUT_CHARACTERS = 4_000_000
+REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
+CONTINUE_TAG = "CONTINUE_FINAL_MESSAGE_TAG "
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a template receives, apart from `add_generation_prompt`."""
+
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Any] | None = None
+    documents: Sequence[Any] | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RenderError:
+    """Why a render failed.
+
+    `kind` is "raised" (by the template's own raise_exception), "sandbox", "limit" or "error"; `offset` is the place in the
+    normalised source that was being executed, None where nothing tells.
+    """
+
+    kind: str
+    type: str
+    message: str
+    offset: int | None
+
+
+@dataclass(frozen=True)
+class Render:
+    """The prompt, or the error; never both. `spans` are the generation spans as transformers computes them."""
+
+    text: str | None
+    error: RenderError | None = None
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+class OutputLimit(Exception):
+    """The prompt grew past MAX_OUTPUT_CHARACTERS."""
+
+
+def without_none(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages as apply_chat_template passes them on: keys whose value is None are gone (transformers >= 5.23)."""
+    return [{key: value for key, value in message.items() if value is not None} for message in messages]
+
+
+def with_reasoning_aliases(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with `reasoning_content` and `thinking` filled from each other (transformers >= 5.21)."""
+    aliased = []
+    for message in messages:
+        reasoning = next((message[key] for key in REASONING_FIELDS if message.get(key) is not None), None)
+        if reasoning is None:
+            aliased.append(dict(message))
+        else:
+            aliased.append({"thinking": reasoning, **message, "reasoning_content": reasoning})
+    return aliased
+
+
+def render(
+    environment: ChatEnvironment, template: JinjaTemplate, inputs: Inputs, *, generation_prompt: bool, keep_none: bool = False
+) -> Render:
+    """Render one conversation. With `keep_none`, as engines do that leave `content: null` in place."""
+    messages = inputs.messages if keep_none else without_none(inputs.messages)
+    context = {
+        "messages": with_reasoning_aliases(messages),
+        "tools": inputs.tools,
+        "documents": inputs.documents,
+        "add_generation_prompt": generation_prompt,
+        **inputs.variables,
+    }
+    tag = environment.generation
+    tag.written, tag.spans = [], []
+    try:
+        text = _run(template, context, tag.written)
+        return Render(text, spans=tuple(tag.spans))
+    except Exception as error:  # whatever a template provokes is data about the template
+        return Render(None, _described(template, error))
+    finally:
+        tag.written = None
+
+
+def _run(template: JinjaTemplate, context: dict[str, Any], written: list[str]) -> str:
+    size = 0
+    for piece in template.root_render_func(template.new_context(context)):
+        written.append(piece)
+        size += len(piece)
+        if size > MAX_OUTPUT_CHARACTERS:
+            raise OutputLimit(f"the prompt is longer than {MAX_OUTPUT_CHARACTERS} characters")
+    return "".join(written)
+
+
+def _described(template: JinjaTemplate, error: Exception) -> RenderError:
+    return RenderError(_kind(error), type(error).__name__, str(error), _offset(template, error.__traceback__))
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, RaisedByTemplate):
+        return "raised"
+    if isinstance(error, SecurityError):
+        return "sandbox"
+    if isinstance(error, MemoryError | RecursionError | OverflowError | OutputLimit):
+        return "limit"
+    return "error"
+
+
+def _offset(template: JinjaTemplate, traceback: TracebackType | None) -> int | None:
+    """Where the template was when it failed: its innermost frame, whose debug information holds offsets."""
+    offset = None
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__jinja_template__") is template:
+            offset = template.get_corresponding_lineno(traceback.tb_lineno) - 1
+        traceback = traceback.tb_next
+    return offset
+
+
+def continue_final_message(
+    environment: ChatEnvironment, template: JinjaTemplate, source: str, inputs: Inputs
+) -> Render:
+    """Render with the last message left open, as `continue_final_message=True` does (transformers >= 4.57)."""
+    messages = [dict(message) for message in with_reasoning_aliases(without_none(inputs.messages))]
+    content = messages[-1].get("content") if messages else None
+    if content is None:
+        return _refused("continue_final_message is set but the final message has no content to continue")
+    if "content" not in source:
+        return _refused("continue_final_message is set but the template never reads a message's content")
+    final = content if isinstance(content, str) else _last_text(content)
+    if final is None:
+        return _refused("continue_final_message is set but the final message has no text to continue")
+    messages[-1]["content"] = _tagged(content)
+    tagged = Inputs(messages, inputs.tools, inputs.documents, inputs.variables)
+    result = render(environment, template, tagged, generation_prompt=False)
+    return result if result.text is None else _cut(result.text, final)
+
+
+def _refused(message: str) -> Render:
+    return Render(None, RenderError("error", "ValueError", message, None))
+
+
+def _last_text(parts: Sequence[Any]) -> str | None:
+    return next((part["text"] for part in reversed(parts) if isinstance(part, dict) and "text" in part), None)
+
+
+def _tagged(content: Any) -> Any:
+    if isinstance(content, str):
+        return content + CONTINUE_TAG
+    last = max(index for index, part in enumerate(content) if "text" in part)
+    return [{**part, "text": part["text"] + CONTINUE_TAG} if n == last else part for n, part in enumerate(content)]
+
+
+def _cut(text: str, final: str) -> Render:
+    tag = CONTINUE_TAG.strip()
+    if final.strip() not in text or tag not in text:
+        return _refused("continue_final_message is set but the final message does not appear in the prompt")
+    at = text.rindex(tag)
+    kept = text[:at] if text[at : at + len(CONTINUE_TAG)] == CONTINUE_TAG else text[:at].rstrip()
+    return Render(kept)
+
+
+def error_as_json(error: RenderError) -> str:
+    """An error as one line of text, the exception's own words first seen by users of transformers."""
+    return error.message if error.type == "RaisedByTemplate" else f"{error.type}: {error.message}"
+
+
+__all__ = [
+    "Inputs",
+    "Render",
+    "RenderError",
+    "TemplateError",
+    "continue_final_message",
+    "error_as_json",
+    "render",
+]

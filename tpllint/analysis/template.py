@@ -1,0 +1,171 @@
+"""One template as rules see it: its syntax, its renders and its anatomy, each made when first asked for and then kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import nodes
+
+from tpllint.analysis import compile as compilation
+from tpllint.analysis import renders
+from tpllint.analysis.anatomy import Anatomy
+from tpllint.analysis.compile import Failure
+from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.limits import Deadline, TimeIsUp
+from tpllint.analysis.offsets import normalised
+from tpllint.analysis.renders import Inputs, Render, RenderError
+from tpllint.analysis.syntax import Syntax
+from tpllint.conversations import Conversation, canonical, group
+from tpllint.rule import Place
+
+SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
+"""Values no template contains: whatever shows them was written by way of the variable."""
+
+
+class Template:
+    """What a rule reasons about. All offsets are into `text`, the source as Jinja reads it."""
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        tokens: Mapping[str, str],
+        *,
+        tokens_known: bool = True,
+        own_conversations: Iterable[Conversation] = (),
+        variables: Mapping[str, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.text = normalised(source)
+        self.tokens = tokens
+        self.tokens_known = tokens_known
+        self.own_conversations = tuple(own_conversations)
+        self.exhausted: dict[str, str] = {}
+        self._variables = dict(variables or {})
+        self._environment = ChatEnvironment()
+        self._deadline = deadline or Deadline()
+        self._renders: dict[Any, Render] = {}
+        self._forms: dict[str, Conversation] = {}
+
+    @functools.cached_property
+    def syntax(self) -> Syntax | None:
+        """The syntax tree, or None where the source has none."""
+        tree = self._parsed
+        return Syntax(self._environment, self.source, tree) if isinstance(tree, nodes.Template) else None
+
+    @functools.cached_property
+    def failure(self) -> Failure | None:
+        """Why the source does not compile, None where it does."""
+        if isinstance(self._parsed, Failure):
+            return self._parsed
+        return self._compiled if isinstance(self._compiled, Failure) else None
+
+    @functools.cached_property
+    def anatomy(self) -> Anatomy:
+        """The structure that follows from the renders."""
+        return Anatomy(self)
+
+    @functools.cached_property
+    def _parsed(self) -> nodes.Template | Failure:
+        try:
+            with self._deadline.running():
+                return compilation.parse(self._environment, self.source)
+        except (TimeIsUp, MemoryError) as error:
+            return self._exhaust("parsing", error)
+
+    @functools.cached_property
+    def _compiled(self) -> JinjaTemplate | Failure:
+        try:
+            with self._deadline.running():
+                made = compilation.compiled(self._environment, self.source)
+        except TimeIsUp as error:
+            return self._exhaust("compiling", error)
+        if isinstance(made, Failure) and made.kind == "limit":
+            self.exhausted["compiling"] = made.message
+        return made
+
+    def _exhaust(self, step: str, error: Exception) -> Failure:
+        self.exhausted[step] = str(error) or "it takes more memory than a template may use"
+        return Failure("limit", self.exhausted[step], None)
+
+    def place(self, offset: int | None) -> Place | None:
+        """The token at an offset, None where there is none."""
+        if offset is None or self.syntax is None:
+            return None if offset is None else Place(offset, offset + 1)
+        return self.syntax.place_at(offset)
+
+    def conversation(self, name: str) -> Conversation:
+        """A canonical conversation, in the form of content that this template reads (text, or lists of parts)."""
+        if name not in self._forms:
+            found = canonical()[name]
+            typed = name in _PLAIN and self.anatomy.reads_parts_only
+            self._forms[name] = found.in_parts() if typed else found
+        return self._forms[name]
+
+    def render(self, name: str, *, generation_prompt: bool = False) -> Render:
+        """A canonical conversation through this template."""
+        return self.render_conversation(self.conversation(name), generation_prompt=generation_prompt)
+
+    def render_conversation(
+        self,
+        conversation: Conversation,
+        *,
+        generation_prompt: bool = False,
+        tokens: Mapping[str, str] | None = None,
+        keep_none: bool = False,
+    ) -> Render:
+        """Any conversation through this template, kept by identity: the same call gives the same Render.
+
+        `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
+        5.23 and other engines do.
+        """
+        changed = tuple(sorted((tokens or {}).items()))
+        key = (id(conversation), generation_prompt, changed, keep_none)
+        if key not in self._renders:
+            self._renders[key] = self._render(conversation, generation_prompt, changed, keep_none)
+        return self._renders[key]
+
+    def continued(self, conversation: Conversation) -> Render:
+        """The conversation with its last message left open, as `continue_final_message=True` does."""
+        if isinstance(self._compiled, Failure):
+            return _failed(self._compiled)
+        inputs = self.inputs(conversation)
+        return renders.continue_final_message(self._environment, self._compiled, self.source, inputs)
+
+    def inputs(self, conversation: Conversation, tokens: Mapping[str, str] | None = None) -> Inputs:
+        """Everything a render of this conversation passes to the template."""
+        variables = {**self.tokens, **(tokens or {}), **conversation.variables, **self._variables}
+        return Inputs(conversation.messages, conversation.tools, conversation.documents, variables)
+
+    def _render(
+        self, conversation: Conversation, generation_prompt: bool, tokens: tuple[tuple[str, str], ...], keep_none: bool
+    ) -> Render:
+        if isinstance(self._compiled, Failure):
+            return _failed(self._compiled)
+        inputs = self.inputs(conversation, dict(tokens))
+        try:
+            with self._deadline.running():
+                result = renders.render(
+                    self._environment,
+                    self._compiled,
+                    inputs,
+                    generation_prompt=generation_prompt,
+                    keep_none=keep_none,
+                )
+        except TimeIsUp as error:
+            result = Render(None, RenderError("limit", "TimeIsUp", str(error), None))
+        if result.error and result.error.kind == "limit":
+            self.exhausted.setdefault(conversation.name, renders.error_as_json(result.error))
+        return result
+
+
+def _failed(failure: Failure) -> Render:
+    return Render(None, RenderError("error", "TemplateSyntaxError", failure.message, failure.offset))
+
+
+_PLAIN = frozenset(conversation.name for name in ("basic", "roles", "tools", "reasoning") for conversation in group(name))

@@ -1,0 +1,168 @@
+"""The verb `check`: targets in, a report out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tpllint.errors import RepairableError
+from tpllint.finding import Crash, Evidence, Finding, Report, Severity, Skipped, TargetError, TargetResult
+from tpllint.job import Job
+from tpllint.pool import Answers, Order, Pool
+from tpllint.rule import RuleInfo
+from tpllint.selection import Selection
+from tpllint.span import Position, Span
+from tpllint.storage import Resolved, Stored
+from tpllint.targets import Request, Target, opened, order_for
+
+EXHAUSTION = "resource-exhaustion"
+INCOMPLETE = "not-fully-analysed"
+SHORTEN = "simplify the template: loops, repetition and nesting that grow without bound are what usually ends an analysis"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a run of `check` is asked for."""
+
+    request: Request = field(default_factory=Request)
+    selection: Selection = field(default_factory=Selection)
+
+
+Progress = Callable[[int, int], None]
+
+
+def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress = lambda done, all_: None) -> Report:
+    """Examine every target; one that cannot be examined does not stop the others."""
+    try:
+        rules = asked.selection.chosen(pool.rules)
+    except RepairableError as error:
+        told = TargetError(error.kind, error.message, error.hint)
+        return Report(tuple(TargetResult(target, fully_analysed=False, error=told) for target in targets), ())
+    found = [opened(target, asked.request) for target in targets]
+    orders, places = _distinct(found, rules, asked.request)
+    done = iter(range(1, len(orders) + 1))
+    answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
+    said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
+    return _report(said, asked.selection, {rule.name for rule in rules})
+
+
+def _distinct(
+    found: Sequence[Target], rules: Sequence[RuleInfo], request: Request
+) -> tuple[list[Order], list[tuple[Target, int | None]]]:
+    """One order for all targets that ask the same of the same text; and for each target which one is its own."""
+    orders: list[Order] = []
+    index: dict[str, int] = {}
+    places: list[tuple[Target, int | None]] = []
+    names = tuple(rule.name for rule in rules)
+    for target in found:
+        resolved = target.resolved
+        if resolved is None or not (resolved.templates or resolved.facts):
+            places.append((target, None))
+            continue
+        order = order_for(target, resolved, request, names)
+        key = json.dumps([order.origin, order.job.as_json()], sort_keys=True)
+        if key not in index:
+            index[key] = len(orders)
+            orders.append(order)
+        places.append((target, index[key]))
+    return orders, places
+
+
+class _Said:
+    """What a worker answered about one target, in the words of the report."""
+
+    def __init__(self, target: Target, answers: Answers, rules: Sequence[RuleInfo]) -> None:
+        self.target = target
+        self._answers = answers
+        self._rules = {rule.name: rule for rule in rules}
+        self._crashed = [message for message in answers.messages if message["kind"] == "crash"]
+
+    def result(self) -> TargetResult:
+        """The target's line in the report."""
+        names = tuple(stored.name for stored in self.target.resolved.templates) if self.target.resolved else ()
+        whole = not (self.target.error or self._answers.ended or self._answers.exhausted or self._crashed or self._unread())
+        return TargetResult(self.target.argument, names, whole, self.target.error)
+
+    def crashes(self) -> Iterator[Crash]:
+        """Rules that raised."""
+        for message in self._crashed:
+            yield Crash(message["rule"], self.target.argument, message["traceback"])
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that was found, unfiltered."""
+        for message in self._answers.messages:
+            if message["kind"] == "problem":
+                yield self._finding(message)
+            elif message["kind"] == "more":
+                yield self._more(message)
+        if self._answers.ended:
+            reason = f"the analysis ended early: {self._answers.ended}"
+            for rule in (EXHAUSTION, INCOMPLETE):
+                message = {"rule": rule, "message": reason, "help": SHORTEN}
+                yield self._finding(message)
+
+    def _unread(self) -> bool:
+        resolved = self.target.resolved
+        return resolved is not None and any(fact.kind in ("unread", "unreadable") for fact in resolved.facts)
+
+    def _more(self, message: Mapping[str, Any]) -> Finding:
+        rule = self._rules[message["rule"]]
+        text = f"and {message['count']} more of {rule.name}"
+        return self._finding({**message, "message": text, "help": "repair the ones that are shown first"})
+
+    def _finding(self, message: Mapping[str, Any]) -> Finding:
+        rule = self._rules[message["rule"]]
+        path, span = self._place(message)
+        return Finding(
+            code=rule.code,
+            rule=rule.name,
+            category=rule.category,
+            severity=Severity(message.get("severity") or rule.severity),
+            message=message["message"],
+            help=message["help"],
+            target=self.target.argument,
+            template=message.get("template"),
+            path=path,
+            span=span,
+            evidence=Evidence(message.get("conversation"), message.get("excerpt")),
+        )
+
+    def _place(self, message: Mapping[str, Any]) -> tuple[str, Span | None]:
+        stored = self._stored(message.get("template"))
+        if message.get("file") is not None:
+            return message["file"], Span(Position(1, 1), Position(1, 1))
+        if stored is None:
+            return self.target.argument, None
+        line, column, end_line, end_column = message.get("place") or (1, 1, 1, 1)
+        return stored.file.shown, stored.span_in_file(Position(line, column), Position(end_line, end_column))
+
+    def _stored(self, name: str | None) -> Stored | None:
+        resolved: Resolved | None = self.target.resolved
+        templates = resolved.templates if resolved else ()
+        if name is None:
+            return templates[0] if templates else None
+        return next((stored for stored in templates if stored.name == name), None)
+
+
+def _report(said: Sequence[_Said], selection: Selection, chosen: set[str]) -> Report:
+    findings: list[Finding] = []
+    for one in said:
+        levelled = (replace(finding, severity=_level(finding, selection)) for finding in one.findings())
+        kept = [finding for finding in levelled if finding.rule in chosen and selection.shows(finding.severity)]
+        findings += sorted(dict.fromkeys(kept), key=_order)
+    results = tuple(one.result() for one in said)
+    crashes = tuple(crash for one in said for crash in one.crashes())
+    skipped: tuple[Skipped, ...] = ()
+    return Report(results, tuple(findings), skipped, crashes)
+
+
+def _level(finding: Finding, selection: Selection) -> Severity:
+    info = RuleInfo(finding.code, finding.rule, finding.category, finding.severity, "", "", "")
+    return selection.level(info, finding.severity)
+
+
+def _order(finding: Finding) -> tuple[str, str, int, int, str, str]:
+    start = finding.span.start if finding.span else Position(0, 0)
+    return finding.path, finding.template or "", start.line, start.column, finding.code, finding.message

@@ -1,0 +1,104 @@
+"""`tpllint check`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import click
+
+from tpllint.checking import Check, Progress, check
+from tpllint.cli.options import output, request, with_request, workers
+from tpllint.errors import RepairableError
+from tpllint.finding import Report, Severity
+from tpllint.report import json as json_report
+from tpllint.report import text as text_report
+from tpllint.selection import Selection
+
+LEVELS = [severity.value for severity in Severity]
+PROGRESS_FROM = 10
+
+
+@click.command(name="check")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("--select", metavar="RULES", multiple=True, help="Only these: codes, prefixes, names or ALL; repeatable.")
+@click.option("--ignore", metavar="RULES", multiple=True, help="Not these.")
+@click.option("--severity", metavar="RULE=LEVEL", multiple=True, help="Report a rule as error, warning or info.")
+@click.option("--fail-on", type=click.Choice(LEVELS[::-1]), default="error", help="The level at which the exit code is 1.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--output", "path", metavar="FILE", help="Report into a file.")
+@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
+@click.option("-q", "--quiet", is_flag=True, help="Findings and errors only.")
+@with_request
+def command(
+    targets: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    severity: tuple[str, ...],
+    fail_on: str,
+    exit_zero: bool,
+    output_format: str,
+    path: str | None,
+    no_progress: bool,
+    color: str,
+    quiet: bool,
+    **asked: Any,
+) -> int:
+    """Find what is wrong with chat templates.
+
+    A TARGET is a .jinja file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a model
+    on the Hub (org/model, org/model@revision), or - for standard input.
+    """
+    selection = Selection(_words(select), _words(ignore), dict(_level(word) for word in _words(severity)))
+    asked_for = Check(request(**asked), selection)
+    with workers() as pool, _progress(len(targets), no_progress) as progress:
+        report = check(targets, pool, asked_for, progress)
+    with output(path) as stream:
+        if output_format == "json":
+            json_report.write(report, stream)
+        else:
+            text_report.write(report, stream, color=_coloured(color, stream), quiet=quiet)
+    return exit_code(report, Severity(fail_on), exit_zero=exit_zero)
+
+
+def exit_code(report: Report, fail_on: Severity, *, exit_zero: bool) -> int:
+    """0 nothing at the failing level, 1 findings, 2 an error the user can repair, 3 a defect; the highest wins."""
+    if report.crashes:
+        return 3
+    if any(target.error for target in report.targets):
+        return 2
+    failing = any(finding.severity.rank >= fail_on.rank for finding in report.findings)
+    return int(failing and not exit_zero)
+
+
+def _words(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
+
+
+def _level(word: str) -> tuple[str, Severity]:
+    rule, _, level = word.partition("=")
+    if level not in LEVELS:
+        raise RepairableError("bad-severity", f"not of the form RULE=LEVEL: {word}", f"a level is {', '.join(LEVELS)}")
+    return rule, Severity(level)
+
+
+def _coloured(color: str, stream: TextIO) -> bool:
+    return color == "always" or (color == "auto" and stream.isatty())
+
+
+@contextlib.contextmanager
+def _progress(targets: int, unwanted: bool) -> Iterator[Progress]:
+    """A progress bar on a terminal, for runs that take long enough to be seen."""
+    if unwanted or targets < PROGRESS_FROM or not sys.stderr.isatty():
+        yield lambda done, all_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("checking", total=None)
+        yield lambda done, all_: bar.update(task, completed=done, total=all_)

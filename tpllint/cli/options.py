@@ -1,0 +1,116 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from tpllint import early
+from tpllint.conversations import ConversationError, from_json
+from tpllint.errors import RepairableError
+from tpllint.pool import Pool
+from tpllint.targets import Request
+
+MAX_CONVERSATION_BYTES = 8_000_000
+SHAPE = 'a conversation file holds a list of messages, or an object with "messages" and "tools"'
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+REQUEST = (
+    click.option("--template", metavar="NAME", help="Only the template of this name."),
+    click.option("--chat-template", metavar="FILE", help="This template with the target's tokens."),
+    click.option("--conversation", "conversations", metavar="FILE", multiple=True, help="A conversation of your own."),
+    click.option("--var", "variables", metavar="NAME=JSON", multiple=True, help="A template variable."),
+    click.option("--offline", is_flag=True, help="Ask no server; use what the Hub's cache holds."),
+    click.option("--token", metavar="TOKEN", help="The Hub's access token, instead of HF_TOKEN."),
+)
+
+
+def with_request(command: Command) -> Command:
+    """Add the options that `request` reads."""
+    for option in reversed(REQUEST):
+        command = option(command)
+    return command
+
+
+def request(
+    template: str | None,
+    chat_template: str | None,
+    conversations: tuple[str, ...],
+    variables: tuple[str, ...],
+    offline: bool,
+    token: str | None,
+) -> Request:
+    """The options' values as a request. Raises RepairableError."""
+    return Request(
+        conversations=tuple({"name": path, "data": _conversation(path)} for path in conversations),
+        variables=dict(_variable(word) for word in variables),
+        template=template,
+        chat_template=chat_template,
+        offline=offline,
+        token=token,
+    )
+
+
+def _conversation(path: str) -> Any:
+    data = _limited(path)
+    try:
+        loaded = json.loads(data)
+        from_json(path, loaded)
+    except ConversationError as error:
+        raise RepairableError("bad-conversation", f"{path} is not a conversation: {error}", SHAPE) from error
+    except (ValueError, RecursionError) as error:
+        raise RepairableError("bad-conversation", f"{path} is not usable JSON: {error}", SHAPE) from error
+    return loaded
+
+
+def _limited(path: str) -> bytes:
+    try:
+        if not Path(path).is_file():
+            raise RepairableError("no-such-path", f"no such file: {path}", "--conversation takes the path of a JSON file")
+        with Path(path).open("rb") as stream:
+            data = stream.read(MAX_CONVERSATION_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise RepairableError("unusable-path", f"{path} cannot be opened", "check the path and its permissions") from error
+    if len(data) > MAX_CONVERSATION_BYTES:
+        raise RepairableError("too-large", f"{path} is larger than 8 MB", "give a shorter conversation")
+    return data
+
+
+def _variable(word: str) -> tuple[str, Any]:
+    name, equals, value = word.partition("=")
+    hint = "write --var enable_thinking=true, or --var name='\"text\"'"
+    if not equals or not name.isidentifier():
+        raise RepairableError("bad-variable", f"not of the form NAME=JSON: {word}", hint)
+    if name in ("messages", "tools", "documents", "add_generation_prompt"):
+        raise RepairableError("bad-variable", f"{name} belongs to the conversation", "put it in a --conversation file")
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise RepairableError("bad-variable", f"the value of {name} is not JSON: {value}", hint) from error
+
+
+@contextlib.contextmanager
+def workers() -> Iterator[Pool]:
+    """A pool that uses the worker already started."""
+    first = early.take()
+    with Pool(first.packs, first) as pool:
+        yield pool
+
+
+@contextlib.contextmanager
+def output(path: str | None) -> Iterator[TextIO]:
+    """Standard output, or a file that appears whole or not at all. Raises RepairableError."""
+    if path is None:
+        yield click.get_text_stream("stdout")
+        return
+    try:
+        with click.open_file(path, "w", encoding="utf-8", atomic=True) as stream:
+            yield stream
+    except OSError as error:
+        raise RepairableError("unusable-path", f"{path} cannot be written", "check the folder and its permissions") from error

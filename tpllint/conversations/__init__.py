@@ -1,0 +1,97 @@
+"""The canonical conversations, and the loader of a user's own.
+
+Every text in a canonical conversation is a sentinel: a word that no template contains and that says who wrote it. Files
+hold an object of conversations by name; a string under "tools" names an entry of tool_sets.json.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+GROUPS = ("basic", "roles", "content", "tools", "reasoning", "images")
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages, and what else is passed with them; `None` for tools or documents means that none were given.
+
+    `generation_prompt` is what the conversation asks for itself; None leaves the choice to the caller.
+    """
+
+    name: str
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Any] | None = None
+    documents: Sequence[Any] | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    generation_prompt: bool | None = None
+
+    def in_parts(self) -> Conversation:
+        """The same conversation with every string content as a list of one text part."""
+        messages = [_in_parts(message) for message in self.messages]
+        return Conversation(self.name, messages, self.tools, self.documents, self.variables, self.generation_prompt)
+
+
+class ConversationError(ValueError):
+    """A conversation file does not have the form of a conversation; the message says what was expected."""
+
+
+def _in_parts(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = message.get("content")
+    return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
+
+
+@functools.cache
+def canonical() -> Mapping[str, Conversation]:
+    """All canonical conversations by name, in the order of the files."""
+    tool_sets = _read("tool_sets")
+    return {
+        name: Conversation(name, entry["messages"], _tools(entry.get("tools"), tool_sets), None, entry.get("variables", {}))
+        for group in GROUPS
+        for name, entry in _read(group).items()
+    }
+
+
+def group(name: str) -> Iterator[Conversation]:
+    """The canonical conversations of one file."""
+    return (canonical()[entry] for entry in _read(name))
+
+
+@functools.cache
+def _read(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def _tools(value: Any, tool_sets: Mapping[str, Any]) -> Any:
+    return tool_sets[value] if isinstance(value, str) else value
+
+
+def from_json(name: str, data: Any) -> Conversation:
+    """A user's conversation: a list of messages, or an object with "messages" and, beside it, "tools", "documents",
+    "add_generation_prompt" and template variables under their own names. Raises ConversationError.
+    """
+    entry = {"messages": data} if isinstance(data, list) else data
+    if not isinstance(entry, dict) or not isinstance(entry.get("messages"), list):
+        raise ConversationError('expected a list of messages, or an object with a list under "messages"')
+    if not all(isinstance(message, dict) for message in entry["messages"]):
+        raise ConversationError('every message must be an object with a "role"')
+    known = ("messages", "tools", "documents", "add_generation_prompt")
+    variables = {key: value for key, value in entry.items() if key not in known}
+    flag = entry.get("add_generation_prompt")
+    if flag is not None and not isinstance(flag, bool):
+        raise ConversationError('"add_generation_prompt" must be true or false')
+    tools, documents = (_list_or_none(entry, key) for key in ("tools", "documents"))
+    return Conversation(name, entry["messages"], tools, documents, variables, flag)
+
+
+def _list_or_none(entry: Mapping[str, Any], key: str) -> list[Any] | None:
+    value = entry.get(key)
+    if value is not None and not isinstance(value, list):
+        raise ConversationError(f'"{key}" must be a list')
+    return value

@@ -1,0 +1,106 @@
+"""What tpllint says: findings with a place and evidence, and the reports they are gathered in."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass
+
+from tpllint.span import Span
+
+
+class Severity(enum.StrEnum):
+    """How bad it is: an error fails the run, a warning is shown, an info is silent unless it is asked for."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 1 for warning, 2 for error."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a person can look at: the conversation that shows the problem and the part of its prompt that matters."""
+
+    conversation: str | None = None
+    excerpt: str | None = None
+    engine: str = "transformers"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One defect of one target. `span` is None where there is no place, such as a missing file."""
+
+    code: str
+    rule: str
+    category: str
+    severity: Severity
+    message: str
+    help: str
+    target: str
+    template: str | None
+    path: str
+    span: Span | None
+    evidence: Evidence
+
+    @property
+    def fingerprint(self) -> str:
+        """Stays the same when lines move: rule, template, file and message, not the place."""
+        parts = (self.rule, self.template or "", self.path, self.message)
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A rule that could not be decided on a target, and why."""
+
+    rule: str
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TargetError:
+    """Why a target could not be examined at all."""
+
+    kind: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """One argument of the command line: the templates found in it, or why there are none."""
+
+    target: str
+    templates: tuple[str, ...] = ()
+    fully_analysed: bool = True
+    error: TargetError | None = None
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A rule that raised: a defect of tpllint or of a rule pack, reported with its traceback."""
+
+    rule: str
+    target: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything one run of `check` has to say."""
+
+    targets: tuple[TargetResult, ...]
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...] = ()
+    crashes: tuple[Crash, ...] = ()
+    suppressed: int = 0
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(finding.severity is severity for finding in self.findings)

@@ -1,0 +1,62 @@
+"""What the parent asks a worker to do with one target, and what comes back; plain data on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
+
+    `kind` is one of `unreadable`, `unread`, `missing`; `detail` is a clause about the file.
+    """
+
+    kind: str
+    file: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One template of a target: its name, its source, and the file that holds it."""
+
+    name: str
+    source: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a worker needs for one target.
+
+    `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders.
+    `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is a set of
+    "findings" and "renders".
+    """
+
+    templates: tuple[Variant, ...]
+    tokens: Mapping[str, str]
+    tokens_known: bool
+    storage: tuple[Storage, ...] = ()
+    rules: tuple[str, ...] = ()
+    conversations: tuple[Mapping[str, Any], ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    want: str = "findings"
+    selection: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The job as a message body."""
+        return asdict(self)
+
+
+def job_from_json(data: Mapping[str, Any]) -> Job:
+    """The inverse of `Job.as_json`, on the worker's side."""
+    fields = dict(data)
+    fields["templates"] = tuple(Variant(**item) for item in data["templates"])
+    fields["storage"] = tuple(Storage(**item) for item in data["storage"])
+    fields["rules"] = tuple(data["rules"])
+    fields["conversations"] = tuple(data["conversations"])
+    return Job(**fields)

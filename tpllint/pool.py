@@ -1,0 +1,256 @@
+"""Starts, feeds, bounds and replaces workers: the processes in which templates are executed."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tpllint import wire
+from tpllint.errors import RepairableError
+from tpllint.job import Job
+from tpllint.rule import RuleInfo, rule_info_from_json
+
+JOB_SECONDS = 10.0
+START_SECONDS = 60.0
+JOBS_PER_EXTRA_WORKER = 8
+"""A further worker costs about as much as this many jobs."""
+
+_ROOT = str(Path(__file__).resolve().parent.parent)
+_BOOT = f"import sys; sys.path.insert(0, {_ROOT!r}); from tpllint.analysis.main import main; main()"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job, and whose files it holds: one worker never serves two strangers."""
+
+    origin: str
+    job: Job
+
+
+@dataclass
+class Answers:
+    """What came back for one job. `ended` is None when the worker finished it, else the reason why it did not."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    exhausted: dict[str, dict[str, str]] = field(default_factory=dict)
+    ended: str | None = None
+
+
+class Worker:
+    """One child process and the job it is busy with."""
+
+    def __init__(self, packs: Sequence[str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _BOOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            bufsize=0,
+        )
+        self.packs = packs
+        self.origin: str | None = None
+        self.index = -1
+        self.deadline = 0.0
+        self.size = 0
+        self.buffer = bytearray()
+        self._send({"packs": list(packs)})
+
+    def give(self, index: int, order: Order) -> None:
+        """Hand over a job; the clock for it starts now."""
+        self.origin, self.index, self.size = order.origin, index, 0
+        self.deadline = time.monotonic() + JOB_SECONDS
+        self._send(order.job.as_json())
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """The messages that one read completes. Raises WireError on a broken or oversized answer, EOFError at the end."""
+        assert self.process.stdout is not None
+        data = os.read(self.process.stdout.fileno(), 1 << 20)
+        if not data:
+            raise EOFError
+        self.buffer += data
+        self.size += len(data)
+        if self.size > wire.MAX_ANSWER_BYTES:
+            raise wire.WireError("more than 16 MB of answers")
+        while (message := wire.take(self.buffer, wire.MAX_ANSWER_BYTES)) is not None:
+            yield message
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        body = memoryview(wire.encode(message))
+        try:
+            while body:
+                body = body[self.process.stdin.write(body) :]
+        except BrokenPipeError:
+            pass  # it died; reading from it says so
+
+
+class Pool:
+    """Workers that share one list of jobs. Use as a context manager: leaving it ends them."""
+
+    def __init__(self, packs: Sequence[str] = (), first: Worker | None = None, size: int | None = None) -> None:
+        self._packs = tuple(packs)
+        self._size = size or os.cpu_count() or 1
+        self._idle = [first or Worker(self._packs)]
+        self._ready: set[int] = set()
+        self.rules: tuple[RuleInfo, ...] = ()
+
+    def __enter__(self) -> Pool:
+        self.rules = self._greet(self._idle[0])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._idle:
+            worker.stop()
+        self._idle.clear()
+
+    def run(self, orders: Sequence[Order], on_done: Callable[[int], None] = lambda _: None) -> list[Answers]:
+        """Answers for each order, in the orders' sequence; `on_done` hears the index of each that is finished."""
+        run = _Run(orders, on_done)
+        for worker in self._staff(orders):
+            self._employ(run, worker)
+        while run.busy:
+            self._step(run)
+        return run.answers
+
+    def _staff(self, orders: Sequence[Order]) -> list[Worker]:
+        wanted = min(self._size, 1 + len(orders) // JOBS_PER_EXTRA_WORKER)
+        staff = self._idle + [Worker(self._packs) for _ in range(wanted - len(self._idle))]
+        self._idle = []
+        return staff
+
+    def _employ(self, run: _Run, worker: Worker) -> None:
+        """Give a worker its next job, or let it rest."""
+        if not run.waiting:
+            self._idle.append(worker)
+            return
+        index = run.waiting.popleft()
+        order = run.orders[index]
+        if worker.origin not in (None, order.origin):
+            worker = self._replaced(worker)
+        if id(worker) not in self._ready:
+            self._greet(worker)
+        worker.give(index, order)
+        run.begin(worker)
+
+    def _replaced(self, worker: Worker) -> Worker:
+        worker.stop()
+        self._ready.discard(id(worker))
+        return Worker(self._packs)
+
+    def _step(self, run: _Run) -> None:
+        left = min(worker.deadline for worker in run.busy) - time.monotonic()
+        for worker in run.readable(max(left, 0.0)):
+            try:
+                for message in worker.receive():
+                    if run.take(worker, message):
+                        self._employ(run, worker)
+            except (EOFError, wire.WireError, KeyError, TypeError, ValueError) as error:
+                self._give_up(run, worker, _why(worker, error))
+        for worker in [worker for worker in run.busy if worker.deadline <= time.monotonic()]:
+            self._give_up(run, worker, f"it did not finish within {JOB_SECONDS:g} seconds")
+
+    def _give_up(self, run: _Run, worker: Worker, reason: str) -> None:
+        if worker not in run.busy:
+            return
+        run.abandon(worker, reason)
+        self._employ(run, self._replaced(worker))
+
+    def _greet(self, worker: Worker) -> tuple[RuleInfo, ...]:
+        message = _first_message(worker)
+        if message.get("kind") != "ready":
+            worker.stop()
+            raise RepairableError(
+                "broken-plug-in", str(message.get("message")), "repair or uninstall the rule pack that is named"
+            )
+        self._ready.add(id(worker))
+        return tuple(rule_info_from_json(rule) for rule in message["rules"])
+
+
+class _Run:
+    """One call of `Pool.run`: what waits, who is busy, what has arrived."""
+
+    def __init__(self, orders: Sequence[Order], on_done: Callable[[int], None]) -> None:
+        self.orders = orders
+        self.answers = [Answers() for _ in orders]
+        self.waiting = deque(range(len(orders)))
+        self.busy: list[Worker] = []
+        self._on_done = on_done
+
+    def begin(self, worker: Worker) -> None:
+        """The worker has a job now."""
+        self.busy.append(worker)
+
+    def readable(self, seconds: float) -> Iterable[Worker]:
+        """The busy workers that sent something or ended."""
+        with selectors.DefaultSelector() as selector:
+            for worker in self.busy:
+                assert worker.process.stdout is not None
+                selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+            return [key.data for key, _ in selector.select(seconds)]
+
+    def take(self, worker: Worker, message: dict[str, Any]) -> bool:
+        """Keep a message; whether it was the job's last."""
+        answers = self.answers[worker.index]
+        if message["kind"] != "done":
+            answers.messages.append(message)
+            if message["kind"] != "crash" or message["rule"]:
+                return False
+        else:
+            answers.exhausted = message["exhausted"]
+        self._finish(worker)
+        return True
+
+    def abandon(self, worker: Worker, reason: str) -> None:
+        """The worker will not finish its job."""
+        self.answers[worker.index].ended = reason
+        self._finish(worker)
+
+    def _finish(self, worker: Worker) -> None:
+        self.busy.remove(worker)
+        self._on_done(worker.index)
+
+
+def _first_message(worker: Worker) -> dict[str, Any]:
+    assert worker.process.stdout is not None
+    end = time.monotonic() + START_SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(worker.process.stdout, selectors.EVENT_READ)
+        while selector.select(max(end - time.monotonic(), 0.0)):
+            try:
+                for message in worker.receive():
+                    return message
+            except EOFError:
+                break
+    worker.stop()
+    return {"kind": "broken-pack", "message": "a rule pack ended the worker process or took longer than a minute to import"}
+
+
+def _why(worker: Worker, error: Exception) -> str:
+    if isinstance(error, wire.WireError):
+        return f"it sent {error}"
+    if not isinstance(error, EOFError):
+        return "it sent a message out of order"
+    try:
+        code = worker.process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        return "it stopped answering"
+    signals = {-9: "it was killed, most likely for want of memory", -24: "it used more CPU time than it may"}
+    return signals.get(code, f"its process ended with status {code}")

@@ -1,0 +1,15 @@
+"""Values in messages, the way a user would have to write them."""
+
+from __future__ import annotations
+
+import json
+
+LONGEST = 120
+
+
+def quoted(text: str) -> str:
+    r"""The text in double quotes with `\n` for a line end; of a long text, its beginning and its end."""
+    if len(text) > LONGEST:
+        half = LONGEST // 2
+        return f"{json.dumps(text[:half], ensure_ascii=False)} ... {json.dumps(text[-half:], ensure_ascii=False)}"
+    return json.dumps(text, ensure_ascii=False)

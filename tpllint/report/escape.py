@@ -1,0 +1,29 @@
+"""The one way for untrusted text to reach a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+
+def escape(text: str, limit: int | None = None) -> str:
+    r"""One line of printable text: line ends as `\n`, control, format, surrogate and private characters as `\u{..}`.
+
+    With `limit`, at most that many characters and an ellipsis.
+    """
+    shown = "".join(map(_character, text if limit is None else text[:limit]))
+    return shown if limit is None or len(text) <= limit else shown + "..."
+
+
+def _character(character: str) -> str:
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    if character in named:
+        return named[character]
+    if character.isascii():
+        return character if character.isprintable() else f"\\u{{{ord(character):x}}}"
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return f"\\u{{{ord(character):x}}}" if hidden or _is_variation_selector(character) else character
+
+
+def _is_variation_selector(character: str) -> bool:
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"

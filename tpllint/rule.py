@@ -1,0 +1,126 @@
+"""What a rule author sees: `Rule`, the `Problem` it yields, and the `Bad` and `Good` examples that test and document it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tpllint.finding import Severity
+
+if TYPE_CHECKING:
+    from tpllint.analysis.model import Model
+    from tpllint.analysis.template import Template
+
+CATEGORIES = (
+    "storage",
+    "syntax",
+    "generation-prompt",
+    "special-tokens",
+    "content",
+    "tools",
+    "thinking",
+    "training",
+    "portability",
+    "security",
+    "hygiene",
+    "generation",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Offsets (0-based, end exclusive) into a template's source."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One defect that a rule found.
+
+    `place` is in the template's source; a problem of a whole file names `file` instead. `severity` overrides the rule's
+    own. `conversation` and `excerpt` are evidence: which conversation, and the part of its prompt that shows the problem.
+    """
+
+    message: str
+    help: str
+    place: Place | None = None
+    file: str | None = None
+    severity: Severity | None = None
+    conversation: str | None = None
+    excerpt: str | None = None
+
+
+@dataclass(frozen=True)
+class Good:
+    """An input on which the rule must stay silent."""
+
+    template: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """An input on which the rule must say exactly `says`, and `better`, the repaired template, must be silent.
+
+    Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both.
+    """
+
+    template: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    says: str = ""
+    better: str | None = None
+    better_files: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class RuleInfo:
+    """What anybody outside the worker needs to know of a rule; plain data that travels between processes."""
+
+    code: str
+    name: str
+    category: str
+    severity: Severity
+    summary: str
+    documentation: str
+    pack: str
+
+
+class Rule:
+    """One kind of defect: identity, documentation (the class docstring), examples and the check itself.
+
+    The docstring's first line is the summary shown in lists; then follow the sections `What it does`, `Why is this bad`
+    and `References`. The example and its repair come from `examples`. Override `check_template`, which sees one template,
+    or `check_model`, which sees the files around it. A check is pure: it keeps nothing between calls.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    category: ClassVar[str]
+    severity: ClassVar[Severity]
+    static: ClassVar[bool] = False
+    """Whether the check reads only the source and its syntax: such rules speak before anything is executed."""
+    examples: ClassVar[tuple[Bad | Good, ...]] = ()
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        """Yield the problems of one template."""
+        yield from ()
+
+    def check_model(self, model: Model) -> Iterator[Problem]:
+        """Yield the problems of the model's files, apart from any one template."""
+        yield from ()
+
+    @classmethod
+    def info(cls) -> RuleInfo:
+        """The rule's identity and documentation as plain data."""
+        summary, _, documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")
+        pack = cls.__module__.partition(".")[0]
+        return RuleInfo(cls.code, cls.name, cls.category, cls.severity, summary, documentation.strip(), pack)
+
+
+def rule_info_from_json(data: Mapping[str, Any]) -> RuleInfo:
+    """The inverse of `dataclasses.asdict` for a RuleInfo; raises KeyError or ValueError on anything else."""
+    return RuleInfo(**{**data, "severity": Severity(data["severity"])})

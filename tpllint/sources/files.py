@@ -1,0 +1,57 @@
+"""The files of one model that a door hands over: bytes that were read, and files that could not be read whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MAX_TEMPLATE_BYTES = 2_000_000
+MAX_JSON_BYTES = 32_000_000
+
+CONFIG = "tokenizer_config.json"
+TEMPLATE = "chat_template.jinja"
+TEMPLATE_FOLDER = "additional_chat_templates"
+LEGACY_TEMPLATE = "chat_template.json"
+PROCESSOR = "processor_config.json"
+TOKENS_MAP = "special_tokens_map.json"
+
+JSON_FILES = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
+"""Configuration files in a model's root that tpllint reads, where they exist."""
+
+
+def max_bytes(name: str) -> int:
+    """The largest size at which a file of this name is read."""
+    return MAX_JSON_BYTES if name.endswith(".json") else MAX_TEMPLATE_BYTES
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file that was read whole. `name` is its POSIX path inside the model, `shown` the path that findings print."""
+
+    name: str
+    shown: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class UnreadFile:
+    """A file that is there and was not read whole; `reason` is a clause such as "is larger than 2 MB"."""
+
+    name: str
+    shown: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What one target brought.
+
+    `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
+    strangers from each other: a worker process never serves two of them.
+    """
+
+    target: str
+    files: Mapping[str, ModelFile]
+    focus: frozenset[str] = frozenset()
+    origin: str = "local"
+    unread: tuple[UnreadFile, ...] = field(default=())

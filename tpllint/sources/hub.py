@@ -1,0 +1,504 @@
+"""The door to models on the Hugging Face Hub: the only module of the package that opens a socket.
+
+huggingface_hub is imported inside functions: it is heavy, and most runs never leave the disk.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import time
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tpllint.errors import RepairableError
+from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles, UnreadFile, max_bytes
+
+if TYPE_CHECKING:
+    from httpx2 import Client, Response
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
+_REVISION = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}(?:/[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}){0,7}"
+
+HUB_ID = re.compile(rf"(?P<prefix>hf:)?(?P<repository>(?:{_NAME}/)?{_NAME})(?:@(?P<revision>{_REVISION}))?")
+"""The form of a model on the Hub; `parse_hub_target` also decides whether it is meant."""
+
+_FILE_ENDINGS = (".jinja", ".json", ".gguf")
+_PULL_REQUEST = re.compile(r"pr/[0-9]{1,9}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_NAMED_TEMPLATE = re.compile(rf"{TEMPLATE_FOLDER}/[A-Za-z0-9_.-]{{1,64}}\.jinja")
+_AUTHORIZATION = re.compile(r"Bearer [!-~]+")
+_DEFAULT_REVISION = "main"
+
+_SECONDS_TO_WAIT = 10
+_SECONDS_TO_LIST = 30
+_MAX_LISTING_BYTES = 64_000_000
+_MAX_FILES = 100
+
+_FAILURES: Mapping[str, tuple[str, str]] = {
+    "no-hub-support": (
+        "models on the Hugging Face Hub cannot be read without the package huggingface_hub",
+        "run `pip install huggingface_hub`",
+    ),
+    "invalid-repository-name": (
+        "{repository} cannot be the name of a model on the Hugging Face Hub",
+        "write org/model: at most 96 letters, digits, `-`, `_` and `.`, with neither `--` nor `..` in it",
+    ),
+    "no-such-repository": (
+        "the Hugging Face Hub shows no model {repository}: it does not exist, or it is private",
+        "check the spelling; for a private model run `hf auth login` or pass --token",
+    ),
+    "gated-repository": (
+        "the model {repository} is gated, and its files are not open to you",
+        "ask for access on the page of the model, then run `hf auth login` or pass --token",
+    ),
+    "no-such-revision": (
+        "the model {repository} has no revision {revision}",
+        "name a branch, a tag, a full commit or pr/N after the @, or write {repository} for the main branch",
+    ),
+    "disabled-repository": (
+        "the model {repository} is disabled on the Hugging Face Hub",
+        "name a folder with a copy of the model instead",
+    ),
+    "forbidden-repository": (
+        "the Hugging Face Hub refuses access to the model {repository}",
+        "run `hf auth login` with a token that may read it, or pass such a token with --token",
+    ),
+    "rejected-token": (
+        "the Hugging Face Hub does not accept the access token",
+        "run `hf auth login`, pass a valid token with --token, or unset HF_TOKEN to go without one",
+    ),
+    "rate-limited": (
+        "the Hugging Face Hub answers no more requests for now: there were too many",
+        "wait some minutes and run the command again; `hf auth login` raises the limit",
+    ),
+    "hub-failure": (
+        "the Hugging Face Hub answers with a server error",
+        "run the command again later, or pass --offline to use what is in the cache",
+    ),
+    "hub-unreachable": (
+        "the Hugging Face Hub cannot be reached",
+        "check the network connection, the proxy and HF_ENDPOINT, or pass --offline to use what is in the cache",
+    ),
+    "invalid-hub-address": (
+        "HF_ENDPOINT is not the address of a Hub",
+        "set HF_ENDPOINT to a URL such as https://huggingface.co, or unset it",
+    ),
+    "unusable-proxy": (
+        "the proxy of this environment cannot be used",
+        "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
+    ),
+    "unusable-cache": (
+        "the cache of huggingface_hub cannot be used: {reason}",
+        "make the cache folder readable and writable, or set HF_HOME to another folder",
+    ),
+    "not-cached": (
+        "tpllint is offline, and the cache has no template and no configuration of {repository} at revision {revision}",
+        "run the command once without --offline and with HF_HUB_OFFLINE unset",
+    ),
+    "malformed-hub-answer": (
+        "the answer about {repository} is not one that the Hugging Face Hub gives",
+        "check HF_ENDPOINT and the proxy, or run the command again later",
+    ),
+}
+"""What can go wrong, by kind: the message and the hint."""
+
+
+@dataclass(frozen=True)
+class HubTarget:
+    """A model on the Hub; `revision` is a branch, tag, commit or ref such as `refs/pr/3`, None for the main branch."""
+
+    repository: str
+    revision: str | None
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """What the Hub says a revision is: its commit, and the size of every file where it is told."""
+
+    commit: str
+    sizes: Mapping[str, int | None]
+
+
+def parse_hub_target(argument: str) -> HubTarget | None:
+    """The model on the Hub that `argument` has the form of, or None; whether a path of that name exists comes first."""
+    match = HUB_ID.fullmatch(argument)
+    if match is None:
+        return None
+    repository, revision = match["repository"], match["revision"]
+    # A mistyped path to a file must be told as such and not turn into a request.
+    if not match["prefix"] and ("/" not in repository or argument.endswith(_FILE_ENDINGS)):
+        return None
+    if revision is not None and _PULL_REQUEST.fullmatch(revision):
+        revision = f"refs/{revision}"
+    return HubTarget(repository, revision)
+
+
+def fetch(argument: str, target: HubTarget, *, offline: bool = False, token: str | None = None) -> ModelFiles:
+    """The few small files of a model that tpllint reads, all of one commit; every failure is a RepairableError."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise _failure("no-hub-support", target)
+    with _quiet_library(), _failures_told(target):
+        from huggingface_hub import constants
+
+        _check_name(target)
+        if offline or constants.HF_HUB_OFFLINE:
+            return _fetch_from_cache(argument, target)
+        return _fetch_from_hub(argument, target, token or None)
+
+
+def _fetch_from_hub(argument: str, target: HubTarget, token: str | None) -> ModelFiles:
+    listing = _list_files(target, token)
+    names = _wanted(listing.sizes)
+    brought = [_download(target, listing, name, token) for name in names[:_MAX_FILES]]
+    _remember_revision(target, listing.commit)
+    return _model_files(argument, target, [*brought, *_beyond(target, listing.commit, names[_MAX_FILES:])])
+
+
+def _fetch_from_cache(argument: str, target: HubTarget) -> ModelFiles:
+    commit = _cached_commit(target)
+    if commit is None:
+        raise _failure("not-cached", target)
+    snapshot = _cache_folder(target.repository) / "snapshots" / commit
+    names = _wanted(_cached_names(snapshot))
+    if not names:
+        raise _failure("not-cached", target)
+    brought = [_read(snapshot / name, name, _shown(target, commit, name)) for name in names[:_MAX_FILES]]
+    return _model_files(argument, target, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
+
+
+def _beyond(target: HubTarget, commit: str, names: Sequence[str]) -> list[UnreadFile]:
+    return [UnreadFile(name, _shown(target, commit, name), f"is beyond the first {_MAX_FILES} files") for name in names]
+
+
+def _model_files(argument: str, target: HubTarget, brought: Sequence[ModelFile | UnreadFile]) -> ModelFiles:
+    return ModelFiles(
+        target=argument,
+        files={file.name: file for file in brought if isinstance(file, ModelFile)},
+        origin=target.repository,
+        unread=tuple(file for file in brought if isinstance(file, UnreadFile)),
+    )
+
+
+def _wanted(names: Collection[str]) -> list[str]:
+    """The names that tpllint reads, in a stable order; a name from a server is taken only in exactly these forms."""
+    fixed = [name for name in (*JSON_FILES, TEMPLATE) if name in names]
+    return fixed + sorted(name for name in names if _NAMED_TEMPLATE.fullmatch(name))
+
+
+def _shown(target: HubTarget, commit: str, name: str) -> str:
+    return f"{target.repository}@{commit}:{name}"
+
+
+# --- asking the Hub ---------------------------------------------------------------------------------------------------
+
+
+def _check_name(target: HubTarget) -> None:
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        _library_utils().validate_repo_id(target.repository)
+    except HFValidationError as error:
+        raise _failure("invalid-repository-name", target) from error
+
+
+def _list_files(target: HubTarget, token: str | None) -> _Listing:
+    """One request that tells commit, names and sizes.
+
+    It is not `HfApi.model_info`, which reads a body of any size and stumbles over odd model cards, and not a download,
+    which would try for 23 seconds to reach a Hub that is down.
+    """
+    from huggingface_hub import constants
+
+    url = f"{constants.ENDPOINT}/api/models/{target.repository}"
+    if target.revision is not None:
+        url += f"/revision/{quote(target.revision, safe='')}"
+    listing = _parse_listing(target, _get(target, url, _headers(target, token)))
+    if target.revision is not None and _COMMIT.fullmatch(target.revision) and target.revision != listing.commit:
+        raise _failure("malformed-hub-answer", target)
+    return listing
+
+
+def _get(target: HubTarget, url: str, headers: dict[str, str]) -> bytes:
+    parameters = {"blobs": "true"}
+    session = _session(target)
+    with session.stream("GET", url, headers=headers, params=parameters, timeout=_SECONDS_TO_WAIT) as response:
+        if response.status_code != 200:
+            raise _failure(_kind_of_refusal(response), target)
+        return _body(target, response)
+
+
+def _body(target: HubTarget, response: Response) -> bytes:
+    """The whole body, within limits of size and of time: the timeout of a request is one of each single read."""
+    deadline = time.monotonic() + _SECONDS_TO_LIST
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > _MAX_LISTING_BYTES:
+            raise _failure("malformed-hub-answer", target)
+        if time.monotonic() > deadline:
+            raise _transport().ReadTimeout("the listing takes too long")
+    return bytes(body)
+
+
+def _parse_listing(target: HubTarget, body: bytes) -> _Listing:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _failure("malformed-hub-answer", target) from error
+    match answer:
+        case {"sha": str(commit), "siblings": list(siblings)} if _COMMIT.fullmatch(commit):
+            return _Listing(commit, dict(_told_sizes(siblings)))
+    raise _failure("malformed-hub-answer", target)
+
+
+def _told_sizes(siblings: list[Any]) -> Iterator[tuple[str, int | None]]:
+    for sibling in siblings:
+        match sibling:
+            case {"rfilename": str(name), "size": int(size)}:
+                yield name, size
+            case {"rfilename": str(name)}:
+                yield name, None
+
+
+def _session(target: HubTarget) -> Client:
+    from huggingface_hub import get_session
+
+    try:
+        return get_session()
+    except (ValueError, ImportError) as error:  # a proxy of an unknown scheme; a SOCKS proxy without its package
+        raise _failure("unusable-proxy", target) from error
+
+
+def _headers(target: HubTarget, token: str | None) -> dict[str, str]:
+    headers: dict[str, str] = _library_utils().build_hf_headers(token=token, **_identity())
+    if "authorization" in headers and not _AUTHORIZATION.fullmatch(headers["authorization"]):
+        raise _failure("rejected-token", target)
+    return headers
+
+
+def _identity() -> dict[str, Any]:
+    from tpllint import __version__
+
+    return {"library_name": "tpllint", "library_version": __version__}
+
+
+def _library_utils() -> Any:
+    """huggingface_hub.utils, whose functions are public though its type hints do not export them."""
+    return importlib.import_module("huggingface_hub.utils")
+
+
+def _transport() -> Any:
+    """The HTTP package that huggingface_hub stands on: httpx in its versions 1, httpx2 since."""
+    errors: Any = importlib.import_module("huggingface_hub.errors")
+    return importlib.import_module(errors.HTTPError.__module__.partition(".")[0])
+
+
+# --- downloading ------------------------------------------------------------------------------------------------------
+
+
+class _TooLarge(Exception):
+    """More bytes arrive than a file of this name may have."""
+
+
+class _Meter:
+    """Stands where huggingface_hub shows its progress bar: shows nothing, and ends a download that grows too large."""
+
+    limit = 0
+
+    def __init__(self, *, total: int | None = None, **_: object) -> None:
+        self._left = self.limit
+        if total is not None and total > self.limit:
+            raise _TooLarge
+
+    def __enter__(self) -> _Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, received: float | None = 1) -> None:
+        self._left -= int(received or 0)
+        if self._left < 0:
+            raise _TooLarge
+
+
+def _meter(limit: int) -> Any:
+    return type("_LimitedMeter", (_Meter,), {"limit": limit})
+
+
+def _download(target: HubTarget, listing: _Listing, name: str, token: str | None) -> ModelFile | UnreadFile:
+    """One file by commit, through the ordinary cache; too large a file is refused before, while and after it comes."""
+    from huggingface_hub import hf_hub_download
+
+    limit, size, shown = max_bytes(name), listing.sizes[name], _shown(target, listing.commit, name)
+    if size is not None and size > limit:
+        return _too_large(name, shown)
+    try:
+        path = hf_hub_download(
+            target.repository,
+            name,
+            revision=listing.commit,
+            token=token,
+            etag_timeout=_SECONDS_TO_WAIT,
+            tqdm_class=_meter(limit),
+            **_identity(),
+        )
+    except _TooLarge:
+        return _too_large(name, shown)
+    # The server names the commit again with each file, and the cache believes it.
+    if listing.commit not in Path(path).parts:
+        raise _failure("malformed-hub-answer", target)
+    return _read(Path(path), name, shown)
+
+
+def _too_large(name: str, shown: str) -> UnreadFile:
+    return UnreadFile(name, shown, f"is larger than {max_bytes(name) // 1_000_000} MB")
+
+
+# --- the cache --------------------------------------------------------------------------------------------------------
+
+
+def _cache_folder(repository: str) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE).expanduser() / repo_folder_name(repo_id=repository, repo_type="model")
+
+
+def _cached_commit(target: HubTarget) -> str | None:
+    revision = target.revision or _DEFAULT_REVISION
+    if _COMMIT.fullmatch(revision):
+        return revision
+    ref = _cache_folder(target.repository) / "refs" / revision
+    if not ref.is_file():
+        return None
+    with ref.open("rb") as stream:
+        commit = stream.read(64).decode("ascii", "replace").strip()
+    return commit if _COMMIT.fullmatch(commit) else None
+
+
+def _cached_names(snapshot: Path) -> list[str]:
+    folder = snapshot / TEMPLATE_FOLDER
+    named = [f"{TEMPLATE_FOLDER}/{path.name}" for path in folder.iterdir()] if folder.is_dir() else []
+    return [name for name in (*JSON_FILES, TEMPLATE, *named) if (snapshot / name).is_file()]
+
+
+def _remember_revision(target: HubTarget, commit: str) -> None:
+    """Note in the cache which commit the revision is, for a later run that is offline.
+
+    hf_hub_download does so only when it is asked for a branch, and the files are asked for by commit.
+    """
+    revision = target.revision or _DEFAULT_REVISION
+    folder = _cache_folder(target.repository)
+    if _COMMIT.fullmatch(revision) or not folder.is_dir():
+        return
+    ref = folder / "refs" / revision
+    scratch = ref.with_name(f"{ref.name}.{os.getpid()}.tmp")
+    with suppress(OSError):  # the files are here all the same when the cache is read-only
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(commit, encoding="ascii")
+        scratch.replace(ref)
+
+
+def _read(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
+    limit = max_bytes(name)
+    with path.open("rb") as stream:
+        data = stream.read(limit + 1)
+    return ModelFile(name, shown, data) if len(data) <= limit else _too_large(name, shown)
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def _failure(kind: str, target: HubTarget, reason: str = "") -> RepairableError:
+    message, hint = _FAILURES[kind]
+    facts = {
+        "repository": target.repository,
+        "revision": target.revision or _DEFAULT_REVISION,
+        "reason": reason,
+    }
+    return RepairableError(kind, message.format_map(facts), hint.format_map(facts))
+
+
+@contextmanager
+def _failures_told(target: HubTarget) -> Iterator[None]:
+    """Turn what the network, the server and the disk do into errors that quote nothing of what a server wrote."""
+    transport = _transport()
+    try:
+        yield
+    except (transport.HTTPError, transport.InvalidURL, OSError) as error:
+        cause = _cause(error)
+        reason = (cause.strerror or "").lower() if isinstance(cause, OSError) else ""
+        raise _failure(_kind(cause), target, reason) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What really happened: a download hides it behind a LocalEntryNotFoundError ("not in the cache either")."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    hidden = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
+    return error if hidden is None else hidden
+
+
+def _kind(error: BaseException) -> str:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    transport = _transport()
+    if isinstance(error, HfHubHTTPError):
+        return _kind_of_refusal(error.response)
+    if isinstance(error, (transport.InvalidURL, transport.UnsupportedProtocol)):
+        return "invalid-hub-address"
+    if isinstance(error, transport.TransportError):
+        return "hub-unreachable"
+    if isinstance(error, OSError) and error.errno is not None:
+        return "unusable-cache"
+    return "malformed-hub-answer"
+
+
+def _kind_of_refusal(response: Response) -> str:
+    """What an answer other than 200 means; the codes and sentences are those huggingface_hub itself goes by."""
+    status = response.status_code
+    code, sentence = response.headers.get("X-Error-Code"), response.headers.get("X-Error-Message")
+    if code == "GatedRepo":
+        return "gated-repository"
+    if code == "RevisionNotFound":
+        return "no-such-revision"
+    if sentence == "Access to this resource is disabled.":
+        return "disabled-repository"
+    if status == 401 and sentence == "Invalid credentials in Authorization header":
+        return "rejected-token"
+    # A Hub without a token answers 401, not 404, to a name that does not exist.
+    if code == "RepoNotFound" or status == 401:
+        return "no-such-repository"
+    if status >= 500:
+        return "hub-failure"
+    return {403: "forbidden-repository", 429: "rate-limited"}.get(status, "malformed-hub-answer")
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """While this lasts, huggingface_hub writes nothing to the terminal, sends no telemetry and speaks plain HTTP."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from huggingface_hub import constants
+
+        logger = logging.getLogger("huggingface_hub")
+        before = logger.level, constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET
+        logger.setLevel(logging.CRITICAL + 1)
+        # Telemetry would be a request of its own; the Xet protocol is for weights, and no meter sees its bytes in time.
+        constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_XET = True
+        try:
+            yield
+        finally:
+            logger.setLevel(before[0])
+            constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET = before[1:]

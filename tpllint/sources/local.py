@@ -1,0 +1,133 @@
+"""The door for files and folders on this machine: regular files only, size-capped, nothing outside a model's folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from tpllint.errors import RepairableError
+from tpllint.sources.files import (
+    JSON_FILES,
+    TEMPLATE,
+    TEMPLATE_FOLDER,
+    ModelFile,
+    ModelFiles,
+    UnreadFile,
+    max_bytes,
+)
+
+KNOWN_FILES = "a .jinja file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
+
+
+def read_local(target: str) -> ModelFiles:
+    """The files of a path the user named. Raises RepairableError where it cannot be read or is no kind of target."""
+    path = Path(target)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise RepairableError(
+            "no-such-path", f"no such file or folder: {target}", "check the path, or write org/model for a model on the Hub"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _unusable(target, error) from error
+    if stat.S_ISDIR(mode):
+        return _folder(target, path)
+    if not stat.S_ISREG(mode):
+        raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
+    if path.suffix != ".jinja" and path.name not in JSON_FILES:
+        raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
+    return _file(target, path)
+
+
+def _folder(target: str, path: Path) -> ModelFiles:
+    try:
+        names = [*JSON_FILES, TEMPLATE, *_additional(path)]
+    except OSError as error:
+        raise _unusable(target, error) from error
+    return _gathered(target, path, names, frozenset())
+
+
+def _file(target: str, path: Path) -> ModelFiles:
+    """The named file, and its folder's configuration for the special tokens."""
+    root, name = (path.parent, path.name)
+    if root.name == TEMPLATE_FOLDER:
+        root, name = root.parent, f"{TEMPLATE_FOLDER}/{name}"
+    neighbours = [other for other in JSON_FILES if path.suffix == ".jinja" and _small(root / other)]
+    model = _gathered(target, root, [*neighbours, name], frozenset({name}))
+    unread = {file.name: file for file in model.unread}
+    if name in unread and unread[name].reason.startswith("cannot be opened"):
+        raise RepairableError("no-permission", f"{target} {unread[name].reason}", "check the file's permissions")
+    return model
+
+
+def _small(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size <= max_bytes(path.name)
+
+
+def _additional(root: Path) -> list[str]:
+    folder = root / TEMPLATE_FOLDER
+    if not folder.is_dir():
+        return []
+    return sorted(f"{TEMPLATE_FOLDER}/{entry.name}" for entry in folder.iterdir() if entry.suffix == ".jinja")
+
+
+def _gathered(target: str, root: Path, names: Iterable[str], focus: frozenset[str]) -> ModelFiles:
+    files: dict[str, ModelFile] = {}
+    unread: list[UnreadFile] = []
+    for name in dict.fromkeys(names):
+        read = _read(root, name, trusted=name in focus)
+        if isinstance(read, ModelFile):
+            files[name] = read
+        elif read is not None:
+            unread.append(read)
+    return ModelFiles(target, files, focus, unread=tuple(unread))
+
+
+def _read(root: Path, name: str, *, trusted: bool) -> ModelFile | UnreadFile | None:
+    """One file, None where there is none. `trusted`: the user named it, so a link may lead anywhere."""
+    path = root / PurePosixPath(name)
+    shown = _shown(path)
+    try:
+        if not os.path.lexists(path):
+            return None
+        if not trusted and _escapes(path, root):
+            return UnreadFile(name, shown, "is a link to a place outside the model's folder")
+        return _read_regular(path, name, shown)
+    except OSError as error:
+        return UnreadFile(name, shown, f"cannot be opened: {_reason(error)}")
+
+
+def _read_regular(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
+    if not stat.S_ISREG(path.stat().st_mode):
+        return UnreadFile(name, shown, "is not a regular file")
+    limit = max_bytes(name)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe put there since must not block
+    with os.fdopen(descriptor, "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        return UnreadFile(name, shown, f"is larger than {limit // 1_000_000} MB")
+    return ModelFile(name, shown, data)
+
+
+def _escapes(path: Path, root: Path) -> bool:
+    """Whether a path leads out of the model's folder; the blobs of the Hub's cache, beside its snapshots, are inside."""
+    real, inside = path.resolve(), root.resolve()
+    blobs = inside.parent.parent / "blobs"
+    return not (real.is_relative_to(inside) or (inside.parent.name == "snapshots" and real.is_relative_to(blobs)))
+
+
+def _shown(path: Path) -> str:
+    """Relative to the working directory, as findings print it."""
+    text = os.path.relpath(path)
+    return Path(text).as_posix() if not text.startswith("..") else path.as_posix()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def _unusable(target: str, error: OSError | ValueError) -> RepairableError:
+    kind = "no-permission" if isinstance(error, PermissionError) else "unusable-path"
+    return RepairableError(kind, f"{target} cannot be opened: {_reason(error)}", "check the path and its permissions")

@@ -1,0 +1,115 @@
+"""Places in text, and the way from a place in a template to a place in the file that holds it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """A 1-based line and column; columns count characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """From `start` up to, not including, `end`."""
+
+    start: Position
+    end: Position
+
+
+def position_at(text: str, offset: int) -> Position:
+    """The position of the character at `offset` (0-based) of `text`, whose lines end as Jinja and editors count them."""
+    line, begin = 1, 0
+    for match in NEWLINE.finditer(text):
+        if match.end() > offset:
+            break
+        line, begin = line + 1, match.end()
+    return Position(line, offset - begin + 1)
+
+
+def offset_at(text: str, position: Position) -> int:
+    """The offset (0-based) of `position` in `text`; the inverse of `position_at`."""
+    begin = 0
+    for line, match in enumerate(NEWLINE.finditer(text), start=1):
+        if line == position.line:
+            break
+        begin = match.end()
+    return min(begin + position.column - 1, len(text))
+
+
+def whole_first_line() -> Span:
+    """Where a finding about a whole template is shown."""
+    return Span(Position(1, 1), Position(1, 1))
+
+
+JSON_SPACE = re.compile(r"[ \t\r\n]*")
+JSON_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+
+
+def json_string_at(text: str, path: tuple[str | int, ...]) -> int | None:
+    """The offset of the opening quote of the JSON string that `path` (keys and indices) leads to; None if there is none.
+
+    Where a key is repeated the last one counts, as in `json.loads`. `text` must be valid JSON.
+    """
+    at: int | None = _skip(text, 0)
+    for step in path:
+        if at is None:
+            return None
+        at = _member(text, at, step) if isinstance(step, str) else _item(text, at, step)
+    return at if at is not None and text[at] == '"' else None
+
+
+def offset_in_json_string(text: str, quote: int, index: int) -> int:
+    """The offset in `text` of the character `index` of the JSON string whose opening quote is at `quote`."""
+    at = quote + 1
+    for _ in range(index):
+        if text[at] == '"':
+            break
+        escape = JSON_ESCAPE.match(text, at)
+        at = escape.end() if escape else at + 1
+    return at
+
+
+def _skip(text: str, at: int) -> int:
+    match = JSON_SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _value_end(text: str, at: int) -> int:
+    return json.JSONDecoder().raw_decode(text, at)[1]
+
+
+def _member(text: str, at: int, key: str) -> int | None:
+    if text[at] != "{":
+        return None
+    found, at = None, _skip(text, at + 1)
+    while text[at] != "}":
+        name, at = json.JSONDecoder().raw_decode(text, at)
+        at = _skip(text, _skip(text, at) + 1)
+        found = at if name == key else found
+        at = _after_comma(text, at)
+    return found
+
+
+def _item(text: str, at: int, index: int) -> int | None:
+    if text[at] != "[":
+        return None
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        if index == 0:
+            return at
+        at, index = _after_comma(text, at), index - 1
+    return None
+
+
+def _after_comma(text: str, at: int) -> int:
+    at = _skip(text, _value_end(text, at))
+    return _skip(text, at + 1) if text[at] == "," else at

@@ -1,0 +1,230 @@
+"""Where a model's chat templates and special tokens live, and which template wins.
+
+The tokenizer's view of transformers 5.23 (`tokenization_utils_base.py`): any `.jinja` file replaces the templates of
+tokenizer_config.json wholesale; `additional_chat_templates/default.jinja` overrides the root file; the legacy
+chat_template.json and processor_config.json count only where the tokenizer has nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from tpllint.job import Storage, Variant
+from tpllint.sources.files import (
+    CONFIG,
+    LEGACY_TEMPLATE,
+    PROCESSOR,
+    TEMPLATE,
+    TEMPLATE_FOLDER,
+    TOKENS_MAP,
+    ModelFile,
+    ModelFiles,
+)
+from tpllint.span import NEWLINE, Position, Span, json_string_at, offset_at, offset_in_json_string, position_at
+
+PLACEHOLDERS = {"bos_token": "<s>", "eos_token": "</s>"}
+"""What special tokens are rendered as where no file tells."""
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One template and where it stands: in a file of its own, or in a string of a JSON file (`keys` lead to it)."""
+
+    name: str
+    source: str
+    file: ModelFile
+    keys: tuple[str | int, ...] = ()
+
+    def span_in_file(self, start: Position, end: Position) -> Span:
+        """Where a span of the template stands in the file that the user has open."""
+        if not self.keys:
+            return Span(start, end)
+        text = self.file.data.decode("utf-8")
+        quote = json_string_at(text, self.keys)
+        if quote is None:
+            return Span(Position(1, 1), Position(1, 1))
+        begin, stop = (offset_in_json_string(text, quote, offset_at(self.source, at)) for at in (start, end))
+        return Span(position_at(text, begin), position_at(text, stop))
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a model's files amount to."""
+
+    templates: tuple[Stored, ...]
+    tokens: Mapping[str, str]
+    tokens_known: bool
+    facts: tuple[Storage, ...]
+
+
+class Unreadable(Exception):
+    """A file's content is not what it must be; the message is a clause about the file."""
+
+
+def resolve(model: ModelFiles) -> Resolved:
+    """The templates and tokens of a model, and the facts about its files that rules speak of."""
+    reader = _Reader(model)
+    templates = reader.focused() if model.focus else reader.winners()
+    tokens = reader.tokens()
+    facts = [Storage("unread", file.shown, file.reason) for file in model.unread]
+    facts += reader.facts
+    if not templates and not model.focus and not facts:
+        facts.append(Storage("missing", None, "no chat template"))
+    known = tokens is not None
+    return Resolved(templates, tokens if tokens is not None else PLACEHOLDERS, known, tuple(facts))
+
+
+def variants(resolved: Resolved) -> tuple[Variant, ...]:
+    """The templates as a job carries them."""
+    return tuple(Variant(stored.name, stored.source, stored.file.name) for stored in resolved.templates)
+
+
+def text_of(file: ModelFile) -> str:
+    """A template file's text as Python's text mode reads it: UTF-8, line ends as line feeds, a byte order mark kept."""
+    try:
+        return NEWLINE.sub("\n", file.data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
+
+
+def json_of(file: ModelFile) -> dict[str, Any]:
+    """A JSON file's object. Raises Unreadable."""
+    try:
+        loaded = json.loads(file.data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
+    except RecursionError as error:
+        raise Unreadable("is not usable JSON: it nests too deeply") from error
+    except ValueError as error:
+        raise Unreadable("is not usable JSON: it holds a number of too many digits") from error
+    if not isinstance(loaded, dict):
+        raise Unreadable("is not a JSON object")
+    return loaded
+
+
+class _Reader:
+    """Reads one model's files, and gathers a fact for each that cannot be used."""
+
+    def __init__(self, model: ModelFiles) -> None:
+        self._model = model
+        self._objects: dict[str, dict[str, Any] | None] = {}
+        self.facts: list[Storage] = []
+
+    def winners(self) -> tuple[Stored, ...]:
+        """What the tokenizer loads, else what the processor loads."""
+        found = self._jinja_files()
+        for name in (CONFIG, PROCESSOR, LEGACY_TEMPLATE):
+            found = found or self._embedded(name)
+        for name in (CONFIG, PROCESSOR, LEGACY_TEMPLATE, TOKENS_MAP):
+            self._object(name)
+        return tuple(found.values())
+
+    def focused(self) -> tuple[Stored, ...]:
+        """The templates in the files the user named, whatever else would win."""
+        found: list[Stored] = []
+        for name in sorted(self._model.focus):
+            if name.endswith(".json"):
+                found += self._embedded(name).values()
+            elif name in self._model.files:
+                found += self._template_file(name, _template_name(name)).values()
+        return tuple(found)
+
+    def tokens(self) -> dict[str, str] | None:
+        """The special tokens by name; None where no file says anything about them."""
+        found: dict[str, str] = {}
+        told = False
+        for name in (TOKENS_MAP, CONFIG):
+            for key, value in (self._object(name) or {}).items():
+                token = value.get("content") if isinstance(value, dict) else value
+                if key.endswith("_token") and (token is None or isinstance(token, str)):
+                    told = True
+                    if isinstance(token, str):
+                        found[key] = token
+        return found if told else None
+
+    def _jinja_files(self) -> dict[str, Stored]:
+        found = self._template_file(TEMPLATE, DEFAULT) if TEMPLATE in self._model.files else {}
+        for name in sorted(self._model.files):
+            path = PurePosixPath(name)
+            if path.parent.name == TEMPLATE_FOLDER and path.suffix == ".jinja":
+                found.update(self._template_file(name, path.stem))
+        return found
+
+    def _template_file(self, name: str, template: str) -> dict[str, Stored]:
+        file = self._model.files[name]
+        try:
+            return {template: Stored(template, text_of(file), file)}
+        except Unreadable as error:
+            self._fact(file, error)
+            return {}
+
+    def _embedded(self, name: str) -> dict[str, Stored]:
+        held = (self._object(name) or {}).get("chat_template")
+        if held is None:
+            return {}
+        file = self._model.files[name]
+        try:
+            return {stored.name: stored for stored in _stored_in(file, held)}
+        except Unreadable as error:
+            self._fact(file, error)
+            return {}
+
+    def _object(self, name: str) -> dict[str, Any] | None:
+        if name not in self._objects:
+            self._objects[name] = self._load(name)
+        return self._objects[name]
+
+    def _load(self, name: str) -> dict[str, Any] | None:
+        file = self._model.files.get(name)
+        try:
+            return None if file is None else json_of(file)
+        except Unreadable as error:
+            self._fact(self._model.files[name], error)
+            return None
+
+    def _fact(self, file: ModelFile, error: Unreadable) -> None:
+        self.facts.append(Storage("unreadable", file.shown, str(error)))
+
+
+def _template_name(name: str) -> str:
+    path = PurePosixPath(name)
+    return path.stem if path.parent.name == TEMPLATE_FOLDER else DEFAULT
+
+
+def _stored_in(file: ModelFile, held: Any) -> Iterator[Stored]:
+    """The templates under "chat_template": text, a list of named templates, or an object of them."""
+    if isinstance(held, str):
+        yield Stored(DEFAULT, held, file, ("chat_template",))
+    elif isinstance(held, dict):
+        for name, source in held.items():
+            if not isinstance(source, str):
+                raise Unreadable(f'holds a chat template {name!r} that is {_kind(source)}; expected text')
+            yield Stored(name, source, file, ("chat_template", name))
+    elif isinstance(held, list):
+        for index, entry in enumerate(held):
+            name, source = _named(index, entry)
+            yield Stored(name, source, file, ("chat_template", index, "template"))
+    else:
+        raise Unreadable(f'holds a "chat_template" that is {_kind(held)}; expected text or a list of named templates')
+
+
+def _named(index: int, entry: Any) -> tuple[str, str]:
+    if not isinstance(entry, dict):
+        raise Unreadable(f'has {_kind(entry)} as entry {index} of "chat_template"; expected an object')
+    for key in ("name", "template"):
+        if not isinstance(entry.get(key), str):
+            raise Unreadable(f'has no text under "{key}" in entry {index} of "chat_template"')
+    return entry["name"], entry["template"]
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")

@@ -1,0 +1,91 @@
+"""From an argument to a job: opens a target, resolves what is stored in it, and says what a worker shall do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tpllint.errors import RepairableError
+from tpllint.finding import TargetError
+from tpllint.job import Job
+from tpllint.pool import Order
+from tpllint.sources import open_target
+from tpllint.sources.files import TEMPLATE, ModelFile
+from tpllint.sources.local import read_local
+from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user passed beside the targets.
+
+    `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
+    name; `chat_template` is the path of a template to use with each target's tokens.
+    """
+
+    conversations: tuple[Mapping[str, Any], ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    template: str | None = None
+    chat_template: str | None = None
+    offline: bool = False
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One argument: what its files amount to, or why they could not be had."""
+
+    argument: str
+    origin: str
+    resolved: Resolved | None
+    error: TargetError | None = None
+
+
+def opened(argument: str, request: Request) -> Target:
+    """Open and resolve a target; an error is kept with it, not raised."""
+    try:
+        model = open_target(argument, offline=request.offline, token=request.token)
+        return Target(argument, model.origin, _narrowed(argument, resolve(model), request))
+    except RepairableError as error:
+        return Target(argument, "local", None, TargetError(error.kind, error.message, error.hint))
+
+
+def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple[str, ...], **wanted: Any) -> Order:
+    """What a worker is told to do with a target."""
+    job = Job(
+        templates=variants(resolved),
+        tokens=resolved.tokens,
+        tokens_known=resolved.tokens_known,
+        storage=resolved.facts,
+        rules=rules,
+        conversations=request.conversations,
+        variables=request.variables,
+        **wanted,
+    )
+    return Order(target.origin, job)
+
+
+def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:
+    if request.chat_template is not None:
+        resolved = replace(resolved, templates=(_given(request.chat_template),), facts=())
+    if request.template is None:
+        return resolved
+    kept = tuple(stored for stored in resolved.templates if stored.name == request.template)
+    if not kept:
+        names = ", ".join(stored.name for stored in resolved.templates) or "none"
+        message = f'{argument} has no chat template named "{request.template}"'
+        raise RepairableError("no-such-template", message, f"its templates: {names}")
+    return replace(resolved, templates=kept)
+
+
+def _given(path: str) -> Stored:
+    model = read_local(path)
+    file: ModelFile | None = next((file for name, file in model.files.items() if name.endswith(".jinja")), None)
+    if file is None or not Path(path).is_file():
+        raise RepairableError("unknown-kind", f"not a template: {path}", "--chat-template takes a .jinja file")
+    try:
+        return Stored(DEFAULT, text_of(file), replace(file, name=TEMPLATE))
+    except Unreadable as error:
+        raise RepairableError("unreadable", f"{path} {error}", "--chat-template takes a UTF-8 .jinja file") from error
