@@ -6,11 +6,14 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
 
 LARGE = 1_000_000
 """Files of at least this size are answered with a redirect to another host, as the Hub does for large file storage."""
@@ -42,9 +45,10 @@ class _Answer:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    tells_length: bool = True
 
 
-class _Refusal(Exception):
+class _RefusedError(Exception):
     """The answer to a request that the Hub refuses; `code` goes by the name of X-Error-Code."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -56,7 +60,8 @@ class _Refusal(Exception):
 class LocalHub:
     """Serves what `add` was given, on `url`, inside a `with` block; `requests` lists what was asked for, in order.
 
-    `tells_sizes` and `tells_commit` are what a careless mirror leaves out: sizes in listings, X-Repo-Commit with files.
+    `tells_sizes` and `tells_commit` are what a careless mirror leaves out: the sizes of files, in listings and with the
+    files themselves, and X-Repo-Commit.
     """
 
     def __init__(self) -> None:
@@ -83,6 +88,7 @@ class LocalHub:
         repository: str,
         files: Mapping[str, bytes],
         revision: str = "main",
+        *,
         gated: bool = False,
         private_token: str | None = None,
         disabled: bool = False,
@@ -106,7 +112,7 @@ class LocalHub:
             return self._failure
         try:
             return self._route(target, token)
-        except _Refusal as refusal:
+        except _RefusedError as refusal:
             return refusal.answer
 
     def _route(self, target: str, token: str | None) -> _Answer:
@@ -117,7 +123,7 @@ class LocalHub:
             if match := form.fullmatch(path):
                 break
         else:
-            raise _Refusal(404, "", "Sorry, we can't find the page you are looking for.")
+            raise _RefusedError(404, "", "Sorry, we can't find the page you are looking for.")
         named = {name: unquote(text) for name, text in match.groupdict().items() if text is not None}
         model = self._model(named["repository"], token)
         if form is _REFS:
@@ -133,9 +139,11 @@ class LocalHub:
         model = self._repositories.get(name)
         if model is None or model.private_token not in (None, token):
             status = 404 if token else 401
-            raise _Refusal(status, "RepoNotFound", "Repository not found" if token else "Invalid username or password.")
+            raise _RefusedError(
+                status, "RepoNotFound", "Repository not found" if token else "Invalid username or password."
+            )
         if model.disabled:
-            raise _Refusal(403, "", DISABLED)
+            raise _RefusedError(403, "", DISABLED)
         return model
 
     def _info(self, model: _Repository, commit: str, sizes: bool) -> _Answer:
@@ -147,25 +155,25 @@ class LocalHub:
 
     def _resolve(self, model: _Repository, commit: str, path: str, token: str | None) -> _Answer:
         if model.gated and (token is None or token != model.private_token):
-            raise _Refusal(403 if token else 401, "GatedRepo", f"Access to model {model.name} is restricted.")
+            raise _RefusedError(403 if token else 401, "GatedRepo", f"Access to model {model.name} is restricted.")
         data = model.commits[commit].get(path)
         if data is None:
-            raise _Refusal(404, "EntryNotFound", "Entry not found")
+            raise _RefusedError(404, "EntryNotFound", "Entry not found")
         headers = {"X-Repo-Commit": commit} if self.tells_commit else {}
         if len(data) < LARGE:
-            return _Answer(200, data, headers | {"ETag": f'"{_blob_id(data)}"'})
+            return _Answer(200, data, headers | {"ETag": f'"{_blob_id(data)}"'}, self.tells_sizes)
         digest = hashlib.sha256(data).hexdigest()
         # Another name of this machine is another host to a client, which must not send its token there.
         location = f"http://localhost:{self._server.server_port}/stored/{digest}"
-        linked = {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data)), "Location": location}
-        return _Answer(302, b"", headers | linked)
+        size = {"X-Linked-Size": str(len(data))} if self.tells_sizes else {}
+        return _Answer(302, b"", headers | size | {"X-Linked-Etag": f'"{digest}"', "Location": location})
 
     def _stored(self, digest: str) -> _Answer:
         for model in self._repositories.values():
             for data in (data for files in model.commits.values() for data in files.values()):
                 if len(data) >= LARGE and hashlib.sha256(data).hexdigest() == digest:
-                    return _Answer(200, data, {"ETag": f'"{digest}"'})
-        raise _Refusal(404, "", "NoSuchKey")
+                    return _Answer(200, data, {"ETag": f'"{digest}"'}, self.tells_sizes)
+        raise _RefusedError(404, "", "NoSuchKey")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -182,13 +190,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(answer.status)
-        for name, text in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+        length = {"Content-Length": str(len(answer.body))} if answer.tells_length else {"Connection": "close"}
+        for name, text in {**length, **answer.headers}.items():
             self.send_header(name, text)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the requests are in `LocalHub.requests`."""
@@ -197,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _commit(model: _Repository, revision: str) -> str:
     commit = model.refs.get(revision, revision)
     if commit not in model.commits:
-        raise _Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        raise _RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
     return commit
 
 
@@ -213,7 +223,7 @@ def _tree(files: Mapping[str, bytes], folder: str | None, recursive: bool) -> _A
         if recursive or not deeper:
             entries[path] = {"type": "file", "path": path, "size": len(data), "oid": _blob_id(data)}
     if folder and not entries:
-        raise _Refusal(404, "EntryNotFound", f"{folder} does not exist")
+        raise _RefusedError(404, "EntryNotFound", f"{folder} does not exist")
     return _json(list(entries.values()))
 
 

@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.local_hub import HANG_UP, REJECTED_TOKEN, LocalHub
 from tpllint.sources.hub import HubTarget, parse_hub_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = b'{"bos_token": "<s>"}'
@@ -126,6 +128,7 @@ def tpllint(server: LocalHub, home: Path) -> Iterator[Tpllint]:
         ("hf:gpt2", HubTarget("gpt2", None)),
         ("hf:gpt2@v1.0", HubTarget("gpt2", "v1.0")),
         ("org/model@feature/x", HubTarget("org/model", "feature/x")),
+        ("org/model@fix.json", HubTarget("org/model", "fix.json")),
         ("org/model@pr/3", HubTarget("org/model", "refs/pr/3")),
         ("org/model@refs/pr/3", HubTarget("org/model", "refs/pr/3")),
         ("hf:org/model.json", HubTarget("org/model.json", None)),
@@ -237,7 +240,7 @@ def test_a_file_that_is_too_large_is_left_unread(hub: LocalHub, tpllint: Tpllint
     assert ("HEAD", f"/org/huge/resolve/{commit}/chat_template.jinja") not in hub.requests
 
 
-def test_a_file_that_is_too_large_is_left_unread_where_the_listing_tells_no_sizes(
+def test_a_file_that_is_too_large_is_left_unread_where_the_server_tells_no_sizes(
     hub: LocalHub, tpllint: Tpllint, home: Path
 ) -> None:
     hub.tells_sizes = False
@@ -319,34 +322,25 @@ def test_an_impossible_name_is_told_without_a_request(hub: LocalHub, tpllint: Tp
     assert hub.requests == []
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "kind", "message"),
-    [
-        (
-            401,
-            {"X-Error-Message": REJECTED_TOKEN},
-            "rejected-token",
-            "the Hugging Face Hub does not accept the access token",
-        ),
-        (403, {}, "forbidden-repository", "the Hugging Face Hub refuses access to the model org/any"),
-        (
-            429,
-            {"RateLimit": '"api";r=0;t=1'},
-            "rate-limited",
-            "the Hugging Face Hub answers no more requests for now: there were too many",
-        ),
-        (500, {}, "hub-failure", "the Hugging Face Hub answers with a server error"),
-        (503, {}, "hub-failure", "the Hugging Face Hub answers with a server error"),
-        (HANG_UP, {}, "hub-unreachable", "the Hugging Face Hub cannot be reached"),
-        (418, {}, "malformed-hub-answer", "the answer about org/any is not one that the Hugging Face Hub gives"),
-    ],
-)
+REFUSALS = [
+    (401, {"X-Error-Message": REJECTED_TOKEN}, "rejected-token: the Hugging Face Hub does not accept the access token"),
+    (401, {}, "no-such-repository: the Hugging Face Hub shows no model org/any: it does not exist, or it is private"),
+    (403, {}, "forbidden-repository: the Hugging Face Hub refuses access to the model org/any"),
+    (429, {}, "rate-limited: the Hugging Face Hub answers no more requests for now: there were too many"),
+    (500, {}, "hub-failure: the Hugging Face Hub answers with a server error"),
+    (503, {}, "hub-failure: the Hugging Face Hub answers with a server error"),
+    (404, {}, "malformed-hub-answer: the answer about org/any is not one that the Hugging Face Hub gives"),
+    (HANG_UP, {}, "hub-unreachable: the Hugging Face Hub cannot be reached"),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "told"), REFUSALS)
 def test_a_refusal_is_told_in_words_of_our_own(
-    hub: LocalHub, tpllint: Tpllint, status: int, headers: dict[str, str], kind: str, message: str
+    hub: LocalHub, tpllint: Tpllint, status: int, headers: dict[str, str], told: str
 ) -> None:
     hub.fail_with(status, b"\x1b[31mtrust me", headers)
     got = tpllint.fetch("org/any")
-    assert (got.kind, got.message) == (kind, message)
+    assert f"{got.kind}: {got.message}" == told
     assert got.hint
     assert len(hub.requests) == 1
 
@@ -449,7 +443,8 @@ def test_settings_that_cannot_work_are_told(hub: LocalHub, tmp_path: Path) -> No
         got = without_cache.fetch("org/any")
     assert got.kind == "unusable-cache"
     assert got.message == "the cache of huggingface_hub cannot be used: not a directory"
-    with Tpllint("localhost:80", tmp_path) as without_address:
-        assert without_address.fetch("org/any").kind == "invalid-hub-address"
+    for address in ("localhost:80", "http://127.0.0.1:99999", "http://["):
+        with Tpllint(address, tmp_path) as without_address:
+            assert without_address.fetch("org/any").kind == "invalid-hub-settings"
     with Tpllint(hub.url, tmp_path, NO_PROXY="", HTTP_PROXY="gopher://localhost") as without_proxy:
         assert without_proxy.fetch("org/any").kind == "unusable-proxy"

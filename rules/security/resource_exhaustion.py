@@ -29,12 +29,12 @@ class ResourceExhaustion(Rule):
     examples = (
         Bad(
             "{% macro deeper(n) %}{{ deeper(n + 1) }}{% endmacro %}{{ deeper(0) }}",
-            says="user reaches a limit: RecursionError: maximum recursion depth exceeded",
+            says="user reaches a limit: it calls itself deeper than Python allows",
             better="{% macro turn(m) %}{{ m.content }}{% endmacro %}{{ turn(messages[0]) }}",
         ),
         Bad(
             "{% for i in range(200000) %}{{ i }}{% endfor %}",
-            says="user reaches a limit: OverflowError: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
+            says="user reaches a limit: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
         ),
         Good("{% for i in range(100) %}{% endfor %}{{ messages[0].content }}"),
     )

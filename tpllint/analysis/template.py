@@ -160,8 +160,14 @@ class Template:
         except TimeIsUp as error:
             result = Render(None, RenderError("limit", "TimeIsUp", str(error), None))
         if result.error and result.error.kind == "limit":
-            self.exhausted.setdefault(conversation.name, renders.error_as_json(result.error))
+            self.exhausted.setdefault(conversation.name, _LIMITS.get(result.error.type, result.error.message))
         return result
+
+
+_LIMITS = {
+    "MemoryError": "it takes more memory than a template may use",
+    "RecursionError": "it calls itself deeper than Python allows",
+}
 
 
 def _failed(failure: Failure) -> Render:

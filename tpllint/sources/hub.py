@@ -6,14 +6,12 @@ huggingface_hub is imported inside functions: it is heavy, and most runs never l
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import logging
 import os
 import re
 import time
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,8 @@ from tpllint.errors import RepairableError
 from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles, UnreadFile, max_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
     from httpx2 import Client, Response
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
@@ -89,9 +89,9 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
         "the Hugging Face Hub cannot be reached",
         "check the network connection, the proxy and HF_ENDPOINT, or pass --offline to use what is in the cache",
     ),
-    "invalid-hub-address": (
-        "HF_ENDPOINT is not the address of a Hub",
-        "set HF_ENDPOINT to a URL such as https://huggingface.co, or unset it",
+    "invalid-hub-settings": (
+        "the settings of huggingface_hub in the environment cannot be used",
+        "check the variables that begin with HF_, first of all HF_ENDPOINT: a URL such as https://huggingface.co",
     ),
     "unusable-proxy": (
         "the proxy of this environment cannot be used",
@@ -111,6 +111,21 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
     ),
 }
 """What can go wrong, by kind: the message and the hint."""
+
+_KIND_OF_CODE: Mapping[str | None, str] = {
+    "GatedRepo": "gated-repository",
+    "RepoNotFound": "no-such-repository",
+    "RevisionNotFound": "no-such-revision",
+}
+_KIND_OF_SENTENCE: Mapping[str | None, str] = {
+    "Access to this resource is disabled.": "disabled-repository",
+    "Invalid credentials in Authorization header": "rejected-token",
+}
+_KIND_OF_STATUS: Mapping[int, str] = {
+    401: "no-such-repository",  # what the Hub answers, and not 404, to an unknown name without a token
+    403: "forbidden-repository",
+    429: "rate-limited",
+}
 
 
 @dataclass(frozen=True)
@@ -136,7 +151,7 @@ def parse_hub_target(argument: str) -> HubTarget | None:
         return None
     repository, revision = match["repository"], match["revision"]
     # A mistyped path to a file must be told as such and not turn into a request.
-    if not match["prefix"] and ("/" not in repository or argument.endswith(_FILE_ENDINGS)):
+    if not match["prefix"] and ("/" not in repository or repository.endswith(_FILE_ENDINGS)):
         return None
     if revision is not None and _PULL_REQUEST.fullmatch(revision):
         revision = f"refs/{revision}"
@@ -145,11 +160,7 @@ def parse_hub_target(argument: str) -> HubTarget | None:
 
 def fetch(argument: str, target: HubTarget, *, offline: bool = False, token: str | None = None) -> ModelFiles:
     """The few small files of a model that tpllint reads, all of one commit; every failure is a RepairableError."""
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise _failure("no-hub-support", target)
-    with _quiet_library(), _failures_told(target):
-        from huggingface_hub import constants
-
+    with _quiet_library(target) as constants, _failures_told(target):
         _check_name(target)
         if offline or constants.HF_HUB_OFFLINE:
             return _fetch_from_cache(argument, target)
@@ -197,9 +208,6 @@ def _wanted(names: Collection[str]) -> list[str]:
 
 def _shown(target: HubTarget, commit: str, name: str) -> str:
     return f"{target.repository}@{commit}:{name}"
-
-
-# --- asking the Hub ---------------------------------------------------------------------------------------------------
 
 
 def _check_name(target: HubTarget) -> None:
@@ -303,10 +311,7 @@ def _transport() -> Any:
     return importlib.import_module(errors.HTTPError.__module__.partition(".")[0])
 
 
-# --- downloading ------------------------------------------------------------------------------------------------------
-
-
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     """More bytes arrive than a file of this name may have."""
 
 
@@ -318,7 +323,7 @@ class _Meter:
     def __init__(self, *, total: int | None = None, **_: object) -> None:
         self._left = self.limit
         if total is not None and total > self.limit:
-            raise _TooLarge
+            raise _TooLargeError
 
     def __enter__(self) -> _Meter:
         return self
@@ -329,7 +334,7 @@ class _Meter:
     def update(self, received: float | None = 1) -> None:
         self._left -= int(received or 0)
         if self._left < 0:
-            raise _TooLarge
+            raise _TooLargeError
 
 
 def _meter(limit: int) -> Any:
@@ -353,7 +358,7 @@ def _download(target: HubTarget, listing: _Listing, name: str, token: str | None
             tqdm_class=_meter(limit),
             **_identity(),
         )
-    except _TooLarge:
+    except _TooLargeError:
         return _too_large(name, shown)
     # The server names the commit again with each file, and the cache believes it.
     if listing.commit not in Path(path).parts:
@@ -363,9 +368,6 @@ def _download(target: HubTarget, listing: _Listing, name: str, token: str | None
 
 def _too_large(name: str, shown: str) -> UnreadFile:
     return UnreadFile(name, shown, f"is larger than {max_bytes(name) // 1_000_000} MB")
-
-
-# --- the cache --------------------------------------------------------------------------------------------------------
 
 
 def _cache_folder(repository: str) -> Path:
@@ -417,9 +419,6 @@ def _read(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
     return ModelFile(name, shown, data) if len(data) <= limit else _too_large(name, shown)
 
 
-# --- failures ---------------------------------------------------------------------------------------------------------
-
-
 def _failure(kind: str, target: HubTarget, reason: str = "") -> RepairableError:
     message, hint = _FAILURES[kind]
     facts = {
@@ -457,7 +456,7 @@ def _kind(error: BaseException) -> str:
     if isinstance(error, HfHubHTTPError):
         return _kind_of_refusal(error.response)
     if isinstance(error, (transport.InvalidURL, transport.UnsupportedProtocol)):
-        return "invalid-hub-address"
+        return "invalid-hub-settings"
     if isinstance(error, transport.TransportError):
         return "hub-unreachable"
     if isinstance(error, OSError) and error.errno is not None:
@@ -467,38 +466,41 @@ def _kind(error: BaseException) -> str:
 
 def _kind_of_refusal(response: Response) -> str:
     """What an answer other than 200 means; the codes and sentences are those huggingface_hub itself goes by."""
-    status = response.status_code
     code, sentence = response.headers.get("X-Error-Code"), response.headers.get("X-Error-Message")
-    if code == "GatedRepo":
-        return "gated-repository"
-    if code == "RevisionNotFound":
-        return "no-such-revision"
-    if sentence == "Access to this resource is disabled.":
-        return "disabled-repository"
-    if status == 401 and sentence == "Invalid credentials in Authorization header":
-        return "rejected-token"
-    # A Hub without a token answers 401, not 404, to a name that does not exist.
-    if code == "RepoNotFound" or status == 401:
-        return "no-such-repository"
-    if status >= 500:
+    if kind := _KIND_OF_CODE.get(code) or _KIND_OF_SENTENCE.get(sentence):
+        return kind
+    if response.status_code >= 500:
         return "hub-failure"
-    return {403: "forbidden-repository", 429: "rate-limited"}.get(status, "malformed-hub-answer")
+    return _KIND_OF_STATUS.get(response.status_code, "malformed-hub-answer")
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def _quiet_library(target: HubTarget) -> Iterator[Any]:
     """While this lasts, huggingface_hub writes nothing to the terminal, sends no telemetry and speaks plain HTTP."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from huggingface_hub import constants
-
+        constants = _load_library(target)
         logger = logging.getLogger("huggingface_hub")
         before = logger.level, constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET
         logger.setLevel(logging.CRITICAL + 1)
         # Telemetry would be a request of its own; the Xet protocol is for weights, and no meter sees its bytes in time.
         constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_XET = True
         try:
-            yield
+            yield constants
         finally:
             logger.setLevel(before[0])
             constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET = before[1:]
+
+
+def _load_library(target: HubTarget) -> Any:
+    """huggingface_hub.constants, once all that is used of the library is imported: it reads its settings meanwhile."""
+    try:
+        library: Any = importlib.import_module("huggingface_hub")
+        # The package imports its modules when they are first used.
+        return library.get_session and library.hf_hub_download and library.constants
+    except ModuleNotFoundError as error:
+        if error.name != "huggingface_hub":
+            raise
+        raise _failure("no-hub-support", target) from error
+    except ValueError as error:
+        raise _failure("invalid-hub-settings", target) from error

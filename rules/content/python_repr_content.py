@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+
+AROUND = 40
+
+
+@dataclass(frozen=True)
+class Case:
+    """A conversation, what its prompt must not hold, and how bad that is."""
+
+    conversation: str
+    what: str
+    pattern: re.Pattern[str]
+    severity: Severity
+
+
+CASES = (
+    Case("tools-declared", "a tool's definition", re.compile(r"'(?:name|function)': ['{]"), Severity.ERROR),
+    Case("tool-loop", "a tool call", re.compile(r"'(?:name|arguments|function)': ['{]"), Severity.ERROR),
+    Case("user-parts", "content in parts", re.compile(r"['\"]type['\"]: ?['\"]text['\"]"), Severity.INFO),
+    Case("assistant-parts", "an answer in parts", re.compile(r"['\"]type['\"]: ?['\"]text['\"]"), Severity.INFO),
+    Case("tool-loop-parts-result", "a tool's result in parts", re.compile(r"'type': 'text'"), Severity.INFO),
+)
+
+
+class PythonReprContent(Rule):
+    """A list or object is printed as Python writes it.
+
+    ## What it does
+    Looks for the single-quoted form of Python's dicts where tools are declared and called, and for a printed list where
+    content comes in parts. The first is an error: the model learnt JSON. The second is information, since many templates
+    take text only.
+
+    ## Why is this bad
+    `{{ tools }}` writes `[{'type': 'function', ...}]`, with `True` and `None`: text that is no JSON, that differs in other
+    engines, and that the model was not trained on.
+
+    ## References
+    - [transformers: writing a chat template](https://huggingface.co/docs/transformers/chat_templating_writing)
+    - [vllm issue 16245](https://github.com/vllm-project/vllm/issues/16245)
+    """
+
+    code = "TPL305"
+    name = "python-repr-content"
+    category = "content"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            "{% if tools %}<tools>{{ tools }}</tools>{% endif %}{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
+            says="a tool's definition is printed as Python writes it: "
+            r"""...t.\", \"parameters\": {...""",
+            better="{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}"
+            "{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Good(
+            "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{{ m.content[0].text }}{% endif %}"
+            "<|end|>{% endfor %}"
+        ),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.anatomy.reads_parts_only:
+            return
+        for case in CASES:
+            text = template.render(case.conversation).text
+            found = case.pattern.search(text) if text is not None else None
+            if text is not None and found is not None:
+                yield Problem(
+                    f"{case.what} is printed as Python writes it: {quoted(text[found.start() : found.start() + AROUND])}",
+                    help="write it with the filter tojson, or take the parts one by one",
+                    severity=case.severity,
+                    conversation=case.conversation,
+                    excerpt=text[max(0, found.start() - AROUND) : found.end() + AROUND],
+                )

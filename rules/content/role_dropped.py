@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
+
+
+@dataclass(frozen=True)
+class Case:
+    """A conversation in which a message of a role must show, how bad it is if it does not, and how to name it."""
+
+    conversation: str
+    role: str
+    severity: Severity
+    what: str
+
+
+CASES = (
+    Case("user", "user", Severity.ERROR, "the user's message"),
+    Case("user-assistant-user", "user", Severity.ERROR, "a user message"),
+    Case("user-assistant-user", "assistant", Severity.ERROR, "the assistant's earlier answer"),
+    Case("system-user", "system", Severity.ERROR, "the system message"),
+    Case("system-user-assistant-user", "system", Severity.ERROR, "the system message of a longer chat"),
+    Case("tool-loop", "tool", Severity.WARNING, "a tool's result"),
+    Case("system-only", "system", Severity.INFO, "a system message on its own"),
+    Case("system-in-the-middle", "system", Severity.INFO, "a system message in the middle"),
+    Case("developer-user", "developer", Severity.INFO, "a developer message"),
+    Case("unknown-role", "moderator", Severity.INFO, "a message of an unknown role"),
+)
+
+
+class RoleDropped(Rule):
+    """A message vanishes without an error.
+
+    ## What it does
+    Renders conversations whose every text is unique, and looks for each text in the prompt. A loss of the system message, of a
+    user message or of an earlier answer is an error; of a tool's result, where the template renders tools, a warning; of a
+    developer message, a later system message or an unknown role, information. A template that refuses with `raise_exception`
+    drops nothing.
+
+    ## Why is this bad
+    The model answers without having read what it was told, and nobody is told.
+
+    ## References
+    - [chat_templates issue 25](https://github.com/chujiezheng/chat_templates/issues/25)
+    - [sglang issue 40082](https://github.com/sgl-project/sglang/issues/40082)
+    """
+
+    code = "TPL301"
+    name = "role-dropped"
+    category = "content"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            "{% for m in messages %}{% if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}{% endfor %}",
+            says='the system message "instruction-cedar" vanishes from the prompt without an error',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ content }}<|end|>{% endfor %}",
+            says='the user\'s message "question-amber" vanishes from the prompt without an error',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Good(
+            "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system message, please') }}{% endif %}"
+            "{{ m.content }}<|end|>{% endfor %}"
+        ),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        told: set[str] = set()
+        for case in CASES:
+            lost = None if case.role in told else _lost(template, case)
+            if lost is None:
+                continue
+            told.add(case.role)
+            yield Problem(
+                f"{case.what} {quoted(lost)} vanishes from the prompt without an error",
+                help="render it, or refuse it with raise_exception so that the caller knows",
+                severity=case.severity,
+                conversation=case.conversation,
+                excerpt=template.render(case.conversation, generation_prompt=True).text,
+            )
+
+
+def _lost(template: Template, case: Case) -> str | None:
+    """The first text of the role that is not in the prompt; None where all are there or the render raises."""
+    conversation = template.conversation(case.conversation)
+    text = template.render(case.conversation, generation_prompt=True).text
+    if text is None or (case.role == "tool" and not _renders_tools(template)):
+        return None
+    speakers = [message for message in conversation.messages if message.get("content")]
+    words = zip(speakers, sentinels(conversation), strict=True)
+    return next((word for message, word in words if message["role"] == case.role and word not in text), None)
+
+
+def _renders_tools(template: Template) -> bool:
+    declared = template.conversation("tools-declared").tools or ()
+    text = template.render("tools-declared").text or ""
+    return any(tool["function"]["name"] in text for tool in declared)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+
+CASES = {
+    "system-user": "a system message",
+    "system-only": "a system message on its own",
+    "system-in-the-middle": "a system message in the middle",
+    "system-twice": "two system messages",
+    "developer-user": "a developer message",
+    "unknown-role": "an unknown role",
+    "assistant-first": "an assistant message before any user message",
+    "tool-loop": "a tool call and its result",
+}
+
+
+class RoleRejected(Rule):
+    """The template refuses a role or an order of roles.
+
+    ## What it does
+    Records which conversations raise although a plain chat renders, and with which words. This is information: to refuse is
+    better than to drop. It is a warning where the template has a branch for the system role and yet refuses a leading system
+    message for another reason, and an error where a leading system message fails by accident instead of being refused.
+
+    ## Why is this bad
+    Callers that send such a conversation get an error. If the words do not name the reason, they search in the wrong place.
+
+    ## References
+    - [llama.cpp issue 20733](https://github.com/ggml-org/llama.cpp/issues/20733)
+    - [lm-evaluation-harness issue 2069](https://github.com/EleutherAI/lm-evaluation-harness/issues/2069)
+    """
+
+    code = "TPL302"
+    name = "role-rejected"
+    category = "content"
+    severity = Severity.INFO
+    examples = (
+        Bad(
+            "{% for m in messages %}{% if m.role not in ['user', 'assistant'] %}"
+            "{{ raise_exception('only user and assistant') }}{% endif %}{{ m.content }}<|end|>{% endfor %}",
+            says='a developer message is refused: "only user and assistant"',
+        ),
+        Bad(
+            "{% if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}{% for m in messages %}"
+            "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
+            "{{ m.content }}<|end|>{% endfor %}",
+            says='a system message, for which the template has a branch, is refused: "roles must alternate"',
+        ),
+        Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.render("user", generation_prompt=True).text is None:
+            return
+        for name, what in CASES.items():
+            error = template.render(name, generation_prompt=True).error
+            if error is None or error.kind not in ("raised", "error"):
+                continue
+            severity = _severity(template, name, error.kind, error.message)
+            branch = ", for which the template has a branch," if severity is Severity.WARNING else ""
+            verb = "is refused" if error.kind == "raised" else "makes the template fail"
+            yield Problem(
+                f"{what}{branch} {verb}: {quoted(error.message)}",
+                help="render the role, or refuse it with words that name it",
+                place=template.place(error.offset),
+                severity=severity,
+                conversation=name,
+            )
+
+
+def _severity(template: Template, name: str, kind: str, message: str) -> Severity | None:
+    if name != "system-user":
+        return None
+    if kind == "error":
+        return Severity.ERROR
+    return Severity.WARNING if _has_system_branch(template) and "system" not in message.lower() else None
+
+
+def _has_system_branch(template: Template) -> bool:
+    if template.syntax is None:
+        return False
+    compared = (operand.expr for node in template.syntax.find("Compare") for operand in node.ops if operand.op == "eq")
+    return any(getattr(value, "value", None) == "system" for value in compared)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted
+
+CONVERSATIONS = ("user-assistant", "user-assistant-user", "two-rounds")
+
+
+class EosDuplicated(Rule):
+    """Two end-of-sequence tokens stand in a row.
+
+    ## What it does
+    Renders finished and unfinished chats, with the model's own tokens and with sentinels in their place, and looks for one
+    end of sequence directly after another, blanks aside. Where the beginning and the end of sequence are the same token, only
+    what the template writes by way of `eos_token` counts.
+
+    ## Why is this bad
+    The model learns to end twice, and a prompt that ends twice is text it has never seen before an answer.
+
+    ## References
+    - [transformers: chat templates and special tokens](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL201"
+    name = "eos-duplicated"
+    category = "special-tokens"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}"
+            "{% if not add_generation_prompt %}{{ eos_token }}{% endif %}",
+            says='the end of sequence "</s>" stands twice in a row',
+            better="{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}",
+        ),
+        Bad(
+            files={
+                "tokenizer_config.json": '{"eos_token": "<|end|>"}',
+                "chat_template.jinja": "{% for m in messages %}{{ m.content }}<|end|>{{ eos_token }}{% endfor %}",
+            },
+            says='the end of sequence "<|end|>" stands twice in a row',
+        ),
+        Good("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}\n{% endfor %}{{ bos_token }}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        eos = template.tokens.get("eos_token")
+        if not eos:
+            return
+        for name in CONVERSATIONS:
+            for flag in (False, True):
+                if _is_doubled(template, name, flag, eos):
+                    yield Problem(
+                        f"the end of sequence {quoted(eos)} stands twice in a row",
+                        help="write it once, where the turn ends",
+                        conversation=name,
+                        excerpt=template.render(name, generation_prompt=flag).text,
+                    )
+                    return
+
+
+def _is_doubled(template: Template, name: str, flag: bool, eos: str) -> bool:
+    conversation = template.conversation(name)
+    through_variable = template.render_conversation(conversation, generation_prompt=flag, tokens=SENTINEL_TOKENS).text
+    if _adjacent(through_variable, SENTINEL_TOKENS["eos_token"]):
+        return True
+    unmistakable = template.tokens_known and eos != template.tokens.get("bos_token")
+    return unmistakable and _adjacent(template.render(name, generation_prompt=flag).text, eos)
+
+
+def _adjacent(text: str | None, token: str) -> bool:
+    return text is not None and re.search(rf"{re.escape(token)}\s*{re.escape(token)}", text) is not None

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template
+
+CONDITIONS = ("If", "CondExpr")
+
+
+class UndefinedSpecialToken(Rule):
+    """The template writes a special token that the tokenizer does not have.
+
+    ## What it does
+    Compares the `..._token` variables that the template reads with those that the tokenizer's files declare. A variable that
+    the template tests anywhere (`{% if bos_token %}`, `is defined`, `default`) is expected to be absent sometimes and left
+    alone. Where no file declares any token, nothing is known and the rule is silent.
+
+    ## Why is this bad
+    An undefined variable prints as empty text: no error, and a prompt without its terminator or its beginning.
+
+    ## References
+    - [transformers: chat templates](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL208"
+    name = "undefined-special-token"
+    category = "special-tokens"
+    severity = Severity.WARNING
+    static = True
+    examples = (
+        Bad(
+            files={
+                "tokenizer_config.json": '{"bos_token": "<s>", "eos_token": null}',
+                "chat_template.jinja": "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}",
+            },
+            says='the tokenizer has no eos_token, so "eos_token" is written as empty text',
+            better_files={
+                "tokenizer_config.json": '{"bos_token": "<s>", "eos_token": "</s>"}',
+                "chat_template.jinja": "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}",
+            },
+        ),
+        Good(
+            files={
+                "tokenizer_config.json": '{"eos_token": "</s>"}',
+                "chat_template.jinja": "{% if bos_token %}{{ bos_token }}{% endif %}{{ messages[0].content }}",
+            }
+        ),
+        Good("{{ bos_token }}{{ sep_token }}{{ messages[0].content }}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.syntax is None or not template.tokens_known:
+            return
+        expected_absent = _tested(template) | _set(template)
+        told: set[str] = set()
+        for node in template.syntax.find("Name"):
+            name = node.name
+            if not name.endswith("_token") or name in template.tokens or name in expected_absent or name in told:
+                continue
+            told.add(name)
+            yield Problem(
+                f'the tokenizer has no {name}, so "{name}" is written as empty text',
+                help="declare it in tokenizer_config.json, or write the token that the model was trained with",
+                place=template.syntax.place(node),
+            )
+
+
+def _tested(template: Template) -> set[str]:
+    """Names that some condition, test or `default` mentions."""
+    assert template.syntax is not None
+    asked: list[Any] = [node.test for node in template.syntax.find(*CONDITIONS)]
+    asked += template.syntax.find("Test", "Or")
+    asked += [node for node in template.syntax.find("Filter") if node.name in ("default", "d")]
+    return {name.name for node in asked for name in _names(node)}
+
+
+def _names(node: Any) -> Iterator[Any]:
+    if type(node).__name__ == "Name":
+        yield node
+    for child in node.iter_child_nodes():
+        yield from _names(child)
+
+
+def _set(template: Template) -> set[str]:
+    assert template.syntax is not None
+    return {node.name for node in template.syntax.find("Name") if node.ctx in ("store", "param")}
