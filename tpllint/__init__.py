@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpllint.analysis.anatomy import common_prefix, common_suffix, gaps, sentinels
+    from tpllint.analysis.anatomy import begins_with_marker, common_prefix, common_suffix, gaps, marker_start, sentinels
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tpllint.analysis.anatomy": ("common_prefix", "common_suffix", "gaps", "sentinels"),
+    "tpllint.analysis.anatomy": ("begins_with_marker", "common_prefix", "common_suffix", "gaps", "marker_start", "sentinels"),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
@@ -45,10 +45,12 @@ __all__ = [
     "Rule",
     "Severity",
     "Template",
+    "begins_with_marker",
     "canonical",
     "common_prefix",
     "common_suffix",
     "gaps",
+    "marker_start",
     "quoted",
     "sentinels",
 ]

@@ -58,6 +58,7 @@ class Worker:
             bufsize=0,
         )
         self.packs = packs
+        self.greeted = False
         self.origin: str | None = None
         self.index = -1
         self.deadline = 0.0
@@ -108,8 +109,8 @@ class Pool:
     def __init__(self, packs: Sequence[str] = (), first: Worker | None = None, size: int | None = None) -> None:
         self._packs = tuple(packs)
         self._size = size or os.cpu_count() or 1
-        self._idle = [first or Worker(self._packs)]
-        self._ready: set[int] = set()
+        self._staff = {first or Worker(self._packs)}
+        self._idle = list(self._staff)
         self.rules: tuple[RuleInfo, ...] = ()
 
     def __enter__(self) -> Pool:
@@ -117,24 +118,30 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._idle:
+        for worker in self._staff:
             worker.stop()
+        self._staff.clear()
         self._idle.clear()
 
     def run(self, orders: Sequence[Order], on_done: Callable[[int], None] = lambda _: None) -> list[Answers]:
         """Answers for each order, in the orders' sequence; `on_done` hears the index of each that is finished."""
         run = _Run(orders, on_done)
-        for worker in self._staff(orders):
+        for worker in self._called_up(orders):
             self._employ(run, worker)
         while run.busy:
             self._step(run)
         return run.answers
 
-    def _staff(self, orders: Sequence[Order]) -> list[Worker]:
+    def _called_up(self, orders: Sequence[Order]) -> list[Worker]:
         wanted = min(self._size, 1 + len(orders) // JOBS_PER_EXTRA_WORKER)
-        staff = self._idle + [Worker(self._packs) for _ in range(wanted - len(self._idle))]
+        workers = self._idle + [self._hired() for _ in range(wanted - len(self._idle))]
         self._idle = []
-        return staff
+        return workers
+
+    def _hired(self) -> Worker:
+        worker = Worker(self._packs)
+        self._staff.add(worker)
+        return worker
 
     def _employ(self, run: _Run, worker: Worker) -> None:
         """Give a worker its next job, or let it rest."""
@@ -145,15 +152,15 @@ class Pool:
         order = run.orders[index]
         if worker.origin not in (None, order.origin):
             worker = self._replaced(worker)
-        if id(worker) not in self._ready:
+        if not worker.greeted:
             self._greet(worker)
         worker.give(index, order)
         run.begin(worker)
 
     def _replaced(self, worker: Worker) -> Worker:
         worker.stop()
-        self._ready.discard(id(worker))
-        return Worker(self._packs)
+        self._staff.discard(worker)
+        return self._hired()
 
     def _step(self, run: _Run) -> None:
         left = min(worker.deadline for worker in run.busy) - time.monotonic()
@@ -180,7 +187,7 @@ class Pool:
             raise RepairableError(
                 "broken-plug-in", str(message.get("message")), "repair or uninstall the rule pack that is named"
             )
-        self._ready.add(id(worker))
+        worker.greeted = True
         return tuple(rule_info_from_json(rule) for rule in message["rules"])
 
 
@@ -237,10 +244,10 @@ def _first_message(worker: Worker) -> dict[str, Any]:
             try:
                 for message in worker.receive():
                     return message
-            except EOFError:
+            except (EOFError, wire.WireError):
                 break
     worker.stop()
-    return {"kind": "broken-pack", "message": "a rule pack ended the worker process or took longer than a minute to import"}
+    return {"kind": "broken-pack", "message": "a rule pack ended the worker process, wrote to its output or took longer than a minute to import"}
 
 
 def _why(worker: Worker, error: Exception) -> str:

@@ -26,20 +26,25 @@ def read(stream: BinaryIO, limit: int) -> dict[str, Any] | None:
     head = stream.read(PREFIX.size)
     if not head:
         return None
+    if len(head) < PREFIX.size:
+        raise WireError("a message that breaks off")
     (length,) = PREFIX.unpack(head)
     if length > limit:
         raise WireError(f"a message of {length} bytes is over the limit of {limit}")
-    return decode(stream.read(length))
+    body = stream.read(length)
+    if len(body) < length:
+        raise WireError("a message that breaks off")
+    return decode(body)
 
 
 def decode(body: bytes) -> dict[str, Any]:
     """One message from its body. Raises WireError where it is not a JSON object."""
     try:
         message = json.loads(body)
-    except ValueError as error:
-        raise WireError("not JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise WireError("something that is not JSON") from error
     if not isinstance(message, dict):
-        raise WireError("not a JSON object")
+        raise WireError("something that is not a JSON object")
     return message
 
 

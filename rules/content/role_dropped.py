@@ -75,10 +75,13 @@ class RoleDropped(Rule):
             if lost is None:
                 continue
             told.add(case.role)
+            severity = case.severity
+            if case.role == "tool" and not _renders_tools(template):
+                severity = Severity.INFO
             yield Problem(
                 f"{case.what} {quoted(lost)} vanishes from the prompt without an error",
                 help="render it, or refuse it with raise_exception so that the caller knows",
-                severity=case.severity,
+                severity=severity,
                 conversation=case.conversation,
                 excerpt=template.render(case.conversation, generation_prompt=True).text,
             )
@@ -88,7 +91,7 @@ def _lost(template: Template, case: Case) -> str | None:
     """The first text of the role that is not in the prompt; None where all are there or the render raises."""
     conversation = template.conversation(case.conversation)
     text = template.render(case.conversation, generation_prompt=True).text
-    if text is None or (case.role == "tool" and not _renders_tools(template)):
+    if text is None:
         return None
     speakers = [message for message in conversation.messages if message.get("content")]
     words = zip(speakers, sentinels(conversation), strict=True)

@@ -22,7 +22,7 @@ class RoleRejected(Rule):
     ## What it does
     Records which conversations raise although a plain chat renders, and with which words. This is information: to refuse is
     better than to drop. It is a warning where the template has a branch for the system role and yet refuses a leading system
-    message for another reason, and an error where a leading system message fails by accident instead of being refused.
+    message for another reason.
 
     ## Why is this bad
     Callers that send such a conversation get an error. If the words do not name the reason, they search in the wrong place.
@@ -40,13 +40,13 @@ class RoleRejected(Rule):
         Bad(
             "{% for m in messages %}{% if m.role not in ['user', 'assistant'] %}"
             "{{ raise_exception('only user and assistant') }}{% endif %}{{ m.content }}<|end|>{% endfor %}",
-            says='a developer message is refused: "only user and assistant"',
+            says='the template refuses a developer message: "only user and assistant"',
         ),
         Bad(
             "{% if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}{% for m in messages %}"
             "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
             "{{ m.content }}<|end|>{% endfor %}",
-            says='a system message, for which the template has a branch, is refused: "roles must alternate"',
+            says='the template refuses a system message, for which it has a branch: "roles must alternate"',
         ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
     )
@@ -58,11 +58,13 @@ class RoleRejected(Rule):
             error = template.render(name, generation_prompt=True).error
             if error is None or error.kind not in ("raised", "error"):
                 continue
-            severity = _severity(template, name, error.kind, error.message)
-            branch = ", for which the template has a branch," if severity is Severity.WARNING else ""
-            verb = "is refused" if error.kind == "raised" else "makes the template fail"
+            if name == "system-user" and error.kind == "error":
+                continue  # template-render-error says it
+            severity = _severity(template, name, error.message)
+            branch = ", for which it has a branch" if severity is Severity.WARNING else ""
+            verb = "refuses" if error.kind == "raised" else "fails on"
             yield Problem(
-                f"{what}{branch} {verb}: {quoted(error.message)}",
+                f"the template {verb} {what}{branch}: {quoted(error.message)}",
                 help="render the role, or refuse it with words that name it",
                 place=template.place(error.offset),
                 severity=severity,
@@ -70,12 +72,9 @@ class RoleRejected(Rule):
             )
 
 
-def _severity(template: Template, name: str, kind: str, message: str) -> Severity | None:
-    if name != "system-user":
-        return None
-    if kind == "error":
-        return Severity.ERROR
-    return Severity.WARNING if _has_system_branch(template) and "system" not in message.lower() else None
+def _severity(template: Template, name: str, message: str) -> Severity | None:
+    contradicts_itself = name == "system-user" and "system" not in message.lower() and _has_system_branch(template)
+    return Severity.WARNING if contradicts_itself else None
 
 
 def _has_system_branch(template: Template) -> bool:

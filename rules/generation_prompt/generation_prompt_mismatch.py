@@ -3,10 +3,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
 
-THINKING = re.compile(r"think|thought|reason|analysis|scratchpad", re.IGNORECASE)
+THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
+REASONING = re.compile(r"think|thought|reason", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+")
+TRAILING_SPACE = re.compile(r"\S $")
+MARKER_AT_END = re.compile(r"[>\])\u232a\u3009]$")
 
 
 class GenerationPromptMismatch(Rule):
@@ -16,7 +19,8 @@ class GenerationPromptMismatch(Rule):
     Compares what follows a user message under `add_generation_prompt` with what stands between a user message and its answer.
     They must agree up to where the answer begins. Allowed are a thinking prefill that the generation prompt opens, text that
     the model writes itself after the generation prompt, and one space before the answer, which belongs to the first token of
-    the answer in most vocabularies.
+    the answer in most vocabularies; a generation prompt that ends with that space is a warning, since the vocabulary then
+    sees a space of its own and the answer without one.
 
     ## Why is this bad
     The model was trained on the header of the history and is now given another one: it sees text it never saw before an
@@ -33,12 +37,12 @@ class GenerationPromptMismatch(Rule):
     severity = Severity.ERROR
     examples = (
         Bad(
-            "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}</s>\n{% endfor %}"
-            "{% if add_generation_prompt %}<|assistant|>{% endif %}",
-            says='the generation prompt ends with "<|assistant|>", but answers in the history follow '
-            r'"<|assistant|>\n"',
-            better="{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}</s>\n{% endfor %}"
-            "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
+            "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}",
+            says='the generation prompt ends with "<|im_start|>assistant", but answers in the history follow '
+            r'"<|im_start|>assistant\n"',
+            better="{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
         ),
         Bad(
             "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>{% endfor %}"
@@ -46,6 +50,13 @@ class GenerationPromptMismatch(Rule):
             says=r'the generation prompt ends with "<s>bot\n", but answers in the history follow "<s>assistant\n"',
             better="{% for m in messages %}<s>{{ 'bot' if m.role == 'assistant' else m.role }}\n{{ m.content }}</s>"
             "{% endfor %}{% if add_generation_prompt %}{{ '<s>bot\\n' }}{% endif %}",
+        ),
+        Bad(
+            "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>\n{% endfor %}"
+            "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
+            says=r'the generation prompt ends with a space: "</s>\nassistant: "',
+            better="{% for m in messages %}{{ m.role }}: {{ m.content }}</s>\n{% endfor %}"
+            "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}",
         ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}</s>\n{% endfor %}"
@@ -62,6 +73,8 @@ class GenerationPromptMismatch(Rule):
         end, prompted, opening = anatomy.user_end, anatomy.prompted_end, anatomy.assistant_opening
         if end is None or prompted is None or opening is None or prompted == end:
             return
+        if prompted == opening and TRAILING_SPACE.search(prompted):
+            yield _trailing_space(template, prompted)
         past = anatomy.past_assistant_opening
         if any(_agree(prompted, header) for header in (opening, past) if header is not None):
             return
@@ -72,30 +85,50 @@ class GenerationPromptMismatch(Rule):
             f"the generation prompt ends with {quoted(prompted[shared:])}, "
             f"but answers in the history follow {quoted(opening[shared:])}",
             help="make the generation prompt the text that stands before an answer, whitespace included",
+            severity=Severity.INFO if _only_whitespace_after_a_marker(prompted, opening) else None,
             conversation="user-assistant",
             excerpt=template.render("user-assistant").text,
         )
 
 
+def _trailing_space(template: Template, prompted: str) -> Problem:
+    return Problem(
+        f"the generation prompt ends with a space: {quoted(prompted)}",
+        help="leave the space out: in the history it is part of the answer's first token",
+        severity=Severity.WARNING,
+        conversation="user",
+        excerpt=template.render("user", generation_prompt=True).text,
+    )
+
+
 def _agree(prompted: str, opening: str) -> bool:
-    if prompted == opening:
+    """Whether the same answer can follow both, a thinking block or a start that the model writes itself aside."""
+    if prompted == opening or (prompted.startswith(opening) and _is_prefill(prompted[len(opening) :])):
         return True
-    if prompted.startswith(opening):
-        return _is_thinking(prompted[len(opening) :])
-    if opening.startswith(prompted):
-        written_by_the_model = opening[len(prompted) :]
-        return written_by_the_model == " " or bool(written_by_the_model.strip())
-    return _is_thinking_after_whitespace(prompted, opening)
+    if THINKING.search(prompted) or THINKING.search(opening):
+        return _same_header(_header(prompted).rstrip(), _header(opening).rstrip())
+    written_by_the_model = opening[len(prompted) :] if opening.startswith(prompted) else ""
+    return written_by_the_model == " " or bool(written_by_the_model.strip())
 
 
-def _is_thinking(prefill: str) -> bool:
-    return bool(prefill.strip()) and bool(THINKING.search(prefill))
+def _is_prefill(text: str) -> bool:
+    """Whether a text starts the model off on purpose: with a marker, or with words that announce reasoning."""
+    return begins_with_marker(text) or REASONING.search(text) is not None
 
 
-def _is_thinking_after_whitespace(prompted: str, opening: str) -> bool:
-    """A prefill may be set off differently than the answer in the history: `header\\n<think>` against `header answer`."""
-    header = opening.rstrip()
-    return prompted.startswith(header) and _is_thinking(prompted[len(header) :])
+def _same_header(prompted: str, opening: str) -> bool:
+    """Before the thinking: equal, or the history goes on with a marker of its own, as in "here begins the answer"."""
+    return prompted == opening or (opening.startswith(prompted) and begins_with_marker(opening[len(prompted) :]))
+
+
+def _header(text: str) -> str:
+    found = THINKING.search(text)
+    return text[: found.start()] if found else text
+
+
+def _only_whitespace_after_a_marker(prompted: str, opening: str) -> bool:
+    """`<|assistant|>` against `<|assistant|>\\n`: there are models that were trained to write the line end themselves."""
+    return opening.rstrip() == prompted and MARKER_AT_END.search(prompted) is not None
 
 
 def _shared_lead(prompted: str, opening: str, end: str) -> int:

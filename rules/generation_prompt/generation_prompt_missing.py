@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
 
 
 class GenerationPromptMissing(Rule):
@@ -49,6 +49,9 @@ class GenerationPromptMissing(Rule):
         user_end, _, opening = ends
         assert user_end is not None
         assert opening is not None
+        already_open = anatomy.assistant_end is not None and common_suffix(anatomy.assistant_end, user_end) > 0
+        if already_open and not (anatomy.between_rounds or "").startswith((anatomy.assistant_end or "").rstrip()):
+            return  # the header is there, always: generation-prompt-unconditional
         missing = opening.removeprefix(user_end) if opening.startswith(user_end) else ""
         if missing.strip():
             yield Problem(

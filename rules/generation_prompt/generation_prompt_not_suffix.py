@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, marker_start, quoted
 
 
 class GenerationPromptNotSuffix(Rule):
@@ -41,7 +41,7 @@ class GenerationPromptNotSuffix(Rule):
         prompted = template.render("user", generation_prompt=True).text
         if plain is None or prompted is None or prompted.startswith(plain):
             return
-        replaced = plain[common_prefix(plain, prompted) :]
+        replaced = plain[marker_start(plain, common_prefix(plain, prompted)) :]
         yield Problem(
             f"the generation prompt does not come after the prompt but replaces {quoted(replaced)} at its end",
             help="let add_generation_prompt only add text, after everything else",

@@ -11,7 +11,9 @@ class GenerationPromptUnconditional(Rule):
     ## What it does
     Renders a finished conversation, the last word being the assistant's, without the generation prompt. If its end is the
     header that introduces an answer, and that is not how an answer ends when another message follows, the header is appended
-    unconditionally.
+    unconditionally. An assignment of true to `add_generation_prompt` inside the template is the same defect. It is a warning
+    where the header comes after every user message, whatever the flag says, and formats in which nothing but the closer of
+    the user's turn stands before an answer (`[INST] ... [/INST] answer`) are fine.
 
     ## Why is this bad
     Training text ends every sample with the start of an answer that is not there, and a conversation that is continued or
@@ -33,6 +35,18 @@ class GenerationPromptUnconditional(Rule):
             better="{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
             "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
         ),
+        Bad(
+            "{% set add_generation_prompt = true %}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+            "{% if add_generation_prompt and messages[-1].role == 'user' %}<|assistant|>{% endif %}",
+            says=r'"\n<|assistant|>" is appended because the template sets add_generation_prompt to true itself',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% endif %}",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% if m.role == 'user' %}<|assistant|>{% endif %}"
+            "{% endfor %}",
+            says='"<|assistant|>" is appended after every user message, asked for or not',
+        ),
         Good(
             "{% for m in messages %}{% if m.role == 'user' %}Q: {{ m.content }}\nA:{% else %}"
             " {{ m.content }}</s>\n{% endif %}{% endfor %}"
@@ -41,20 +55,41 @@ class GenerationPromptUnconditional(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         anatomy = template.anatomy
-        user_end, opening, end, between = (
-            anatomy.user_end,
-            anatomy.assistant_opening,
-            anatomy.assistant_end,
-            anatomy.between_rounds,
-        )
-        if user_end is None or opening is None or end is None or between is None:
+        user_end, end, between = anatomy.user_end, anatomy.assistant_end, anatomy.between_rounds
+        if user_end is None or end is None or between is None or user_end != anatomy.prompted_end:
             return
         header = end[len(end) - common_suffix(end, user_end) :]
-        opens_an_answer = opening.rstrip() == user_end.rstrip()
-        if header.strip() and opens_an_answer and not between.startswith(end.rstrip()):
-            yield Problem(
-                f"{quoted(header)} is appended although no generation prompt was asked for",
-                help="put it inside {% if add_generation_prompt %} ... {% endif %}",
-                conversation="user-assistant",
-                excerpt=template.render("user-assistant").text,
-            )
+        after_the_closer = _after_the_closer(user_end, anatomy.assistant_closer)
+        if header.strip() and not between.startswith(end.rstrip()):
+            yield _problem(template, header, "although no generation prompt was asked for")
+        elif _is_switched_on(template):
+            yield _problem(template, user_end, "because the template sets add_generation_prompt to true itself")
+        elif after_the_closer.strip():
+            where = "after every user message, asked for or not"
+            yield _problem(template, after_the_closer, where, Severity.WARNING, "user")
+
+
+def _problem(
+    template: Template, header: str, why: str, severity: Severity | None = None, conversation: str = "user-assistant"
+) -> Problem:
+    return Problem(
+        f"{quoted(header)} is appended {why}",
+        help="put it inside {% if add_generation_prompt %} ... {% endif %}, after the loop over the messages",
+        severity=severity,
+        conversation=conversation,
+        excerpt=template.render(conversation).text,
+    )
+
+
+def _after_the_closer(user_end: str, closer: str | None) -> str:
+    """What follows the end-of-turn marker of a user's turn, where user and assistant turns end alike."""
+    return user_end.removeprefix(closer) if closer and closer.strip() and user_end.startswith(closer) else ""
+
+
+def _is_switched_on(template: Template) -> bool:
+    if template.syntax is None:
+        return False
+    return any(
+        getattr(node.target, "name", None) == "add_generation_prompt" and getattr(node.node, "value", None) is True
+        for node in template.syntax.find("Assign")
+    )

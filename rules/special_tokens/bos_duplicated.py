@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
 
 CONVERSATIONS = ("user", "user-assistant-user", "system-user")
 
@@ -13,7 +13,8 @@ class BosDuplicated(Rule):
 
     ## What it does
     Looks for two at the start of the prompt (an error) and, as a warning, for one inside the conversation that does not follow
-    an end of sequence. Formats that open every round anew after closing the last one (`</s><s>`) are fine.
+    an end of sequence. Formats that open every round anew after closing the last one (`</s><s>`), or that separate turns by
+    nothing else, are fine.
 
     ## Why is this bad
     A second beginning of sequence resets what the model attends to; quality drops without any error.
@@ -34,9 +35,9 @@ class BosDuplicated(Rule):
             better="{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}",
         ),
         Bad(
-            "{% for m in messages %}{{ bos_token }}{{ m.role }}: {{ m.content }}\n{% endfor %}",
+            "{% for m in messages %}{{ bos_token }}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
             says='the beginning of sequence "<s>" is written again inside the conversation',
-            better="{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",
+            better="{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
         ),
         Good(
             "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token }}[INST] {{ m.content }} [/INST]{% else %}"
@@ -82,5 +83,6 @@ def _doubled(text: str | None, token: str) -> bool:
 def _repeats_inside(template: Template) -> bool:
     conversation = template.conversation("user-assistant-user")
     text = template.render_conversation(conversation, tokens=SENTINEL_TOKENS).text or ""
-    before = text.split(SENTINEL_TOKENS["bos_token"])[1:-1]
-    return any(not part.rstrip().endswith(SENTINEL_TOKENS["eos_token"]) for part in before)
+    before = (part.rstrip() for part in text.split(SENTINEL_TOKENS["bos_token"])[1:-1])
+    separates = (SENTINEL_TOKENS["eos_token"], *sentinels(conversation))
+    return any(not part.endswith(separates) for part in before)

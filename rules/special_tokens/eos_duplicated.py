@@ -3,18 +3,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
 
 CONVERSATIONS = ("user-assistant", "user-assistant-user", "two-rounds")
 
 
 class EosDuplicated(Rule):
-    """Two end-of-sequence tokens stand in a row.
+    """A turn is ended twice.
 
     ## What it does
     Renders finished and unfinished chats, with the model's own tokens and with sentinels in their place, and looks for one
-    end of sequence directly after another, blanks aside. Where the beginning and the end of sequence are the same token, only
-    what the template writes by way of `eos_token` counts.
+    end of sequence directly after another, blanks aside, and for `eos_token` after the marker that already closed a user's
+    turn. Where the beginning and the end of sequence are the same token, only what the template writes by way of `eos_token`
+    counts.
 
     ## Why is this bad
     The model learns to end twice, and a prompt that ends twice is text it has never seen before an answer.
@@ -41,6 +42,11 @@ class EosDuplicated(Rule):
             },
             says='the end of sequence "<|end|>" stands twice in a row',
         ),
+        Bad(
+            "{% for m in messages %}<turn>{{ m.role }}\n{{ m.content }}</turn>{{ eos_token }}\n{% endfor %}",
+            says='a user turn ends with "</turn>", and the end of sequence "</s>" follows inside the conversation',
+            better="{% for m in messages %}<turn>{{ m.role }}\n{{ m.content }}</turn>\n{% endfor %}",
+        ),
         Good("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}\n{% endfor %}{{ bos_token }}"),
     )
 
@@ -58,6 +64,23 @@ class EosDuplicated(Rule):
                         excerpt=template.render(name, generation_prompt=flag).text,
                     )
                     return
+        closer = _closer_before_eos(template)
+        if closer:
+            yield Problem(
+                f"a user turn ends with {quoted(closer)}, and the end of sequence {quoted(eos)} follows inside the conversation",
+                help="end a turn with one of the two; the end of sequence belongs after the last answer, if anywhere",
+                conversation="user-assistant-user",
+                excerpt=template.render("user-assistant-user").text,
+            )
+
+
+def _closer_before_eos(template: Template) -> str | None:
+    """The marker that closes a user turn, where the end of sequence comes directly after it."""
+    conversation = template.conversation("user-assistant-user")
+    text = template.render_conversation(conversation, tokens=SENTINEL_TOKENS).text or ""
+    after_the_user = text.partition(sentinels(conversation)[0])[2]
+    found = re.match(rf"\s*(<[^<>\s]+>)\s*{re.escape(SENTINEL_TOKENS['eos_token'])}", after_the_user)
+    return found[1] if found else None
 
 
 def _is_doubled(template: Template, name: str, flag: bool, eos: str) -> bool:

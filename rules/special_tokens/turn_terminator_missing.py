@@ -2,15 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
 
 
 class TurnTerminatorMissing(Rule):
     """Nothing ends an assistant turn.
 
     ## What it does
-    Looks at what follows an answer: in a finished conversation, and before the next user message, less the text that opens
-    the user's turn. If both are blank, no token ever tells where an answer ends.
+    Looks at what follows an answer, in a finished conversation and before the next user message. It is an error if user
+    turns are closed by a marker and answers are not. It is a warning if no turn is closed and the next one opens with plain
+    words (`User:`): no token ever tells where an answer ends. Formats in which the marker that opens the next turn also ends
+    the last one (`<|user|>` as a stop token) are fine.
 
     ## Why is this bad
     A model trained on such text never learns to stop, and one that was trained with a terminator is shown a history in which
@@ -27,6 +29,14 @@ class TurnTerminatorMissing(Rule):
     severity = Severity.ERROR
     examples = (
         Bad(
+            "{% for m in messages %}{% if m.role == 'user' %}<|im_start|>user\n{{ m.content }}<|im_end|>\n"
+            "{% else %}<|im_start|>{{ m.role }}\n{{ m.content }}{% endif %}{% endfor %}"
+            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+            says='user turns end with "<|im_end|>" and answers with nothing',
+            better="{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+        ),
+        Bad(
             "{% for m in messages %}### {{ m.role }}:\n{{ m.content }}\n\n{% endfor %}"
             "{% if add_generation_prompt %}### assistant:\n{% endif %}",
             says=r'only "\n\n" follows an answer: no token tells the model where to stop',
@@ -35,17 +45,28 @@ class TurnTerminatorMissing(Rule):
             "{% if add_generation_prompt %}### assistant:\n{% endif %}",
         ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
+        Good("{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         anatomy = template.anatomy
-        end, closer = anatomy.assistant_end, anatomy.assistant_closer
-        if end is None or closer is None or end.strip() or closer.strip():
+        end, between, user_end = anatomy.assistant_end, anatomy.between_rounds, anatomy.user_end
+        if end is None or between is None or user_end is None or end.strip():
             return
-        follows = f"only {quoted(end)} follows" if end else "nothing follows"
+        user_closer = user_end.strip()
+        if user_closer and user_end == anatomy.prompted_end:
+            user_closer = ""  # the header of the answer may be part of it: nothing tells them apart
+        if user_closer and anatomy.assistant_closer == "" and not between.strip().startswith(user_closer):
+            message, severity = f"user turns end with {quoted(user_closer)} and answers with nothing", None
+        elif not user_closer and not begins_with_marker(between):
+            follows = f"only {quoted(end)} follows" if end else "nothing follows"
+            message, severity = f"{follows} an answer: no token tells the model where to stop", Severity.WARNING
+        else:
+            return
         yield Problem(
-            f"{follows} an answer: no token tells the model where to stop",
+            message,
             help="write the end-of-turn token, or eos_token, after each answer",
+            severity=severity,
             conversation="user-assistant",
             excerpt=template.render("user-assistant").text,
         )

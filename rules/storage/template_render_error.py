@@ -4,15 +4,19 @@ from collections.abc import Iterator
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template
 
-PLAIN = ("user", "user-assistant-user")
+PLAIN = ("user", "user-assistant-user", "system-user")
+WITH_TOOLS = ("tools-declared",)
+TOLD_ELSEWHERE = ("No filter named", "No test named")
 
 
 class TemplateRenderError(Rule):
     """A plain chat makes the template fail.
 
     ## What it does
-    Renders one user message, and a user, assistant, user chat, with content as text and as lists of parts. When both forms
-    of one of them fail, and not because the template refuses with `raise_exception`, Jinja's error and its place are reported.
+    Renders one user message, a user, assistant, user chat and a system message before a user's, with content as text or,
+    where the template reads only that, as lists of parts. When one fails, and not because the template refuses with
+    `raise_exception`, Jinja's error and its place are reported. A template named `tool_use` is rendered with tools, as
+    transformers does.
 
     ## Why is this bad
     The model cannot be talked to: the simplest request raises.
@@ -45,9 +49,9 @@ class TemplateRenderError(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.failure is not None:
             return
-        for name in PLAIN:
+        for name in WITH_TOOLS if template.name == "tool_use" else PLAIN:
             error = template.render(name, generation_prompt=True).error
-            if error is None or error.kind != "error":
+            if error is None or error.kind != "error" or error.message.startswith(TOLD_ELSEWHERE):
                 continue
             yield Problem(
                 f"a plain chat does not render: {error.message}",

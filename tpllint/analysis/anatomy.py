@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 from tpllint.conversations import Conversation, canonical
@@ -101,10 +102,26 @@ class Anatomy:
 
     @functools.cached_property
     def assistant_closer(self) -> str | None:
-        """What ends an assistant turn that another turn follows: `between_rounds` less the user opener."""
+        """What ends an assistant turn that a user turn follows: `between_rounds` less the user opener."""
         if self.between_rounds is None or self.beginning is None:
             return None
+        if self.assistant_end and self.between_rounds.startswith(self.assistant_end):
+            return self.assistant_end
         return self.between_rounds[: len(self.between_rounds) - common_suffix(self.between_rounds, self.beginning)]
+
+
+MARKER = re.compile(r"\s*(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009)")
+
+
+def begins_with_marker(text: str) -> bool:
+    """Whether a text begins, blanks aside, with something in the form of a control token, such as `<|user|>` or `[INST]`."""
+    return MARKER.match(text) is not None
+
+
+def marker_start(text: str, at: int) -> int:
+    """`at`, or where the marker begins that `at` would cut in two."""
+    start = text.rfind("<", 0, at)
+    return start if start >= 0 and ">" not in text[start:at] and MARKER.match(text, start) else at
 
 
 def common_suffix(left: str, right: str) -> int:

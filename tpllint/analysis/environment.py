@@ -1,7 +1,7 @@
 """The Jinja environment in which transformers renders chat templates, rebuilt without importing transformers.
 
-Modelled on transformers 5.23 (`utils/chat_template_utils.py`); `tests/conformance` holds it to the installed version, byte
-for byte. Two things are added that no template can see: source offsets travel where Jinja keeps line numbers, and the
+Modelled on transformers 5.23 (`utils/chat_template_utils.py`); `tests/analysis/test_conformance.py` holds it to the
+installed version, byte for byte. Two things are added that no template can see: source offsets travel where Jinja keeps line numbers, and the
 clock stands still.
 """
 
@@ -100,9 +100,9 @@ def to_json(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def strftime_now(template: str) -> str:
-    """The global of that name, at a standing clock."""
-    return CLOCK.strftime(template)
+def strftime_now(format: str) -> str:
+    """The global of that name, at a standing clock; a template may name the argument."""
+    return CLOCK.strftime(format)
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):

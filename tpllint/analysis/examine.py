@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -31,12 +32,12 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     templates = tuple(_templates(job, deadline))
     model = Model(templates, job.storage)
     for rule in rules:
-        _run(rule, rule.check_model(model), None, send)
+        _run(rule, partial(rule.check_model, model), None, send)
     for static in (True, False):
         for template in templates:
             for rule in rules:
                 if rule.static is static:
-                    _run(rule, rule.check_template(template), template, send)
+                    _run(rule, partial(rule.check_template, template), template, send)
     exhausted = {template.name: template.exhausted for template in templates if template.exhausted}
     send({"kind": "done", "exhausted": exhausted})
 
@@ -55,20 +56,20 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
         )
 
 
-def _run(rule: Rule, problems: Iterable[Problem], template: Template | None, send: Send) -> None:
+def _run(rule: Rule, check: Callable[[], Iterable[Problem]], template: Template | None, send: Send) -> None:
     name = template.name if template else None
     try:
-        iterator = iter(problems)
+        iterator = iter(check())
         for problem in islice(iterator, MAX_PROBLEMS):
             send({"kind": "problem", "rule": rule.name, "template": name, **_as_json(problem, template)})
         more = sum(1 for _ in islice(iterator, MAX_COUNTED))
         if more:
             send({"kind": "more", "rule": rule.name, "template": name, "count": more})
-    except (TimeIsUp, MemoryError, RecursionError) as error:
-        if template:
+    except (Exception, TimeIsUp) as error:
+        if template and isinstance(error, TimeIsUp | MemoryError | RecursionError):
             template.exhausted[rule.name] = str(error) or type(error).__name__
-    except Exception:
-        send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
+        else:
+            send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
 
 
 def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:

@@ -19,7 +19,21 @@ from tpllint.rule import Rule
 
 Send = Callable[[dict[str, Any]], None]
 
-IMPORTED_LATE = ("jinja2.debug", "random", "textwrap", "pprint", "unicodedata", "html", "urllib.parse", "_strptime", "asyncio.coroutines")
+IMPORTED_LATE = (
+    "asyncio.coroutines",
+    "encodings.ascii",
+    "encodings.latin_1",
+    "encodings.unicode_escape",
+    "encodings.utf_16",
+    "html",
+    "jinja2.debug",
+    "pprint",
+    "random",
+    "textwrap",
+    "unicodedata",
+    "urllib.parse",
+    "_strptime",
+)
 """What Jinja and the standard library import inside functions: once confined, this process can open no file."""
 
 

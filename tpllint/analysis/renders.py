@@ -13,6 +13,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 from tpllint.analysis.environment import ChatEnvironment, RaisedByTemplate
 
 MAX_OUTPUT_CHARACTERS = 4_000_000
+MAX_MESSAGE_CHARACTERS = 10_000
 REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
 CONTINUE_TAG = "CONTINUE_FINAL_MESSAGE_TAG "
 
@@ -105,7 +106,14 @@ def _run(template: JinjaTemplate, context: dict[str, Any], written: list[str]) -
 
 
 def _described(template: JinjaTemplate, error: Exception) -> RenderError:
-    return RenderError(_kind(error), type(error).__name__, str(error), _offset(template, error.__traceback__))
+    return RenderError(_kind(error), type(error).__name__, _words(error), _offset(template, error.__traceback__))
+
+
+def _words(error: Exception) -> str:
+    try:
+        return str(error)[:MAX_MESSAGE_CHARACTERS]
+    except Exception:  # a template chooses what it raises, such as a list nested too deep to be shown
+        return "a message that cannot be shown"
 
 
 def _kind(error: Exception) -> str:
@@ -138,10 +146,10 @@ def continue_final_message(
         return _refused("continue_final_message is set but the final message has no content to continue")
     if "content" not in source:
         return _refused("continue_final_message is set but the template never reads a message's content")
-    final = content if isinstance(content, str) else _last_text(content)
-    if final is None:
+    opened = _left_open(content)
+    if opened is None:
         return _refused("continue_final_message is set but the final message has no text to continue")
-    messages[-1]["content"] = _tagged(content)
+    messages[-1]["content"], final = opened
     tagged = Inputs(messages, inputs.tools, inputs.documents, inputs.variables)
     result = render(environment, template, tagged, generation_prompt=False)
     return result if result.text is None else _cut(result.text, final)
@@ -151,15 +159,20 @@ def _refused(message: str) -> Render:
     return Render(None, RenderError("error", "ValueError", message, None))
 
 
-def _last_text(parts: Sequence[Any]) -> str | None:
-    return next((part["text"] for part in reversed(parts) if isinstance(part, dict) and "text" in part), None)
-
-
-def _tagged(content: Any) -> Any:
+def _left_open(content: Any) -> tuple[Any, str] | None:
+    """The content with the tag behind its last text, and that text; None where transformers raises for want of one."""
     if isinstance(content, str):
-        return content + CONTINUE_TAG
-    last = max(index for index, part in enumerate(content) if "text" in part)
-    return [{**part, "text": part["text"] + CONTINUE_TAG} if n == last else part for n, part in enumerate(content)]
+        return content + CONTINUE_TAG, content
+    if not isinstance(content, list):
+        return None
+    for index in reversed(range(len(content))):
+        part = content[index]
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            tagged = {**part, "text": part["text"] + CONTINUE_TAG}
+            return [*content[:index], tagged, *content[index + 1 :]], part["text"]
+        if not isinstance(part, dict | list | str) or "text" in part:
+            return None
+    return None
 
 
 def _cut(text: str, final: str) -> Render:

@@ -49,7 +49,7 @@ class Template:
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
         self._deadline = deadline or Deadline()
-        self._renders: dict[Any, Render] = {}
+        self._renders: dict[Any, tuple[Conversation, Render]] = {}
         self._forms: dict[str, Conversation] = {}
 
     @functools.cached_property
@@ -126,9 +126,9 @@ class Template:
         """
         changed = tuple(sorted((tokens or {}).items()))
         key = (id(conversation), generation_prompt, changed, keep_none)
-        if key not in self._renders:
-            self._renders[key] = self._render(conversation, generation_prompt, changed, keep_none)
-        return self._renders[key]
+        if key not in self._renders:  # the conversation is kept too: an identity is only unique while it lives
+            self._renders[key] = conversation, self._render(conversation, generation_prompt, changed, keep_none)
+        return self._renders[key][1]
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
