@@ -9,26 +9,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpllint.analysis.anatomy import begins_with_marker, common_prefix, common_suffix, gaps, marker_start, sentinels
+    from tpllint.analysis.anatomy import begins_with_marker, common_prefix, common_suffix, gaps, marker_start, sentinels, spoken
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
+    from tpllint.api import check, render
     from tpllint.conversations import Conversation, canonical
-    from tpllint.finding import Severity
     from tpllint.quoting import quoted
     from tpllint.rule import Bad, Good, Place, Problem, Rule
+    from tpllint.severity import Severity
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tpllint.analysis.anatomy": ("begins_with_marker", "common_prefix", "common_suffix", "gaps", "marker_start", "sentinels"),
+    "tpllint.analysis.anatomy": (
+        "begins_with_marker",
+        "common_prefix",
+        "common_suffix",
+        "gaps",
+        "marker_start",
+        "sentinels",
+        "spoken",
+    ),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
+    "tpllint.api": ("check", "render"),
     "tpllint.conversations": ("Conversation", "canonical"),
-    "tpllint.finding": ("Severity",),
     "tpllint.quoting": ("quoted",),
     "tpllint.rule": ("Bad", "Good", "Place", "Problem", "Rule"),
+    "tpllint.severity": ("Severity",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -47,12 +57,15 @@ __all__ = [
     "Template",
     "begins_with_marker",
     "canonical",
+    "check",
     "common_prefix",
     "common_suffix",
     "gaps",
     "marker_start",
     "quoted",
+    "render",
     "sentinels",
+    "spoken",
 ]
 
 

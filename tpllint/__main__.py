@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tpllint import early
+from tpllint import spawn
 
 NEED_A_WORKER = ("check", "render", "rules", "explain")
 
@@ -12,7 +12,7 @@ NEED_A_WORKER = ("check", "render", "rules", "explain")
 def main() -> None:
     """Run the command line. The worker's imports and the parent's run at the same time."""
     if sys.argv[1:2] and sys.argv[1] in NEED_A_WORKER and "--help" not in sys.argv:
-        early.start()
+        spawn.ahead()
     from tpllint.cli import run
 
     sys.exit(run())

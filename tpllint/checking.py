@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tpllint.errors import RepairableError
-from tpllint.finding import Crash, Evidence, Finding, Report, Severity, Skipped, TargetError, TargetResult
-from tpllint.job import Job
+from tpllint.finding import Crash, Evidence, Finding, Report, Skipped, TargetError, TargetResult
 from tpllint.pool import Answers, Order, Pool
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
+from tpllint.severity import Severity
 from tpllint.span import Position, Span
 from tpllint.storage import Resolved, Stored
 from tpllint.targets import Request, Target, opened, order_for

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-import hashlib
 from dataclasses import dataclass
 
+from tpllint.severity import Severity
 from tpllint.span import Span
-
-
-class Severity(enum.StrEnum):
-    """How bad it is: an error fails the run, a warning is shown, an info is silent unless it is asked for."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-    @property
-    def rank(self) -> int:
-        """0 for info, 1 for warning, 2 for error."""
-        return list(Severity).index(self)
 
 
 @dataclass(frozen=True)
@@ -50,6 +36,8 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Stays the same when lines move: rule, template, file and message, not the place."""
+        import hashlib  # loads OpenSSL, which takes longer than most of a run
+
         parts = (self.rule, self.template or "", self.path, self.message)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

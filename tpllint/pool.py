@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from tpllint import wire
+from tpllint import spawn, wire
 from tpllint.errors import RepairableError
 from tpllint.job import Job
 from tpllint.rule import RuleInfo, rule_info_from_json
@@ -22,9 +20,6 @@ JOB_SECONDS = 10.0
 START_SECONDS = 60.0
 JOBS_PER_EXTRA_WORKER = 8
 """A further worker costs about as much as this many jobs."""
-
-_ROOT = str(Path(__file__).resolve().parent.parent)
-_BOOT = f"import sys; sys.path.insert(0, {_ROOT!r}); from tpllint.analysis.main import main; main()"
 
 
 @dataclass(frozen=True)
@@ -48,16 +43,7 @@ class Worker:
     """One child process and the job it is busy with."""
 
     def __init__(self, packs: Sequence[str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            bufsize=0,
-        )
-        self.packs = packs
+        self.process = spawn.take()
         self.greeted = False
         self.origin: str | None = None
         self.index = -1
@@ -106,10 +92,10 @@ class Worker:
 class Pool:
     """Workers that share one list of jobs. Use as a context manager: leaving it ends them."""
 
-    def __init__(self, packs: Sequence[str] = (), first: Worker | None = None, size: int | None = None) -> None:
+    def __init__(self, packs: Sequence[str] = (), size: int | None = None) -> None:
         self._packs = tuple(packs)
         self._size = size or os.cpu_count() or 1
-        self._staff = {first or Worker(self._packs)}
+        self._staff = {Worker(self._packs)}
         self._idle = list(self._staff)
         self.rules: tuple[RuleInfo, ...] = ()
 
@@ -247,7 +233,10 @@ def _first_message(worker: Worker) -> dict[str, Any]:
             except (EOFError, wire.WireError):
                 break
     worker.stop()
-    return {"kind": "broken-pack", "message": "a rule pack ended the worker process, wrote to its output or took longer than a minute to import"}
+    return {
+        "kind": "broken-pack",
+        "message": "a rule pack ended the worker process, wrote to its output or took longer than a minute to import",
+    }
 
 
 def _why(worker: Worker, error: Exception) -> str:

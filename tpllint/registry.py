@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,9 +27,22 @@ class BrokenPack(Exception):
 
 def plugin_packs() -> list[str]:
     """The packages that other distributions registered under the entry point group `tpllint.rules`."""
+    if not any(map(_registers_rules, sys.path)):
+        return []
     from importlib.metadata import entry_points
 
     return sorted({point.value for point in entry_points(group=ENTRY_POINTS)} - {BUILT_IN})
+
+
+def _registers_rules(folder: str) -> bool:
+    """Whether a distribution installed here, other than tpllint, names the group: importlib.metadata takes 20 ms to say no."""
+    for file in glob.iglob(os.path.join(glob.escape(folder), "*.dist-info", "entry_points.txt")):
+        with contextlib.suppress(OSError), open(file, "rb") as stream:
+            if f"[{ENTRY_POINTS}]".encode() in stream.read() and not os.path.dirname(file).split(os.sep)[-1].startswith(
+                "tpllint-"
+            ):
+                return True
+    return False
 
 
 def load(packs: Iterable[str]) -> dict[str, Rule]:

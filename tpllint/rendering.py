@@ -48,9 +48,7 @@ def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
             selection = _selection(asked)
             orders.append(order_for(target, target.resolved, asked.request, (), want="renders", selection=selection))
     answers = iter(pool.run(orders))
-    return [
-        done or _renders(target.argument, next(answers)) for done, target in zip(results, found, strict=True)
-    ]
+    return [done or _renders(target.argument, next(answers)) for done, target in zip(results, found, strict=True)]
 
 
 def _selection(asked: Asked) -> dict[str, Any]:

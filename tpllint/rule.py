@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tpllint.finding import Severity
+from tpllint.severity import Severity
 
 if TYPE_CHECKING:
     from tpllint.analysis.model import Model

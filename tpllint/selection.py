@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tpllint.errors import RepairableError
-from tpllint.finding import Severity
 from tpllint.rule import RuleInfo
+from tpllint.severity import Severity
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ def _stored_in(file: ModelFile, held: Any) -> Iterator[Stored]:
     elif isinstance(held, dict):
         for name, source in held.items():
             if not isinstance(source, str):
-                raise Unreadable(f'holds a chat template {name!r} that is {_kind(source)}; expected text')
+                raise Unreadable(f"holds a chat template {name!r} that is {_kind(source)}; expected text")
             yield Stored(name, source, file, ("chat_template", name))
     elif isinstance(held, list):
         for index, entry in enumerate(held):

@@ -21,7 +21,12 @@ class Case:
 
 CASES = (
     Case("tools-declared", "a tool's definition", re.compile(r"'(?:name|function)': ['{]"), Severity.ERROR),
-    Case("tool-loop-without-tools", "a tool call", re.compile(r"'(?:name|arguments|function|place)': ['{]"), Severity.ERROR),
+    Case(
+        "tool-loop-without-tools",
+        "a tool call",
+        re.compile(r"'(?:name|arguments|function|place)': ['{]"),
+        Severity.ERROR,
+    ),
     Case("user-parts", "content in parts", re.compile(r"['\"]type['\"]: ?['\"]text['\"]"), Severity.INFO),
     Case("assistant-parts", "an answer in parts", re.compile(r"['\"]type['\"]: ?['\"]text['\"]"), Severity.INFO),
     Case("tool-loop-parts-result", "a tool's result in parts", re.compile(r"'type': 'text'"), Severity.INFO),
@@ -52,7 +57,7 @@ class PythonReprContent(Rule):
     examples = (
         Bad(
             "{% if tools %}<tools>{{ tools }}</tools>{% endif %}{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
-            says='a tool\'s definition is printed as Python writes it: "\'function\': {\'name\': \'lookup_kelp\', \'des"',
+            says="a tool's definition is printed as Python writes it: \"'function': {'name': 'lookup_kelp', 'des\"",
             better="{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}"
             "{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
         ),

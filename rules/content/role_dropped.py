@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted, spoken
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,7 @@ def _lost(template: Template, case: Case) -> str | None:
     text = template.render(case.conversation, generation_prompt=True).text
     if text is None:
         return None
-    speakers = [message for message in conversation.messages if message.get("content")]
-    words = zip(speakers, sentinels(conversation), strict=True)
-    return next((word for message, word in words if message["role"] == case.role and word not in text), None)
+    return next((word for role, word in spoken(conversation) if role == case.role and word not in text), None)
 
 
 def _renders_tools(template: Template) -> bool:

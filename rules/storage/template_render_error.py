@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template
 
-PLAIN = ("user", "user-assistant-user", "system-user")
-WITH_TOOLS = ("tools-declared",)
+CASES = {
+    "user": "a plain chat",
+    "user-assistant-user": "a plain chat",
+    "system-user": "a chat with a system message",
+    "tools-declared": "a chat with tools",
+}
 TOLD_ELSEWHERE = ("No filter named", "No test named")
 
 
@@ -13,10 +17,10 @@ class TemplateRenderError(Rule):
     """A plain chat makes the template fail.
 
     ## What it does
-    Renders one user message, a user, assistant, user chat and a system message before a user's, with content as text or,
-    where the template reads only that, as lists of parts. When one fails, and not because the template refuses with
-    `raise_exception`, Jinja's error and its place are reported. A template named `tool_use` is rendered with tools, as
-    transformers does.
+    Renders one user message, a user, assistant, user chat, a system message before a user's, and a user message with a tool
+    declared; content is text or, where the template reads only that, lists of parts. When one fails, and not because the
+    template refuses with `raise_exception`, Jinja's error and its place are reported. A template named `tool_use` is only
+    rendered with tools, as transformers does.
 
     ## Why is this bad
     The model cannot be talked to: the simplest request raises.
@@ -31,8 +35,7 @@ class TemplateRenderError(Rule):
     severity = Severity.ERROR
     examples = (
         Bad(
-            "{% for tool in tools %}{{ tool.name }}{% endfor %}"
-            "{% for message in messages %}{{ message.content }}{% endfor %}",
+            "{% for tool in tools %}{{ tool.name }}{% endfor %}{% for message in messages %}{{ message.content }}{% endfor %}",
             says="a plain chat does not render: 'NoneType' object is not iterable",
             better="{% for tool in tools or [] %}{{ tool.name }}{% endfor %}"
             "{% for message in messages %}{{ message.content }}{% endfor %}",
@@ -49,12 +52,14 @@ class TemplateRenderError(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.failure is not None:
             return
-        for name in WITH_TOOLS if template.name == "tool_use" else PLAIN:
+        for name, what in CASES.items():
+            if template.name == "tool_use" and name != "tools-declared":
+                continue  # transformers picks it only for a call with tools
             error = template.render(name, generation_prompt=True).error
             if error is None or error.kind != "error" or error.message.startswith(TOLD_ELSEWHERE):
                 continue
             yield Problem(
-                f"a plain chat does not render: {error.message}",
+                f"{what} does not render: {error.message}",
                 help="test what may be absent before it is used; tools and documents are none in a plain chat",
                 place=template.place(error.offset),
                 conversation=name,

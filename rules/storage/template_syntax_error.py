@@ -47,7 +47,9 @@ class TemplateSyntaxError(Rule):
         failure = template.failure
         if failure is None or failure.kind not in ("syntax", "python"):
             return
-        why = failure.message if failure.kind == "syntax" else f"Jinja accepts it, but Python refuses the code: {failure.message}"
+        why = (
+            failure.message if failure.kind == "syntax" else f"Jinja accepts it, but Python refuses the code: {failure.message}"
+        )
         yield Problem(
             f"the template does not compile: {_sentence(why)}",
             help="repair the syntax at this place; nothing can be rendered before",

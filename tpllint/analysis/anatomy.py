@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
 
-def sentinels(conversation: Conversation) -> tuple[str, ...]:
-    """The text of each message that has one, in order."""
+def spoken(conversation: Conversation) -> tuple[tuple[str, str], ...]:
+    """Role and text of each message that has a text, in order."""
     found = []
     for message in conversation.messages:
         content = message.get("content")
         if isinstance(content, list):
             content = next((part["text"] for part in content if isinstance(part, dict) and "text" in part), None)
         if isinstance(content, str) and content.strip():
-            found.append(content.strip())
+            found.append((str(message.get("role")), content.strip()))
     return tuple(found)
+
+
+def sentinels(conversation: Conversation) -> tuple[str, ...]:
+    """The text of each message that has one, in order."""
+    return tuple(text for _, text in spoken(conversation))
 
 
 def gaps(text: str, words: tuple[str, ...]) -> tuple[str, ...] | None:

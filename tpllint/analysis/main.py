@@ -20,7 +20,6 @@ from tpllint.rule import Rule
 Send = Callable[[dict[str, Any]], None]
 
 IMPORTED_LATE = (
-    "asyncio.coroutines",
     "encodings.ascii",
     "encodings.latin_1",
     "encodings.unicode_escape",

@@ -73,7 +73,12 @@ def with_reasoning_aliases(messages: Sequence[Mapping[str, Any]]) -> list[dict[s
 
 
 def render(
-    environment: ChatEnvironment, template: JinjaTemplate, inputs: Inputs, *, generation_prompt: bool, keep_none: bool = False
+    environment: ChatEnvironment,
+    template: JinjaTemplate,
+    inputs: Inputs,
+    *,
+    generation_prompt: bool,
+    keep_none: bool = False,
 ) -> Render:
     """Render one conversation. With `keep_none`, as engines do that leave `content: null` in place."""
     messages = inputs.messages if keep_none else without_none(inputs.messages)
@@ -136,9 +141,7 @@ def _offset(template: JinjaTemplate, traceback: TracebackType | None) -> int | N
     return offset
 
 
-def continue_final_message(
-    environment: ChatEnvironment, template: JinjaTemplate, source: str, inputs: Inputs
-) -> Render:
+def continue_final_message(environment: ChatEnvironment, template: JinjaTemplate, source: str, inputs: Inputs) -> Render:
     """Render with the last message left open, as `continue_final_message=True` does (transformers >= 4.57)."""
     messages = [dict(message) for message in with_reasoning_aliases(without_none(inputs.messages))]
     content = messages[-1].get("content") if messages else None

@@ -89,7 +89,7 @@ class Template:
             self.exhausted["compiling"] = made.message
         return made
 
-    def _exhaust(self, step: str, error: Exception) -> Failure:
+    def _exhaust(self, step: str, error: BaseException) -> Failure:
         self.exhausted[step] = str(error) or "it takes more memory than a template may use"
         return Failure("limit", self.exhausted[step], None)
 

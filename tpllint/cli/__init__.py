@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import traceback
 
 import click
 
 import tpllint
-from tpllint import early
+from tpllint import spawn
 from tpllint.errors import RepairableError
 from tpllint.report.escape import escape
 
@@ -64,11 +63,13 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except Exception:  # a defect, told as one: with its traceback and a request to report it
+        import traceback
+
         told = "\n".join(escape(line) for line in traceback.format_exc().splitlines())
         click.echo(f"defect: tpllint failed; please report this:\n{told}", err=True)
         return DEFECT
     finally:
-        early.discard()
+        spawn.discard()
 
 
 def _refused(message: str, hint: str) -> int:

@@ -12,10 +12,11 @@ import click
 from tpllint.checking import Check, Progress, check
 from tpllint.cli.options import output, request, with_request, workers
 from tpllint.errors import RepairableError
-from tpllint.finding import Report, Severity
+from tpllint.finding import Report
 from tpllint.report import json as json_report
 from tpllint.report import text as text_report
 from tpllint.selection import Selection
+from tpllint.severity import Severity
 
 LEVELS = [severity.value for severity in Severity]
 PROGRESS_FROM = 10

@@ -6,14 +6,14 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
-from tpllint import early
 from tpllint.conversations import ConversationError, from_json
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
+from tpllint.registry import plugin_packs
 from tpllint.targets import Request
 
 MAX_CONVERSATION_BYTES = 8_000_000
@@ -21,7 +21,7 @@ SHAPE = 'a conversation file holds a list of messages, or an object with "messag
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-REQUEST = (
+REQUEST: tuple[Callable[[Any], Any], ...] = (
     click.option("--template", metavar="NAME", help="Only the template of this name."),
     click.option("--chat-template", metavar="FILE", help="This template with the target's tokens."),
     click.option("--conversation", "conversations", metavar="FILE", multiple=True, help="A conversation of your own."),
@@ -97,9 +97,8 @@ def _variable(word: str) -> tuple[str, Any]:
 
 @contextlib.contextmanager
 def workers() -> Iterator[Pool]:
-    """A pool that uses the worker already started."""
-    first = early.take()
-    with Pool(first.packs, first) as pool:
+    """A pool of workers that know the built-in rules and those of every installed plug-in."""
+    with Pool(plugin_packs()) as pool:
         yield pool
 
 
@@ -111,6 +110,6 @@ def output(path: str | None) -> Iterator[TextIO]:
         return
     try:
         with click.open_file(path, "w", encoding="utf-8", atomic=True) as stream:
-            yield stream
+            yield cast("TextIO", stream)
     except OSError as error:
         raise RepairableError("unusable-path", f"{path} cannot be written", "check the folder and its permissions") from error

@@ -1,0 +1,1 @@
+"""Writers of reports: each takes a report and a stream, and decides nothing."""

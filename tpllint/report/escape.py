@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 
 
-
 def escape(text: str, limit: int | None = None) -> str:
     r"""One line of printable text: line ends as `\n`, control, format, surrogate and private characters as `\u{..}`.
 

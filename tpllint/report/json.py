@@ -6,7 +6,8 @@ import json
 from typing import Any, TextIO
 
 import tpllint
-from tpllint.finding import Finding, Report, Severity, TargetResult
+from tpllint.finding import Finding, Report, TargetResult
+from tpllint.severity import Severity
 
 
 def write(report: Report, stream: TextIO) -> None:

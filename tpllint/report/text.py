@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TextIO
 
 import click
 
-from tpllint.finding import Crash, Finding, Report, Severity, TargetResult
+from tpllint.finding import Crash, Finding, Report, TargetResult
 from tpllint.report.escape import escape
+from tpllint.severity import Severity
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 EXCERPT = 200
@@ -34,8 +36,14 @@ def _finding(finding: Finding, color: bool) -> Iterator[str]:
     if finding.evidence.conversation:
         yield f"   = conversation: {escape(finding.evidence.conversation)}"
     if finding.evidence.excerpt is not None:
-        yield f'   = prompt: "{escape(finding.evidence.excerpt, EXCERPT)}"'
+        yield f"   = prompt: {_excerpt(finding.evidence.excerpt)}"
     yield f"   = help: {escape(finding.help)}"
+
+
+def _excerpt(text: str) -> str:
+    """In quotes, with a backslash doubled: a line end and a written backslash-n must not look the same."""
+    shown = escape(json.dumps(text[:EXCERPT], ensure_ascii=False))
+    return shown if len(text) <= EXCERPT else f"{shown} ..."
 
 
 def _place(finding: Finding) -> str:
@@ -53,17 +61,17 @@ def _error(target: TargetResult, color: bool) -> Iterator[str]:
 def _crash(crash: Crash, color: bool) -> str:
     what = f"rule {crash.rule}" if crash.rule else "tpllint"
     lines = "\n".join("    " + escape(line) for line in crash.traceback.splitlines())
-    return (
-        f"{_styled('defect', 'magenta', color)}: {what} failed on {escape(crash.target)}; please report this:\n{lines}"
-    )
+    return f"{_styled('defect', 'magenta', color)}: {what} failed on {escape(crash.target)}; please report this:\n{lines}"
 
 
 def _summary(report: Report) -> str:
     checked = sum(len(result.templates) for result in report.targets if not result.error)
     amounts = ((report.count(level), level.value) for level in (Severity.ERROR, Severity.WARNING, Severity.INFO))
     parts = [_counted(number, word) for number, word in amounts if number]
-    incomplete = sum(not result.fully_analysed for result in report.targets)
-    tail = f", {_counted(incomplete, 'target')} not fully analysed" if incomplete else ""
+    failed = sum(result.error is not None for result in report.targets)
+    incomplete = sum(not (result.fully_analysed or result.error) for result in report.targets)
+    tails = ((failed, "could not be checked"), (incomplete, "not fully analysed"))
+    tail = "".join(f", {_counted(number, 'target')} {what}" for number, what in tails if number)
     return f"{', '.join(parts) or 'no findings'} in {_counted(checked, 'template')}{tail}"
 
 

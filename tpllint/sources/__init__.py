@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from tpllint.sources import hub
 from tpllint.sources.files import ModelFiles
 from tpllint.sources.local import read_local
 from tpllint.sources.stdin import read_stdin
@@ -15,5 +14,9 @@ def open_target(target: str, *, offline: bool = False, token: str | None = None)
     """The files of one target: `-`, an existing path, or a model on the Hub. Raises RepairableError."""
     if target == "-":
         return read_stdin(sys.stdin.buffer)
-    wanted = None if os.path.lexists(target) else hub.parse_hub_target(target)
+    if os.path.lexists(target):
+        return read_local(target)
+    from tpllint.sources import hub
+
+    wanted = hub.parse_hub_target(target)
     return read_local(target) if wanted is None else hub.fetch(target, wanted, offline=offline, token=token)

@@ -28,7 +28,9 @@ def read_local(target: str) -> ModelFiles:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise RepairableError(
-            "no-such-path", f"no such file or folder: {target}", "check the path, or write org/model for a model on the Hub"
+            "no-such-path",
+            f"no such file or folder: {target}",
+            "check the path, or write org/model for a model on the Hub",
         ) from None
     except (OSError, ValueError) as error:
         raise _unusable(target, error) from error

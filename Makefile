@@ -1,0 +1,45 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Needed: python3 (3.11 or later) with venv, make, git.
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install
+CHECK := $(VENV)/bin/tpllint check --offline
+
+BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial
+TYPED := tpllint rules tests $(wildcard benchmarks) docs/generate.py
+
+.PHONY: demo test lint docs docs-check bench clean
+
+demo: $(VENV)/installed ## A good and several broken models; findings are what is expected of the broken ones.
+	$(CHECK) examples/good
+	$(CHECK) $(addprefix examples/,$(BROKEN)) || test $$? -eq 1
+
+test: $(VENV)/installed-for-development
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/installed-for-development
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict $(TYPED)
+
+docs: $(VENV)/installed-for-development
+	$(VENV)/bin/python docs/generate.py
+
+docs-check: $(VENV)/installed-for-development
+	$(VENV)/bin/python docs/generate.py --check
+
+bench: $(VENV)/installed-for-development
+	$(VENV)/bin/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed-for-development: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[dev]'
+	touch $(VENV)/installed $@

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted
+
+CONVERSATIONS = ("user-assistant-user", "system-user", "system-user-assistant-user")
+LONGEST = 60
+
+
+class TextOutsideTurn(Rule):
+    """Text stands before the beginning of sequence.
+
+    ## What it does
+    Renders plain chats with a sentinel for the beginning of sequence. Where the template writes it, nothing but blanks and
+    the end of sequence may stand before the first one.
+
+    ## Why is this bad
+    Usually the beginning of sequence is written with the first user message, and a system message that comes earlier ends up
+    outside of everything the model was trained on. Tokenizers that add the token themselves then write it twice.
+
+    ## References
+    - [transformers: chat templates](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL320"
+    name = "text-outside-turn"
+    category = "content"
+    severity = Severity.WARNING
+    examples = (
+        Bad(
+            "{% for m in messages %}{% if m.role == 'system' %}<<{{ m.content }}>>{% elif m.role == 'user' %}"
+            "{{ bos_token }}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}",
+            says='"<<instruction-cedar>>" stands before the beginning of sequence "<s>"',
+            better="{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}<<{{ m.content }}>>"
+            "{% elif m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}{{ eos_token }}{% endif %}"
+            "{% endfor %}",
+        ),
+        Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        bos = template.tokens.get("bos_token")
+        if not bos:
+            return
+        for name in CONVERSATIONS:
+            text = template.render_conversation(template.conversation(name), tokens=SENTINEL_TOKENS).text or ""
+            before, found, _ = text.partition(SENTINEL_TOKENS["bos_token"])
+            before = before.replace(SENTINEL_TOKENS["eos_token"], "").strip()
+            if found and before:
+                yield Problem(
+                    f"{quoted(before[:LONGEST])} stands before the beginning of sequence {quoted(bos)}",
+                    help="write the beginning of sequence before the loop over the messages",
+                    conversation=name,
+                    excerpt=template.render(name).text,
+                )
+                return

@@ -1,0 +1,1 @@
+"""Hygiene: what reaches the prompt by accident."""

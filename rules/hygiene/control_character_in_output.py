@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, canonical, quoted
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+ESCAPED_LINE_END = re.compile(r"\\[nrt]")
+PLAIN = ("user-assistant-user", "system-user-assistant-user")
+AROUND = 20
+
+
+class ControlCharacterInOutput(Rule):
+    r"""A control character, or a backslash followed by n, is written into the prompt.
+
+    ## What it does
+    Looks for control characters, other than tab and line feed, in every canonical prompt: no canonical conversation holds one.
+    Between the messages of plain chats it also looks for the two characters of an escape that was escaped twice.
+
+    ## Why is this bad
+    `'\b'` in a Jinja string is a backspace, and `'\\n'` is a backslash and an n. The model reads a character that it never
+    saw, where it should read a line end.
+
+    ## References
+    - [Jinja: literals](https://jinja.palletsprojects.com/en/stable/templates/#literals)
+    """
+
+    code = "TPL909"
+    name = "control-character-in-output"
+    category = "hygiene"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            r"{% for m in messages %}{{ '<|' + m.role + '|>\\n' + m.content + '<|end|>' }}{% endfor %}",
+            says=r'an escape that was escaped twice is written into the prompt: "<|user|>\\n"',
+            better=r"{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>' }}{% endfor %}",
+        ),
+        Bad(
+            r"{% for m in messages %}{{ '\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
+            says=r'the control character U+0008 is written into the prompt: "\begin{user}question-am"',
+            better=r"{% for m in messages %}{{ '\\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
+        ),
+        Good("{% for m in messages %}{{ m.role + ':\\n\\t' + m.content + '<|end|>' }}{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        yield from self._control_characters(template)
+        yield from self._escapes(template)
+
+    def _control_characters(self, template: Template) -> Iterator[Problem]:
+        for name in canonical():
+            text = template.render(name, generation_prompt=True).text or ""
+            found = CONTROL.search(text)
+            if found:
+                code = f"U+{ord(found[0]):04X}"
+                yield self._problem(f"the control character {code}", name, text, found.start(), text)
+                return
+
+    def _escapes(self, template: Template) -> Iterator[Problem]:
+        for name in PLAIN:
+            for gap in template.anatomy.gaps(name, generation_prompt=True) or ():
+                found = ESCAPED_LINE_END.search(gap)
+                if found:
+                    text = template.render(name, generation_prompt=True).text or ""
+                    yield self._problem("an escape that was escaped twice", name, gap, found.start(), text)
+                    return
+
+    def _problem(self, what: str, conversation: str, text: str, at: int, prompt: str) -> Problem:
+        return Problem(
+            f"{what} is written into the prompt: {quoted(text[max(0, at - AROUND) : at + AROUND])}",
+            help=r"write '\n' for a line end and '\\' for a backslash",
+            conversation=conversation,
+            excerpt=prompt,
+        )

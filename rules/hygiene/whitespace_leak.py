@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tpllint import Bad, Good, Place, Problem, Rule, Severity, Template, quoted
+
+CONVERSATIONS = ("user-assistant-user", "system-user-assistant-user")
+INDENTATION = re.compile(r"(?:^|\n)([ \t]{2,})")
+
+
+class WhitespaceLeak(Rule):
+    """Indentation of the template's source reaches the prompt.
+
+    ## What it does
+    Looks between the messages of plain chats for runs of blanks that begin a line, and for the piece of source text outside of
+    all tags that wrote them. `lstrip_blocks` removes the indentation before `{% ... %}`, but not before `{{ ... }}`. Blanks
+    that a quoted string writes on purpose are left alone.
+
+    ## Why is this bad
+    Every turn is preceded by blanks the model never saw in training. They cost tokens, and they move the answer.
+
+    ## References
+    - [Jinja: whitespace control](https://jinja.palletsprojects.com/en/stable/templates/#whitespace-control)
+    - [chat_templates issue 14](https://github.com/chujiezheng/chat_templates/issues/14)
+    """
+
+    code = "TPL906"
+    name = "whitespace-leak"
+    category = "hygiene"
+    severity = Severity.WARNING
+    examples = (
+        Bad(
+            "{% for m in messages %}\n    {{ '<|' + m.role + '|>' + m.content + '<|end|>' }}\n{% endfor %}",
+            says='the indentation "    " of the source reaches the prompt',
+            better="{% for m in messages %}\n    {{- '<|' + m.role + '|>' + m.content + '<|end|>' }}\n{% endfor %}",
+        ),
+        Good("{% for m in messages %}\n    {% if m.content %}\n{{ m.content }}<|end|>\n    {% endif %}\n{% endfor %}"),
+        Good("{% for m in messages %}{{ m.role + ':\\n    ' + m.content + '<|end|>' }}{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.syntax is None:
+            return
+        for name in CONVERSATIONS:
+            written = {run for gap in template.anatomy.gaps(name) or () for run in INDENTATION.findall(gap)}
+            for node, run in _indentations(template):
+                if run in written:
+                    start = node.lineno - 1 + node.data.index(run)
+                    yield Problem(
+                        f"the indentation {quoted(run)} of the source reaches the prompt",
+                        help="write {{- ... }} or {%- ... %} where blanks before a tag must not count",
+                        place=Place(start, start + len(run)),
+                        conversation=name,
+                        excerpt=template.render(name).text,
+                    )
+                    return
+
+
+def _indentations(template: Template) -> Iterator[tuple[Any, str]]:
+    """The pieces of text outside of tags that hold nothing but an indentation, and it."""
+    assert template.syntax is not None
+    for node in template.syntax.find("TemplateData"):
+        found = INDENTATION.search(node.data)
+        if found and not node.data.strip():
+            yield node, found[1]

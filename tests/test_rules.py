@@ -1,0 +1,94 @@
+"""Every rule of the built-in pack: its examples through the real checking path, and the form of its file."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tpllint import Bad, Good, Rule
+from tpllint.pool import Pool
+from tpllint.registry import BUILT_IN
+from tpllint.rule import CATEGORIES
+from tpllint.testing import Case, cases, rules_of, run_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES = rules_of(BUILT_IN)
+SECTIONS = ["What it does", "Why is this bad", "References"]
+"""Example and Use instead come from the examples."""
+
+each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    with Pool() as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("case", cases(RULES), ids=str)
+def test_example(case: Case, pool: Pool, tmp_path: Path) -> None:
+    run_case(case, pool, tmp_path)
+
+
+def test_there_are_rules() -> None:
+    assert len(RULES) >= 20
+
+
+@each_rule
+def test_the_file_has_the_name_of_the_rule(rule: Rule) -> None:
+    assert Path(inspect.getfile(type(rule))).stem == rule.name.replace("-", "_")
+
+
+@each_rule
+def test_a_code_is_three_digits_after_the_prefix(rule: Rule) -> None:
+    assert re.fullmatch(r"TPL\d{3}", rule.code)
+
+
+@each_rule
+def test_a_rule_has_a_known_category(rule: Rule) -> None:
+    assert rule.category in CATEGORIES
+
+
+def test_codes_and_names_are_unique() -> None:
+    counted = Counter(word for rule in RULES for word in (rule.code, rule.name))
+    assert [word for word, times in counted.items() if times > 1] == []
+
+
+@each_rule
+def test_the_documentation_has_its_sections_in_order(rule: Rule) -> None:
+    assert re.findall(r"^## (.+)$", rule.info().documentation, re.MULTILINE) == SECTIONS
+
+
+@each_rule
+def test_the_summary_is_one_sentence(rule: Rule) -> None:
+    assert re.fullmatch(r"[^\n]+\.", rule.info().summary)
+
+
+@each_rule
+def test_every_rule_shows_both_sides(rule: Rule) -> None:
+    kinds = {type(example) for example in rule.examples}
+    assert kinds == {Bad, Good}
+
+
+@each_rule
+def test_every_bad_example_says_something(rule: Rule) -> None:
+    assert all(example.says for example in rule.examples if isinstance(example, Bad))
+
+
+def test_every_folder_with_code_is_shipped() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted({*_packages(ROOT / "tpllint", "tpllint"), *_packages(ROOT / "rules", BUILT_IN)})
+
+
+def _packages(folder: Path, name: str) -> Iterator[str]:
+    for path in folder.rglob("*.py"):
+        yield ".".join((name, *path.parent.relative_to(folder).parts))

@@ -1,0 +1,49 @@
+"""Starts worker processes, the first one before the command line is even parsed: its imports take as long as the parent's.
+
+Imported before everything else, so it imports next to nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_BOOT = f"import sys; sys.path.insert(0, {_ROOT!r}); from tpllint.analysis.main import main; main()"
+
+_waiting: list[subprocess.Popen[bytes]] = []
+
+
+def spawn() -> subprocess.Popen[bytes]:
+    """A new worker process: isolated from the user's environment, nothing in its environment, no terminal."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BOOT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        bufsize=0,
+    )
+
+
+def ahead() -> None:
+    """Start a worker process that the next `take` will hand over."""
+    _waiting.append(spawn())
+
+
+def take() -> subprocess.Popen[bytes]:
+    """The worker process that waits, or a new one."""
+    return _waiting.pop() if _waiting else spawn()
+
+
+def discard() -> None:
+    """End the worker processes that nobody took."""
+    while _waiting:
+        process = _waiting.pop()
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
