@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.local_hub import HANG_UP, REJECTED_TOKEN, LocalHub
-from tpllint.sources.hub import HubTarget, parse_hub_target
+from tpllint.sources.hub_target import HubTarget, parse_hub_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ TEMPLATE = b"{{ messages }}"
 DRIVER = """
 import json, sys
 from tpllint.errors import RepairableError
-from tpllint.sources.hub import fetch, parse_hub_target
+from tpllint.sources.hub import fetch; from tpllint.sources.hub_target import parse_hub_target
 assert "huggingface_hub" not in sys.modules
 for line in sys.stdin:
     call = json.loads(line)

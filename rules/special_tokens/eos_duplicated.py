@@ -44,7 +44,7 @@ class EosDuplicated(Rule):
         ),
         Bad(
             "{% for m in messages %}<turn>{{ m.role }}\n{{ m.content }}</turn>{{ eos_token }}\n{% endfor %}",
-            says='a user turn ends with "</turn>", and the end of sequence "</s>" follows inside the conversation',
+            says='a user turn ends with "</turn>", and the end of sequence "</s>" follows it at once',
             better="{% for m in messages %}<turn>{{ m.role }}\n{{ m.content }}</turn>\n{% endfor %}",
         ),
         Good("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}\n{% endfor %}{{ bos_token }}"),
@@ -67,7 +67,7 @@ class EosDuplicated(Rule):
         closer = _closer_before_eos(template)
         if closer:
             yield Problem(
-                f"a user turn ends with {quoted(closer)}, and the end of sequence {quoted(eos)} follows inside the conversation",
+                f"a user turn ends with {quoted(closer)}, and the end of sequence {quoted(eos)} follows it at once",
                 help="end a turn with one of the two; the end of sequence belongs after the last answer, if anywhere",
                 conversation="user-assistant-user",
                 excerpt=template.render("user-assistant-user").text,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     pass
 
 FILTERS = {
@@ -52,7 +51,7 @@ FILTERS = {
     "string": "{{ 1.0 | string }}",
     "striptags": "{{ '<b>a</b> <!-- c --> &lt;' | striptags }}",
     "sum": "{{ [1, 2.5] | sum(start=1) }}",
-    "title": "{{ \"it's a ǆ-test\" | title }}",
+    "title": '{{ "it\'s a ǆ-test" | title }}',
     "tojson": "{{ messages | tojson(indent=2) }}",
     "trim": "{{ ' \u00a0a ' | trim }}",
     "truncate": "{{ 'one two three four' | truncate(9, false, '…', 0) }}",
@@ -117,7 +116,7 @@ GLOBALS = {
 }
 IMPORTING = {
     "codecs": "{% for name in ['utf-8', 'ascii', 'latin-1', 'utf-16', 'utf-32', 'utf-7', 'cp1252', 'utf-8-sig', 'idna', 'punycode',"
-    " 'raw_unicode_escape', 'unicode_escape', 'cp437', 'shift_jis', 'gb18030', 'big5', 'euc_kr'] %}{{ 'a'.encode(name) }}{% endfor %}",
+    " 'utf-16-le', 'utf-16-be', 'raw_unicode_escape', 'unicode_escape'] %}{{ 'a'.encode(name) }}{% endfor %}",
     "codec errors": "{% for e in ['replace', 'ignore', 'backslashreplace', 'xmlcharrefreplace', 'namereplace'] %}"
     "{{ 'é'.encode('ascii', e) }}{% endfor %}",
     "names": "{{ '\\N{BULLET}\\u2028\\U0001F600' }}",
@@ -126,3 +125,219 @@ IMPORTING = {
     "numbers": "{{ 2 ** 0.5 }}{{ 10 ** 400 % 7 }}{{ 1e308 * 10 }}{{ 7 // -2 }}{{ (-8) ** (1 / 3) }}",
 }
 FACILITIES = {**FILTERS, **{f"is {name}": source for name, source in TESTS.items()}, **GLOBALS, **IMPORTING}
+
+
+def rendered(sources: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What one worker answers about each source: `text` or `error`, for the conversation of one user message."""
+    templates = tuple(Variant(name, source, "chat_template.jinja") for name, source in sources.items())
+    job = Job(templates, {"bos_token": "<s>"}, tokens_known=True, want="renders", selection={"names": ["user"]})
+    with Pool(size=1) as pool:
+        (answers,) = pool.run([Order("local", job)])
+    assert answers.ended is None
+    return {message["template"]: message for message in answers.messages}
+
+
+@pytest.fixture(scope="module")
+def facilities() -> dict[str, dict[str, Any]]:
+    return rendered(FACILITIES)
+
+
+def test_every_filter_test_and_global_is_tried() -> None:
+    environment = ChatEnvironment()
+    assert set(FILTERS) == set(environment.filters)
+    assert set(TESTS) == set(environment.tests)
+    assert set(GLOBALS) == set(environment.globals)
+
+
+@pytest.mark.parametrize("name", FACILITIES)
+def test_a_confined_worker_renders_what_transformers_renders(facilities: dict[str, dict[str, Any]], name: str) -> None:
+    chat_template_utils = pytest.importorskip("transformers.utils.chat_template_utils")
+    message = facilities[name]
+    texts, _ = chat_template_utils.render_jinja_template(
+        [message["inputs"]["messages"]], chat_template=FACILITIES[name], add_generation_prompt=True, bos_token="<s>"
+    )
+    assert (message["error"], message["text"]) == (None, texts[0])
+
+
+REFUSED = {
+    "a cycle of blocks": "{{ self.a() }}{% block a %}{{ self.a() }}{% endblock %}",
+    "a message nested too deep to be shown": "{% set ns = namespace(x=[]) %}"
+    "{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ raise_exception(ns.x) }}",
+    "a message of ten megabytes": "{{ raise_exception('é' * 10000000) }}",
+    "a lone surrogate in the message": "{{ raise_exception('\\ud800') }}",
+    "an attribute that cannot be": "{{ {'a b': 1} | xmlattr }}",
+    "a required block": "{% block a scoped required %}{% endblock %}",
+    "an unknown codec": "{{ 'a'.encode('no-such-codec') }}",
+    "an unknown character": "{{ '\\N{no such character}' }}",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals() -> dict[str, dict[str, Any]]:
+    return rendered(REFUSED)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_rendered_is_answered_with_an_error(refusals: dict[str, dict[str, Any]], name: str) -> None:
+    assert refusals[name]["text"] is None
+    assert refusals[name]["error"]
+
+
+KEPT = "{% if false %}{% include 'x' %}{% endif %}"
+"""Found before anything is executed; what follows must not lose it."""
+SYNTAX, RENDER, LIMIT = "template-syntax-error", "template-render-error", "resource-exhaustion"
+ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+UNPARSED = {
+    "five thousand parentheses": (LIMIT, f"{{{{ {'(' * 5000}1{')' * 5000} }}}}"),
+    "five thousand lists": (LIMIT, f"{{{{ {'[' * 5000}{']' * 5000} }}}}"),
+    "five thousand negations": (LIMIT, f"{{{{ {'not ' * 5000}a }}}}"),
+    "three thousand nested ifs": (LIMIT, "{% if a %}" * 3000 + "{% endif %}" * 3000),
+    "a million opening braces": (LIMIT, "{{" * 900_000),
+    "an integer of ten thousand digits": (SYNTAX, f"{{{{ {'9' * 10_000} }}}}"),
+    "half an escape": (SYNTAX, "{{ '\\x' }}"),
+    "an unknown named character": (SYNTAX, "{{ '\\N{nothing}' }}"),
+    "a NUL in an expression": (SYNTAX, "\0{{ '\0' }}{{ \0 }}"),
+    "a million blanks": (SYNTAX, " " * 900_000 + "{%" + " " * 900_000 + "%}"),
+}
+PARSED = {
+    "a sum of five thousand terms": (LIMIT, f"{{{{ {'+'.join(['1'] * 5000)} }}}}"),
+    "five thousand attributes": (LIMIT, f"{{{{ a{'.b' * 5000} }}}}"),
+    "five thousand filters": (LIMIT, f"{{{{ a{'|trim' * 5000} }}}}"),
+    "twenty-five nested loops": (SYNTAX, "{% for a in [1] %}" * 25 + "{% endfor %}" * 25),
+    "more than a hundred nested ifs": (SYNTAX, "{% if a %}" * 120 + "{% endif %}" * 120),
+    "a break in a generation block": (
+        SYNTAX,
+        "{% for m in messages %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
+    ),
+    "a hexadecimal integer too long to print": (SYNTAX, f"{{{{ 0x{'f' * 100_000} }}}}"),
+    "a constant of a gigabyte": (LIMIT, "{{ 'a' * 10**9 }}"),
+    "a constant centred in two gigabytes": (LIMIT, "{{ 'a'.center(2 * 10**9) }}"),
+    "a format of two gigabytes": (LIMIT, "{{ '%2000000000d' | format(1) }}"),
+    "a power that never ends": (LIMIT, "{{ 7 ** (7 ** 9) }}"),
+    "loops that never end": (LIMIT, ENDLESS),
+    "a lookup that never ends": (LIMIT, f"{{% macro m() %}}{ENDLESS}{{% endmacro %}}{{{{ {{}}[m()] }}}}"),
+    "a text that doubles": (
+        LIMIT,
+        "{% set ns = namespace(x='abcdefgh') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+    ),
+    "a prompt without end": (LIMIT, "{% for a in range(9999) %}{{ 'abcdefgh' * 1000 }}{% endfor %}"),
+    "a macro that calls itself": (LIMIT, "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
+    "a list too deep to print": (
+        LIMIT,
+        "{% set ns = namespace(x=[]) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+    ),
+    "two megabytes of expressions": (LIMIT, "{{a}}" * 390_000),
+    "a lone surrogate in a name": ("unknown-filter-or-test", "{{ '\\ud800' | no_such_filter }}"),
+    "a lone surrogate in a lookup": (RENDER, "{{ nothing['\\ud800'].x }}"),
+    "an attribute name that cannot be": (RENDER, "{{ {'a\\ud800 b': 1} | xmlattr }}"),
+    "a NUL in a string": ("role-dropped", "\0{{ '\0' }}"),
+}
+HOSTILE = {**UNPARSED, **{name: (rule, KEPT + source) for name, (rule, source) in PARSED.items()}}
+INNOCENT = "{% include 'x' %}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("hostile")
+    for number, (_, source) in enumerate(HOSTILE.values()):
+        (made / f"{number}.jinja").write_text(source, encoding="utf-8", newline="")
+        (made / f"{number}-innocent.jinja").write_text(INNOCENT + "\n" * number, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> Report:
+    """One run over all of them, an innocent template behind each."""
+    targets = [f"{folder}/{number}{kind}.jinja" for number in range(len(HOSTILE)) for kind in ("", "-innocent")]
+    with Pool(size=4) as pool:
+        return check(targets, pool, Check())
+
+
+def found(report: Report, name: str, kind: str = "") -> Iterator[str]:
+    suffix = f"/{list(HOSTILE).index(name)}{kind}.jinja"
+    return (finding.rule for finding in report.findings if finding.target.endswith(suffix) and finding.severity == "error")
+
+
+def test_no_hostile_template_crashes_a_rule(report: Report) -> None:
+    assert report.crashes == ()
+    assert not any(target.error for target in report.targets)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_template_is_reported_as_what_it_is(report: Report, name: str) -> None:
+    assert HOSTILE[name][0] in found(report, name)
+
+
+@pytest.mark.parametrize("name", [name for name, (rule, _) in HOSTILE.items() if rule == LIMIT])
+def test_a_template_that_exhausts_a_worker_is_not_called_fully_analysed(report: Report, name: str) -> None:
+    assert "not-fully-analysed" in found(report, name)
+    assert not report.targets[2 * list(HOSTILE).index(name)].fully_analysed
+
+
+@pytest.mark.parametrize("name", PARSED)
+def test_what_was_found_before_a_template_ran_is_kept(report: Report, name: str) -> None:
+    assert "loader-statement" in found(report, name)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_target_after_a_hostile_one_gets_its_findings(report: Report, name: str) -> None:
+    assert "loader-statement" in found(report, name, "-innocent")
+
+
+ESCAPES = {
+    "write a file": "open({path!r}, 'w')",
+    "make a file": "os.open({path!r}, os.O_CREAT | os.O_WRONLY)",
+    "read a file": "open('/etc/passwd')",
+    "list a folder": "os.scandir('/')",
+    "open a socket": "socket.socket()",
+    "open a pair of sockets": "socket.socketpair()",
+    "resolve a name": "socket.create_connection(('127.0.0.1', 1))",
+    "make a pipe": "os.pipe()",
+    "copy a descriptor": "os.dup(1)",
+    "start a program": "subprocess.Popen(['/bin/true'])",
+    "start a program with a shell": "subprocess.run('true', shell=True)",
+    "make a file in memory": "os.memfd_create('x')",
+    "start a pseudo terminal": "os.openpty()",
+    "fork": "os.fork() or os._exit(0)",
+    "spawn": "os.posix_spawn('/bin/true', ['true'], {{}})",
+}
+ATTEMPT = """
+import json, os, socket, subprocess, sys
+from tpllint.analysis import limits
+limits.confine()
+said = {}
+for name, attempt in json.loads(sys.stdin.read()).items():
+    try:
+        eval(attempt)
+        said[name] = "it succeeds"
+    except OSError:
+        said[name] = "refused"
+    except BaseException as error:
+        said[name] = repr(error)
+print(json.dumps(said))
+"""
+
+
+def test_a_confined_process_reaches_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    attempts = {name: attempt.format(path=str(path)) for name, attempt in ESCAPES.items()}
+    asked = {"input": json.dumps(attempts), "capture_output": True, "text": True, "check": True}
+    done = subprocess.run([sys.executable, "-c", ATTEMPT], **asked)
+    assert json.loads(done.stdout) == dict.fromkeys(ESCAPES, "refused")
+    assert not path.exists()
+
+
+GREEDY = """
+from tpllint.analysis import limits
+limits.confine()
+try:
+    b"x" * (limits.MAX_MEMORY_BYTES + 1)
+except MemoryError:
+    print("refused")
+"""
+
+
+def test_a_confined_process_has_no_more_memory_than_its_cap() -> None:
+    done = subprocess.run([sys.executable, "-c", GREEDY], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"

@@ -1,8 +1,8 @@
 """The Jinja environment in which transformers renders chat templates, rebuilt without importing transformers.
 
 Modelled on transformers 5.23 (`utils/chat_template_utils.py`); `tests/analysis/test_conformance.py` holds it to the
-installed version, byte for byte. Two things are added that no template can see: source offsets travel where Jinja keeps line numbers, and the
-clock stands still.
+installed version, byte for byte. Two things are added that no template can see: source offsets travel where Jinja keeps line
+numbers, and the clock stands still.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class RestrictedDict:
     """The global `dict`: callable, with `fromkeys`, and no way to Python's own type."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        """As dict."""
         return dict(*args, **kwargs)
 
     def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:

@@ -6,6 +6,7 @@ The parent enforces the wall clock from outside as well: a signal cannot interru
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import signal
 import time
@@ -16,6 +17,7 @@ MAX_MEMORY_BYTES = 1_000_000_000
 SOFT_SECONDS = 7.0
 """After this much wall time of one job the running render is stopped and no further one is started."""
 MAX_CPU_SECONDS = 10
+NOBODY = 65534
 
 
 class TimeIsUp(BaseException):
@@ -29,7 +31,17 @@ def confine() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    _leave_root()
     signal.signal(signal.SIGALRM, _stop)
+
+
+def _leave_root() -> None:
+    """Go on as nobody: RLIMIT_NPROC does not bind root, and containers run everything as root."""
+    if os.geteuid() == 0:
+        with contextlib.suppress(OSError):  # a user namespace may not know nobody, or may forbid the change
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
 
 
 def renew_cpu() -> None:

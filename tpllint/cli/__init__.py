@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
+import sys
 
 import click
 
@@ -47,6 +50,9 @@ def cli() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 nothing, 1 findings, 2 an error the user can repair, 3 a defect."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII is no reason to fail
     try:
         code = cli.main(arguments, prog_name="tpllint", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -60,7 +66,8 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception:  # a defect, told as one: with its traceback and a request to report it
         import traceback

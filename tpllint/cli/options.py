@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
@@ -106,7 +107,7 @@ def workers() -> Iterator[Pool]:
 def output(path: str | None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole or not at all. Raises RepairableError."""
     if path is None:
-        yield click.get_text_stream("stdout")
+        yield sys.stdout
         return
     try:
         with click.open_file(path, "w", encoding="utf-8", atomic=True) as stream:

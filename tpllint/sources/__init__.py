@@ -6,6 +6,7 @@ import os
 import sys
 
 from tpllint.sources.files import ModelFiles
+from tpllint.sources.hub_target import parse_hub_target
 from tpllint.sources.local import read_local
 from tpllint.sources.stdin import read_stdin
 
@@ -16,7 +17,9 @@ def open_target(target: str, *, offline: bool = False, token: str | None = None)
         return read_stdin(sys.stdin.buffer)
     if os.path.lexists(target):
         return read_local(target)
-    from tpllint.sources import hub
+    wanted = parse_hub_target(target)
+    if wanted is None:
+        return read_local(target)
+    from tpllint.sources.hub import fetch
 
-    wanted = hub.parse_hub_target(target)
-    return read_local(target) if wanted is None else hub.fetch(target, wanted, offline=offline, token=token)
+    return fetch(target, wanted, offline=offline, token=token)

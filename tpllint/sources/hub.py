@@ -18,122 +18,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tpllint.errors import RepairableError
 from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles, UnreadFile, max_bytes
+from tpllint.sources.hub_failures import (
+    failure,
+    failures_told,
+    kind_of_refusal,
+    transport_package,
+)
+from tpllint.sources.hub_target import DEFAULT_REVISION, HubTarget
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from httpx2 import Client, Response
 
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
-_REVISION = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}(?:/[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}){0,7}"
-
-HUB_ID = re.compile(rf"(?P<prefix>hf:)?(?P<repository>(?:{_NAME}/)?{_NAME})(?:@(?P<revision>{_REVISION}))?")
-"""The form of a model on the Hub; `parse_hub_target` also decides whether it is meant."""
-
-_FILE_ENDINGS = (".jinja", ".json", ".gguf")
-_PULL_REQUEST = re.compile(r"pr/[0-9]{1,9}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAMED_TEMPLATE = re.compile(rf"{TEMPLATE_FOLDER}/[A-Za-z0-9_.-]{{1,64}}\.jinja")
 _AUTHORIZATION = re.compile(r"Bearer [!-~]+")
-_DEFAULT_REVISION = "main"
 
 _SECONDS_TO_WAIT = 10
 _SECONDS_TO_LIST = 30
 _MAX_LISTING_BYTES = 64_000_000
 _MAX_FILES = 100
-
-_FAILURES: Mapping[str, tuple[str, str]] = {
-    "no-hub-support": (
-        "models on the Hugging Face Hub cannot be read without the package huggingface_hub",
-        "run `pip install huggingface_hub`",
-    ),
-    "invalid-repository-name": (
-        "{repository} cannot be the name of a model on the Hugging Face Hub",
-        "write org/model: at most 96 letters, digits, `-`, `_` and `.`, with neither `--` nor `..` in it",
-    ),
-    "no-such-repository": (
-        "the Hugging Face Hub shows no model {repository}: it does not exist, or it is private",
-        "check the spelling; for a private model run `hf auth login` or pass --token",
-    ),
-    "gated-repository": (
-        "the model {repository} is gated, and its files are not open to you",
-        "ask for access on the page of the model, then run `hf auth login` or pass --token",
-    ),
-    "no-such-revision": (
-        "the model {repository} has no revision {revision}",
-        "name a branch, a tag, a full commit or pr/N after the @, or write {repository} for the main branch",
-    ),
-    "disabled-repository": (
-        "the model {repository} is disabled on the Hugging Face Hub",
-        "name a folder with a copy of the model instead",
-    ),
-    "forbidden-repository": (
-        "the Hugging Face Hub refuses access to the model {repository}",
-        "run `hf auth login` with a token that may read it, or pass such a token with --token",
-    ),
-    "rejected-token": (
-        "the Hugging Face Hub does not accept the access token",
-        "run `hf auth login`, pass a valid token with --token, or unset HF_TOKEN to go without one",
-    ),
-    "rate-limited": (
-        "the Hugging Face Hub answers no more requests for now: there were too many",
-        "wait some minutes and run the command again; `hf auth login` raises the limit",
-    ),
-    "hub-failure": (
-        "the Hugging Face Hub answers with a server error",
-        "run the command again later, or pass --offline to use what is in the cache",
-    ),
-    "hub-unreachable": (
-        "the Hugging Face Hub cannot be reached",
-        "check the network connection, the proxy and HF_ENDPOINT, or pass --offline to use what is in the cache",
-    ),
-    "invalid-hub-settings": (
-        "the settings of huggingface_hub in the environment cannot be used",
-        "check the variables that begin with HF_, first of all HF_ENDPOINT: a URL such as https://huggingface.co",
-    ),
-    "unusable-proxy": (
-        "the proxy of this environment cannot be used",
-        "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
-    ),
-    "unusable-cache": (
-        "the cache of huggingface_hub cannot be used: {reason}",
-        "make the cache folder readable and writable, or set HF_HOME to another folder",
-    ),
-    "not-cached": (
-        "tpllint is offline, and the cache has no template and no configuration of {repository} at revision {revision}",
-        "run the command once without --offline and with HF_HUB_OFFLINE unset",
-    ),
-    "malformed-hub-answer": (
-        "the answer about {repository} is not one that the Hugging Face Hub gives",
-        "check HF_ENDPOINT and the proxy, or run the command again later",
-    ),
-}
-"""What can go wrong, by kind: the message and the hint."""
-
-_KIND_OF_CODE: Mapping[str | None, str] = {
-    "GatedRepo": "gated-repository",
-    "RepoNotFound": "no-such-repository",
-    "RevisionNotFound": "no-such-revision",
-}
-_KIND_OF_SENTENCE: Mapping[str | None, str] = {
-    "Access to this resource is disabled.": "disabled-repository",
-    "Invalid credentials in Authorization header": "rejected-token",
-}
-_KIND_OF_STATUS: Mapping[int, str] = {
-    401: "no-such-repository",  # what the Hub answers, and not 404, to an unknown name without a token
-    403: "forbidden-repository",
-    429: "rate-limited",
-}
-
-
-@dataclass(frozen=True)
-class HubTarget:
-    """A model on the Hub; `revision` is a branch, tag, commit or ref such as `refs/pr/3`, None for the main branch."""
-
-    repository: str
-    revision: str | None
 
 
 @dataclass(frozen=True)
@@ -144,23 +50,9 @@ class _Listing:
     sizes: Mapping[str, int | None]
 
 
-def parse_hub_target(argument: str) -> HubTarget | None:
-    """The model on the Hub that `argument` has the form of, or None; whether a path of that name exists comes first."""
-    match = HUB_ID.fullmatch(argument)
-    if match is None:
-        return None
-    repository, revision = match["repository"], match["revision"]
-    # A mistyped path to a file must be told as such and not turn into a request.
-    if not match["prefix"] and ("/" not in repository or repository.endswith(_FILE_ENDINGS)):
-        return None
-    if revision is not None and _PULL_REQUEST.fullmatch(revision):
-        revision = f"refs/{revision}"
-    return HubTarget(repository, revision)
-
-
 def fetch(argument: str, target: HubTarget, *, offline: bool = False, token: str | None = None) -> ModelFiles:
     """The few small files of a model that tpllint reads, all of one commit; every failure is a RepairableError."""
-    with _quiet_library(target) as constants, _failures_told(target):
+    with _quiet_library(target) as constants, failures_told(target):
         _check_name(target)
         if offline or constants.HF_HUB_OFFLINE:
             return _fetch_from_cache(argument, target)
@@ -178,11 +70,11 @@ def _fetch_from_hub(argument: str, target: HubTarget, token: str | None) -> Mode
 def _fetch_from_cache(argument: str, target: HubTarget) -> ModelFiles:
     commit = _cached_commit(target)
     if commit is None:
-        raise _failure("not-cached", target)
+        raise failure("not-cached", target)
     snapshot = _cache_folder(target.repository) / "snapshots" / commit
     names = _wanted(_cached_names(snapshot))
     if not names:
-        raise _failure("not-cached", target)
+        raise failure("not-cached", target)
     brought = [_read(snapshot / name, name, _shown(target, commit, name)) for name in names[:_MAX_FILES]]
     return _model_files(argument, target, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
 
@@ -216,7 +108,7 @@ def _check_name(target: HubTarget) -> None:
     try:
         _library_utils().validate_repo_id(target.repository)
     except HFValidationError as error:
-        raise _failure("invalid-repository-name", target) from error
+        raise failure("invalid-repository-name", target) from error
 
 
 def _list_files(target: HubTarget, token: str | None) -> _Listing:
@@ -232,7 +124,7 @@ def _list_files(target: HubTarget, token: str | None) -> _Listing:
         url += f"/revision/{quote(target.revision, safe='')}"
     listing = _parse_listing(target, _get(target, url, _headers(target, token)))
     if target.revision is not None and _COMMIT.fullmatch(target.revision) and target.revision != listing.commit:
-        raise _failure("malformed-hub-answer", target)
+        raise failure("malformed-hub-answer", target)
     return listing
 
 
@@ -241,7 +133,7 @@ def _get(target: HubTarget, url: str, headers: dict[str, str]) -> bytes:
     session = _session(target)
     with session.stream("GET", url, headers=headers, params=parameters, timeout=_SECONDS_TO_WAIT) as response:
         if response.status_code != 200:
-            raise _failure(_kind_of_refusal(response), target)
+            raise failure(kind_of_refusal(response), target)
         return _body(target, response)
 
 
@@ -252,9 +144,9 @@ def _body(target: HubTarget, response: Response) -> bytes:
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > _MAX_LISTING_BYTES:
-            raise _failure("malformed-hub-answer", target)
+            raise failure("malformed-hub-answer", target)
         if time.monotonic() > deadline:
-            raise _transport().ReadTimeout("the listing takes too long")
+            raise transport_package().ReadTimeout("the listing takes too long")
     return bytes(body)
 
 
@@ -262,11 +154,11 @@ def _parse_listing(target: HubTarget, body: bytes) -> _Listing:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _failure("malformed-hub-answer", target) from error
+        raise failure("malformed-hub-answer", target) from error
     match answer:
         case {"sha": str(commit), "siblings": list(siblings)} if _COMMIT.fullmatch(commit):
             return _Listing(commit, dict(_told_sizes(siblings)))
-    raise _failure("malformed-hub-answer", target)
+    raise failure("malformed-hub-answer", target)
 
 
 def _told_sizes(siblings: list[Any]) -> Iterator[tuple[str, int | None]]:
@@ -284,13 +176,13 @@ def _session(target: HubTarget) -> Client:
     try:
         return get_session()
     except (ValueError, ImportError) as error:  # a proxy of an unknown scheme; a SOCKS proxy without its package
-        raise _failure("unusable-proxy", target) from error
+        raise failure("unusable-proxy", target) from error
 
 
 def _headers(target: HubTarget, token: str | None) -> dict[str, str]:
     headers: dict[str, str] = _library_utils().build_hf_headers(token=token, **_identity())
     if "authorization" in headers and not _AUTHORIZATION.fullmatch(headers["authorization"]):
-        raise _failure("rejected-token", target)
+        raise failure("rejected-token", target)
     return headers
 
 
@@ -303,12 +195,6 @@ def _identity() -> dict[str, Any]:
 def _library_utils() -> Any:
     """huggingface_hub.utils, whose functions are public though its type hints do not export them."""
     return importlib.import_module("huggingface_hub.utils")
-
-
-def _transport() -> Any:
-    """The HTTP package that huggingface_hub stands on: httpx in its versions 1, httpx2 since."""
-    errors: Any = importlib.import_module("huggingface_hub.errors")
-    return importlib.import_module(errors.HTTPError.__module__.partition(".")[0])
 
 
 class _TooLargeError(Exception):
@@ -362,7 +248,7 @@ def _download(target: HubTarget, listing: _Listing, name: str, token: str | None
         return _too_large(name, shown)
     # The server names the commit again with each file, and the cache believes it.
     if listing.commit not in Path(path).parts:
-        raise _failure("malformed-hub-answer", target)
+        raise failure("malformed-hub-answer", target)
     return _read(Path(path), name, shown)
 
 
@@ -378,7 +264,7 @@ def _cache_folder(repository: str) -> Path:
 
 
 def _cached_commit(target: HubTarget) -> str | None:
-    revision = target.revision or _DEFAULT_REVISION
+    revision = target.revision or DEFAULT_REVISION
     if _COMMIT.fullmatch(revision):
         return revision
     ref = _cache_folder(target.repository) / "refs" / revision
@@ -400,7 +286,7 @@ def _remember_revision(target: HubTarget, commit: str) -> None:
 
     hf_hub_download does so only when it is asked for a branch, and the files are asked for by commit.
     """
-    revision = target.revision or _DEFAULT_REVISION
+    revision = target.revision or DEFAULT_REVISION
     folder = _cache_folder(target.repository)
     if _COMMIT.fullmatch(revision) or not folder.is_dir():
         return
@@ -417,61 +303,6 @@ def _read(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
     with path.open("rb") as stream:
         data = stream.read(limit + 1)
     return ModelFile(name, shown, data) if len(data) <= limit else _too_large(name, shown)
-
-
-def _failure(kind: str, target: HubTarget, reason: str = "") -> RepairableError:
-    message, hint = _FAILURES[kind]
-    facts = {
-        "repository": target.repository,
-        "revision": target.revision or _DEFAULT_REVISION,
-        "reason": reason,
-    }
-    return RepairableError(kind, message.format_map(facts), hint.format_map(facts))
-
-
-@contextmanager
-def _failures_told(target: HubTarget) -> Iterator[None]:
-    """Turn what the network, the server and the disk do into errors that quote nothing of what a server wrote."""
-    transport = _transport()
-    try:
-        yield
-    except (transport.HTTPError, transport.InvalidURL, OSError) as error:
-        cause = _cause(error)
-        reason = (cause.strerror or "").lower() if isinstance(cause, OSError) else ""
-        raise _failure(_kind(cause), target, reason) from error
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What really happened: a download hides it behind a LocalEntryNotFoundError ("not in the cache either")."""
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    hidden = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
-    return error if hidden is None else hidden
-
-
-def _kind(error: BaseException) -> str:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    transport = _transport()
-    if isinstance(error, HfHubHTTPError):
-        return _kind_of_refusal(error.response)
-    if isinstance(error, (transport.InvalidURL, transport.UnsupportedProtocol)):
-        return "invalid-hub-settings"
-    if isinstance(error, transport.TransportError):
-        return "hub-unreachable"
-    if isinstance(error, OSError) and error.errno is not None:
-        return "unusable-cache"
-    return "malformed-hub-answer"
-
-
-def _kind_of_refusal(response: Response) -> str:
-    """What an answer other than 200 means; the codes and sentences are those huggingface_hub itself goes by."""
-    code, sentence = response.headers.get("X-Error-Code"), response.headers.get("X-Error-Message")
-    if kind := _KIND_OF_CODE.get(code) or _KIND_OF_SENTENCE.get(sentence):
-        return kind
-    if response.status_code >= 500:
-        return "hub-failure"
-    return _KIND_OF_STATUS.get(response.status_code, "malformed-hub-answer")
 
 
 @contextmanager
@@ -501,6 +332,6 @@ def _load_library(target: HubTarget) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "huggingface_hub":
             raise
-        raise _failure("no-hub-support", target) from error
+        raise failure("no-hub-support", target) from error
     except ValueError as error:
-        raise _failure("invalid-hub-settings", target) from error
+        raise failure("invalid-hub-settings", target) from error

@@ -1,0 +1,162 @@
+"""What can go wrong between this machine and the Hub, in words: kinds, messages and hints.
+
+Nothing of what a server wrote is quoted; only what the user typed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tpllint.errors import RepairableError
+from tpllint.sources.hub_target import DEFAULT_REVISION, HubTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from httpx2 import Response
+
+_FAILURES: Mapping[str, tuple[str, str]] = {
+    "no-hub-support": (
+        "models on the Hugging Face Hub cannot be read without the package huggingface_hub",
+        "run `pip install huggingface_hub`",
+    ),
+    "invalid-repository-name": (
+        "{repository} cannot be the name of a model on the Hugging Face Hub",
+        "write org/model: at most 96 letters, digits, `-`, `_` and `.`, with neither `--` nor `..` in it",
+    ),
+    "no-such-repository": (
+        "the Hugging Face Hub shows no model {repository}: it does not exist, or it is private",
+        "check the spelling; for a private model run `hf auth login` or pass --token",
+    ),
+    "gated-repository": (
+        "the model {repository} is gated, and its files are not open to you",
+        "ask for access on the page of the model, then run `hf auth login` or pass --token",
+    ),
+    "no-such-revision": (
+        "the model {repository} has no revision {revision}",
+        "name a branch, a tag, a full commit or pr/N after the @, or write {repository} for the main branch",
+    ),
+    "disabled-repository": (
+        "the model {repository} is disabled on the Hugging Face Hub",
+        "name a folder with a copy of the model instead",
+    ),
+    "forbidden-repository": (
+        "the Hugging Face Hub refuses access to the model {repository}",
+        "run `hf auth login` with a token that may read it, or pass such a token with --token",
+    ),
+    "rejected-token": (
+        "the Hugging Face Hub does not accept the access token",
+        "run `hf auth login`, pass a valid token with --token, or unset HF_TOKEN to go without one",
+    ),
+    "rate-limited": (
+        "the Hugging Face Hub answers no more requests for now: there were too many",
+        "wait some minutes and run the command again; `hf auth login` raises the limit",
+    ),
+    "hub-failure": (
+        "the Hugging Face Hub answers with a server error",
+        "run the command again later, or pass --offline to use what is in the cache",
+    ),
+    "hub-unreachable": (
+        "the Hugging Face Hub cannot be reached",
+        "check the network connection, the proxy and HF_ENDPOINT, or pass --offline to use what is in the cache",
+    ),
+    "invalid-hub-settings": (
+        "the settings of huggingface_hub in the environment cannot be used",
+        "check the variables that begin with HF_, first of all HF_ENDPOINT: a URL such as https://huggingface.co",
+    ),
+    "unusable-proxy": (
+        "the proxy of this environment cannot be used",
+        "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
+    ),
+    "unusable-cache": (
+        "the cache of huggingface_hub cannot be used: {reason}",
+        "make the cache folder readable and writable, or set HF_HOME to another folder",
+    ),
+    "not-cached": (
+        "tpllint is offline, and the cache has no template and no configuration of {repository} at revision {revision}",
+        "run the command once without --offline and with HF_HUB_OFFLINE unset",
+    ),
+    "malformed-hub-answer": (
+        "the answer about {repository} is not one that the Hugging Face Hub gives",
+        "check HF_ENDPOINT and the proxy, or run the command again later",
+    ),
+}
+"""What can go wrong, by kind: the message and the hint."""
+
+_KIND_OF_CODE: Mapping[str | None, str] = {
+    "GatedRepo": "gated-repository",
+    "RepoNotFound": "no-such-repository",
+    "RevisionNotFound": "no-such-revision",
+}
+_KIND_OF_SENTENCE: Mapping[str | None, str] = {
+    "Access to this resource is disabled.": "disabled-repository",
+    "Invalid credentials in Authorization header": "rejected-token",
+}
+_KIND_OF_STATUS: Mapping[int, str] = {
+    401: "no-such-repository",  # what the Hub answers, and not 404, to an unknown name without a token
+    403: "forbidden-repository",
+    429: "rate-limited",
+}
+
+
+def failure(kind: str, target: HubTarget, reason: str = "") -> RepairableError:
+    message, hint = _FAILURES[kind]
+    facts = {
+        "repository": target.repository,
+        "revision": target.revision or DEFAULT_REVISION,
+        "reason": reason,
+    }
+    return RepairableError(kind, message.format_map(facts), hint.format_map(facts))
+
+
+@contextmanager
+def failures_told(target: HubTarget) -> Iterator[None]:
+    """Turn what the network, the server and the disk do into errors that quote nothing of what a server wrote."""
+    transport = transport_package()
+    try:
+        yield
+    except (transport.HTTPError, transport.InvalidURL, OSError) as error:
+        cause = _cause(error)
+        reason = (cause.strerror or "").lower() if isinstance(cause, OSError) else ""
+        raise failure(_kind(cause), target, reason) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What really happened: a download hides it behind a LocalEntryNotFoundError ("not in the cache either")."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    hidden = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
+    return error if hidden is None else hidden
+
+
+def _kind(error: BaseException) -> str:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    transport = transport_package()
+    if isinstance(error, HfHubHTTPError):
+        return kind_of_refusal(error.response)
+    if isinstance(error, (transport.InvalidURL, transport.UnsupportedProtocol)):
+        return "invalid-hub-settings"
+    if isinstance(error, transport.TransportError):
+        return "hub-unreachable"
+    if isinstance(error, OSError) and error.errno is not None:
+        return "unusable-cache"
+    return "malformed-hub-answer"
+
+
+def kind_of_refusal(response: Response) -> str:
+    """What an answer other than 200 means; the codes and sentences are those huggingface_hub itself goes by."""
+    code, sentence = response.headers.get("X-Error-Code"), response.headers.get("X-Error-Message")
+    if kind := _KIND_OF_CODE.get(code) or _KIND_OF_SENTENCE.get(sentence):
+        return kind
+    if response.status_code >= 500:
+        return "hub-failure"
+    return _KIND_OF_STATUS.get(response.status_code, "malformed-hub-answer")
+
+
+def transport_package() -> Any:
+    """The HTTP package that huggingface_hub stands on: httpx in its versions 1, httpx2 since."""
+    errors: Any = importlib.import_module("huggingface_hub.errors")
+    return importlib.import_module(errors.HTTPError.__module__.partition(".")[0])
