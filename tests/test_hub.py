@@ -27,7 +27,8 @@ TEMPLATE = b"{{ messages }}"
 DRIVER = """
 import json, sys
 from tpllint.errors import RepairableError
-from tpllint.sources.hub import fetch; from tpllint.sources.hub_target import parse_hub_target
+from tpllint.sources.hub import fetch
+from tpllint.sources.hub_target import parse_hub_target
 assert "huggingface_hub" not in sys.modules
 for line in sys.stdin:
     call = json.loads(line)

@@ -56,10 +56,11 @@ class PythonReprContent(Rule):
     severity = Severity.ERROR
     examples = (
         Bad(
-            "{% if tools %}<tools>{{ tools }}</tools>{% endif %}{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
+            "{% if tools %}<tools>{{ tools }}</tools>{% endif %}{% for m in messages %}"
+            "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
             says="a tool's definition is printed as Python writes it: \"'function': {'name': 'lookup_kelp', 'des\"",
-            better="{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}"
-            "{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
+            better="{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}{% for m in messages %}"
+            "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
         ),
         Good(
             "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{{ m.content[0].text }}{% endif %}"

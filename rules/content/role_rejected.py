@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
@@ -78,7 +79,25 @@ def _severity(template: Template, name: str, message: str) -> Severity | None:
 
 
 def _has_system_branch(template: Template) -> bool:
+    """Whether some condition asks for the system role and then does something else than to refuse it."""
     if template.syntax is None:
         return False
-    compared = (operand.expr for node in template.syntax.find("Compare") for operand in node.ops if operand.op == "eq")
+    branches = (node for node in template.syntax.find("If", "CondExpr") if _asks_for_system(node.test))
+    return any(not _refuses(node) for node in branches)
+
+
+def _asks_for_system(test: Any) -> bool:
+    compared = (operand.expr for node in _below(test, "Compare") for operand in node.ops if operand.op == "eq")
     return any(getattr(value, "value", None) == "system" for value in compared)
+
+
+def _refuses(branch: Any) -> bool:
+    body = branch.body if isinstance(branch.body, list) else []
+    return any(getattr(call.node, "name", None) == "raise_exception" for part in body for call in _below(part, "Call"))
+
+
+def _below(node: Any, kind: str) -> Iterator[Any]:
+    if type(node).__name__ == kind:
+        yield node
+    for child in node.iter_child_nodes():
+        yield from _below(child, kind)

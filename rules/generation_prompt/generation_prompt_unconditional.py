@@ -58,7 +58,7 @@ class GenerationPromptUnconditional(Rule):
         user_end, end, between = anatomy.user_end, anatomy.assistant_end, anatomy.between_rounds
         if user_end is None or end is None or between is None or user_end != anatomy.prompted_end:
             return
-        header = end[len(end) - common_suffix(end, user_end) :]
+        header = end[len(end) - common_suffix(end, user_end) :].removeprefix(anatomy.assistant_closer or "")
         after_the_closer = _after_the_closer(user_end, anatomy.assistant_closer)
         if header.strip() and not between.startswith(end.rstrip()):
             yield _problem(template, header, "although no generation prompt was asked for")

@@ -38,7 +38,7 @@ class ControlCharacterInOutput(Rule):
         ),
         Bad(
             r"{% for m in messages %}{{ '\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
-            says=r'the control character U+0008 is written into the prompt: "\begin{user}question-am"',
+            says=r'the control character U+0008 is written into the prompt: "\begin{user}question-"',
             better=r"{% for m in messages %}{{ '\\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
         ),
         Good("{% for m in messages %}{{ m.role + ':\\n\\t' + m.content + '<|end|>' }}{% endfor %}"),

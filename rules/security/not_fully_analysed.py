@@ -26,7 +26,7 @@ class NotFullyAnalysed(Rule):
     examples = (
         Bad(
             "{% macro deeper(n) %}{{ deeper(n + 1) }}{% endmacro %}{{ deeper(0) }}",
-            says="the analysis of this template is not complete: user reached a limit",
+            says="the analysis of this template is not complete: a limit ended part of it",
             better="{{ messages[0].content }}",
         ),
         Good("{{ messages[0].content }}"),
@@ -43,9 +43,8 @@ class NotFullyAnalysed(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.failure is None:
             template.render("user")
-        for step in template.exhausted:
+        if template.exhausted:
             yield Problem(
-                f"the analysis of this template is not complete: {step} reached a limit",
+                "the analysis of this template is not complete: a limit ended part of it",
                 help="treat the absence of further findings as unknown, not as clean",
             )
-            return

@@ -29,12 +29,12 @@ class ResourceExhaustion(Rule):
     examples = (
         Bad(
             "{% macro deeper(n) %}{{ deeper(n + 1) }}{% endmacro %}{{ deeper(0) }}",
-            says="user reaches a limit: it calls itself deeper than Python allows",
+            says="rendering user reaches a limit: it calls itself deeper than Python allows",
             better="{% macro turn(m) %}{{ m.content }}{% endmacro %}{{ turn(messages[0]) }}",
         ),
         Bad(
             "{% for i in range(200000) %}{{ i }}{% endfor %}",
-            says="user reaches a limit: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
+            says="rendering user reaches a limit: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
         ),
         Good("{% for i in range(100) %}{% endfor %}{{ messages[0].content }}"),
     )
@@ -43,9 +43,9 @@ class ResourceExhaustion(Rule):
         if template.failure is None:
             for name in ALWAYS_RENDERED:
                 template.render(name)
-        for step, why in template.exhausted.items():
+        first = [f"rendering {name}" for name in ALWAYS_RENDERED if f"rendering {name}" in template.exhausted]
+        for step in [*first, *template.exhausted][:1]:
             yield Problem(
-                f"{step} reaches a limit: {why}",
+                f"{step} reaches a limit: {template.exhausted[step]}",
                 help="bound the loops, repetitions and recursion by what a conversation holds",
             )
-            return

@@ -44,7 +44,7 @@ class TemplateRenderError(Rule):
             "{% for message in messages %}{{ prefix[message.role] + message.content }}{% endfor %}",
             says="a plain chat does not render: 'prefix' is undefined",
             better="{% set prefix = {'user': 'U: ', 'assistant': 'A: '} %}"
-            "{% for message in messages %}{{ prefix[message.role] + message.content }}{% endfor %}",
+            "{% for message in messages %}{{ prefix.get(message.role, '') + message.content }}{% endfor %}",
         ),
         Good("{% for message in messages %}{{ raise_exception('not today') }}{% endfor %}"),
     )

@@ -27,7 +27,8 @@ class TemplateSyntaxError(Rule):
     examples = (
         Bad(
             "{% for message in messages %}{{ message.content }}",
-            says="the template does not compile: unexpected end of template; Jinja was looking for 'endfor' or 'else'",
+            says="the template does not compile: Unexpected end of template. Jinja was looking for the "
+            "following tags: 'endfor' or 'else'. The innermost block that needs to be closed is 'for'",
             better="{% for message in messages %}{{ message.content }}{% endfor %}",
         ),
         Bad(
@@ -37,7 +38,7 @@ class TemplateSyntaxError(Rule):
         ),
         Bad(
             "{% for m in messages %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
-            says="the template does not compile: Jinja accepts it, but Python refuses the code it becomes: "
+            says="the template does not compile: Jinja accepts it, but Python refuses the code: "
             "'break' outside loop",
         ),
         Good("{# a comment #}{% for message in messages %}{{ message.content }}{% endfor %}"),

@@ -67,7 +67,7 @@ def _run(rule: Rule, check: Callable[[], Iterable[Problem]], template: Template 
             send({"kind": "more", "rule": rule.name, "template": name, "count": more})
     except (Exception, TimeIsUp) as error:
         if template and isinstance(error, TimeIsUp | MemoryError | RecursionError):
-            template.exhausted[rule.name] = str(error) or type(error).__name__
+            template.exhausted[f"checking {rule.name}"] = str(error) or type(error).__name__
         else:
             send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
 

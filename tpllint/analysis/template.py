@@ -160,7 +160,7 @@ class Template:
         except TimeIsUp as error:
             result = Render(None, RenderError("limit", "TimeIsUp", str(error), None))
         if result.error and result.error.kind == "limit":
-            self.exhausted.setdefault(conversation.name, _LIMITS.get(result.error.type, result.error.message))
+            self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(result.error.type, result.error.message))
         return result
 
 
