@@ -38,7 +38,7 @@ WIDTH = 100
 LANGUAGES = {".json": "json", ".jinja": "jinja"}
 
 RULES_BLOCK = re.compile(r"(?<=<!-- rules -->\n).*?(?=<!-- end of rules -->)", re.DOTALL)
-OUTPUT_BLOCK = re.compile(r"(<!-- output: (tpllint .+?) -->\n)(`{3,})console\n.*?\n\3\n", re.DOTALL)
+OUTPUT_BLOCK = re.compile(r"(<!-- output: (tpllint [^\n]+) -->\n)(`{3,})console\n(?:.*?\n)??\3\n", re.DOTALL)
 
 
 def main() -> int:

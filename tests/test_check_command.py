@@ -60,9 +60,7 @@ def test_the_json_report_keeps_its_contract(tmp_path: Path) -> None:
     write(tmp_path, bad__jinja=NO_PROMPT)
     report = check_json(tmp_path, "bad.jinja").json()
     assert report["schema"] == "tpllint-check-v1"
-    assert report["targets"] == [
-        {"target": "bad.jinja", "templates": ["default"], "fully_analysed": True, "error": None}
-    ]
+    assert report["targets"] == [{"target": "bad.jinja", "templates": ["default"], "fully_analysed": True, "error": None}]
     (finding,) = report["findings"]
     assert finding.keys() == {
         *("code", "rule", "category", "severity", "message", "help", "target", "template", "path", "line", "column"),
@@ -102,7 +100,10 @@ def test_exit_zero_hides_no_error_of_a_target(tmp_path: Path) -> None:
 
 
 def test_information_is_silent_unless_rules_are_selected(tmp_path: Path) -> None:
-    write(tmp_path, t__jinja="{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}{% endfor %}" + GOOD)
+    write(
+        tmp_path,
+        t__jinja="{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}{% endfor %}" + GOOD,
+    )
     assert said(check_json(tmp_path, "t.jinja")) == []
     assert ("role-rejected", "t.jinja") in said(check_json(tmp_path, "t.jinja", "--select", "ALL"))
 
@@ -288,3 +289,20 @@ def test_no_network_is_told(tmp_path: Path) -> None:
     env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "home")}
     assert errors(check_json(tmp_path, "org/model", env=env)) == ["hub-unreachable"]
     assert errors(check_json(tmp_path, "org/model", "--offline", env=env)) == ["not-cached"]
+
+
+def test_a_conversation_of_your_own_has_to_render_and_to_show(tmp_path: Path) -> None:
+    refuses = "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}{% endfor %}" + GOOD
+    write(tmp_path, t__jinja=refuses, silent__jinja=GOOD.replace("m.content", "m.content | replace('kelp', '')"))
+    write(tmp_path, agent__json='[{"role": "user", "content": "kelp"}, {"role": "tool", "content": "x"}]')
+    done = check_json(tmp_path, "t.jinja", "silent.jinja", "--conversation", "agent.json")
+    assert [(f["rule"], f["target"], f["evidence"]["conversation"]) for f in done.json()["findings"]] == [
+        ("template-render-error", "t.jinja", "agent.json"),
+        ("role-dropped", "silent.jinja", "agent.json"),
+    ]
+
+
+def test_json_is_printed_even_where_nothing_can_be_checked(tmp_path: Path) -> None:
+    write(tmp_path, good__jinja=GOOD)
+    done = check_json(tmp_path, "good.jinja", "--var", "x=yes")
+    assert (done.code, errors(done)) == (2, ["bad-variable"])

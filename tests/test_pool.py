@@ -99,12 +99,12 @@ def test_leaving_ends_workers_that_are_in_the_middle_of_a_job() -> None:
     processes: list[int] = []
 
     def interrupt(_: int) -> None:
-        processes.extend(worker.process.pid for worker in pool._staff)
+        processes.extend(worker.process.pid for worker in staff._staff)
         raise KeyboardInterrupt
 
-    pool = Pool(OBEYS, size=2)
-    with pytest.raises(KeyboardInterrupt), pool:
-        pool.run([order("first"), *(order("hang") for _ in range(8))], interrupt)
+    staff = Pool(OBEYS, size=2)
+    with pytest.raises(KeyboardInterrupt), staff:
+        staff.run([order("first"), *(order("hang") for _ in range(8))], interrupt)
     assert len(processes) == 2
     assert not any(map(alive, processes))
 
@@ -140,14 +140,15 @@ def test_a_rule_that_raises_is_a_crash_of_that_rule_alone(pool: Pool, source: st
 
 
 def test_identical_templates_are_analysed_once_and_reported_each(pool: Pool, tmp_path: Path) -> None:
-    targets = [tmp_path / f"{name}.jinja" for name in ("one", "two", "other")]
+    targets = [tmp_path / name for name in ("one", "two", "other")]
     for target in targets:
-        target.write_text("{% include 'x' %}" + "{# other #}" * (target.stem == "other"))
+        target.mkdir()
+        (target / "chat_template.jinja").write_text("{% include 'x' %}" + "{# other #}" * (target.name == "other"))
     done: list[tuple[int, int]] = []
     report = check(list(map(str, targets)), pool, Check(), lambda *progress: done.append(progress))
     assert done == [(1, 2), (2, 2)]
-    kept = [finding.target for finding in report.findings if finding.rule == "loader-statement"]
-    assert kept == list(map(str, targets))
+    told = [finding.target for finding in report.findings if finding.rule == "loader-statement"]
+    assert told == list(map(str, targets))
 
 
 def test_a_render_that_answers_too_much_is_refused_and_the_next_one_is_not(pool: Pool) -> None:
@@ -155,5 +156,5 @@ def test_a_render_that_answers_too_much_is_refused_and_the_next_one_is_not(pool:
     templates = (Variant("default", "{{ messages[0].content }}", "chat_template.jinja"),)
     job = Job(templates, {}, tokens_known=False, conversations=(chat,), want="renders")
     refused, answered = pool.run([Order("local", job), order("next")])
-    assert refused.ended == "it sent an answer of 24000429 bytes is over the limit of 16000000" or "16" in (refused.ended or "")
+    assert "over the limit of 16000000" in (refused.ended or "")
     assert answered.ended is None

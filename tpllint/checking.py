@@ -38,14 +38,19 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
     try:
         rules = asked.selection.chosen(pool.rules)
     except RepairableError as error:
-        told = TargetError(error.kind, error.message, error.hint)
-        return Report(tuple(TargetResult(target, fully_analysed=False, error=told) for target in targets), ())
+        return refused(targets, error)
     found = [opened(target, asked.request) for target in targets]
     orders, places = _distinct(found, rules, asked.request)
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
     said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
     return _report(said, asked.selection, {rule.name for rule in rules})
+
+
+def refused(targets: Sequence[str], error: RepairableError) -> Report:
+    """The report of a run that cannot start: the same error of every target."""
+    told = TargetError(error.kind, error.message, error.hint)
+    return Report(tuple(TargetResult(target, fully_analysed=False, error=told) for target in targets), ())
 
 
 def _distinct(

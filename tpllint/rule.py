@@ -87,6 +87,8 @@ class RuleInfo:
     summary: str
     documentation: str
     pack: str
+    example: str = ""
+    better: str = ""
 
 
 class Rule:
@@ -118,7 +120,18 @@ class Rule:
         """The rule's identity and documentation as plain data."""
         summary, _, documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")
         pack = cls.__module__.partition(".")[0]
-        return RuleInfo(cls.code, cls.name, cls.category, cls.severity, summary, documentation.strip(), pack)
+        bad = next((example for example in cls.examples if isinstance(example, Bad) and example.template), Bad())
+        return RuleInfo(
+            code=cls.code,
+            name=cls.name,
+            category=cls.category,
+            severity=cls.severity,
+            summary=summary,
+            documentation=documentation.strip(),
+            pack=pack,
+            example=bad.template or "",
+            better=bad.better or "",
+        )
 
 
 def rule_info_from_json(data: Mapping[str, Any]) -> RuleInfo:

@@ -30,7 +30,7 @@ def read(stream: BinaryIO, limit: int) -> dict[str, Any] | None:
         raise WireError("a message that breaks off")
     (length,) = PREFIX.unpack(head)
     if length > limit:
-        raise WireError(f"a message of {length} bytes is over the limit of {limit}")
+        raise WireError(f"a message of {length} bytes, over the limit of {limit}")
     body = stream.read(length)
     if len(body) < length:
         raise WireError("a message that breaks off")
@@ -54,7 +54,7 @@ def take(buffer: bytearray, limit: int) -> dict[str, Any] | None:
         return None
     (length,) = PREFIX.unpack_from(buffer)
     if length > limit:
-        raise WireError(f"an answer of {length} bytes is over the limit of {limit}")
+        raise WireError(f"an answer of {length} bytes, over the limit of {limit}")
     if len(buffer) < PREFIX.size + length:
         return None
     body = bytes(buffer[PREFIX.size : PREFIX.size + length])

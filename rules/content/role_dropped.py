@@ -30,6 +30,11 @@ CASES = (
 )
 
 
+SPEAKERS = ("system", "user", "assistant")
+THINKING = "</think>"
+"""Templates take an answer with reasoning in it apart on purpose."""
+
+
 class RoleDropped(Rule):
     """A message vanishes without an error.
 
@@ -85,6 +90,21 @@ class RoleDropped(Rule):
                 conversation=case.conversation,
                 excerpt=template.render(case.conversation, generation_prompt=True).text,
             )
+        yield from _lost_of_own(template)
+
+
+def _lost_of_own(template: Template) -> Iterator[Problem]:
+    """Conversations that the user brought: what the system, the user or the assistant says there has to show."""
+    for conversation in template.own_conversations:
+        text = template.render_conversation(conversation, generation_prompt=True).text
+        for role, word in spoken(conversation):
+            if text is not None and role in SPEAKERS and word not in text and THINKING not in word:
+                yield Problem(
+                    f"a message of the role {role}, {quoted(word)}, vanishes from the prompt without an error",
+                    help="render it, or refuse it with raise_exception so that the caller knows",
+                    conversation=conversation.name,
+                    excerpt=text,
+                )
 
 
 def _lost(template: Template, case: Case) -> str | None:

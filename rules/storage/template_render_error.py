@@ -20,7 +20,7 @@ class TemplateRenderError(Rule):
     Renders one user message, a user, assistant, user chat, a system message before a user's, and a user message with a tool
     declared; content is text or, where the template reads only that, lists of parts. When one fails, and not because the
     template refuses with `raise_exception`, Jinja's error and its place are reported. A template named `tool_use` is only
-    rendered with tools, as transformers does.
+    rendered with tools, as transformers does. A conversation given with `--conversation` has to render in any case.
 
     ## Why is this bad
     The model cannot be talked to: the simplest request raises.
@@ -64,4 +64,18 @@ class TemplateRenderError(Rule):
                 place=template.place(error.offset),
                 conversation=name,
             )
-            return
+            break
+        yield from _own(template)
+
+
+def _own(template: Template) -> Iterator[Problem]:
+    """Conversations that the user brought have to render; there a refusal is a failure too."""
+    for conversation in template.own_conversations:
+        error = template.render_conversation(conversation, generation_prompt=True).error
+        if error is not None and error.kind != "limit":
+            yield Problem(
+                f"the conversation does not render: {error.message}",
+                help="change the template, or what is sent to it",
+                place=template.place(error.offset),
+                conversation=conversation.name,
+            )

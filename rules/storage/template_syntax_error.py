@@ -38,8 +38,7 @@ class TemplateSyntaxError(Rule):
         ),
         Bad(
             "{% for m in messages %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
-            says="the template does not compile: Jinja accepts it, but Python refuses the code: "
-            "'break' outside loop",
+            says="the template does not compile: Jinja accepts it, but Python refuses the code: 'break' outside loop",
         ),
         Good("{# a comment #}{% for message in messages %}{{ message.content }}{% endfor %}"),
     )

@@ -19,8 +19,7 @@ tokenizers = pytest.importorskip("tokenizers")
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
 TEMPLATES = {
-    path.stem: path.read_bytes().decode()
-    for path in sorted(Path(__file__).parent.parent.glob("data/templates/*.jinja"))
+    path.stem: path.read_bytes().decode() for path in sorted(Path(__file__).parent.parent.glob("data/templates/*.jinja"))
 }
 DOCUMENTED = {
     "messages": [{"role": "user", "content": "question-amber", "name": None}],
@@ -149,9 +148,7 @@ class Subject:
         self.environment = ChatEnvironment()
         self.template = compiled(self.environment, source)
 
-    def render(
-        self, conversation: Conversation, *, generation_prompt: bool = False, keep_none: bool = False
-    ) -> Render | None:
+    def render(self, conversation: Conversation, *, generation_prompt: bool = False, keep_none: bool = False) -> Render | None:
         if isinstance(self.template, Failure):
             return None
         return render(

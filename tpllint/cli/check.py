@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import click
 
-from tpllint.checking import Check, Progress, check
+from tpllint.checking import Check, Progress, check, refused
 from tpllint.cli.options import output, request, with_request, workers
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
@@ -54,16 +54,24 @@ def command(
     A TARGET is a .jinja file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a model
     on the Hub (org/model, org/model@revision), or - for standard input.
     """
-    selection = Selection(_words(select), _words(ignore), dict(_level(word) for word in _words(severity)))
-    asked_for = Check(request(**asked), selection)
-    with workers() as pool, _progress(len(targets), no_progress) as progress:
-        report = check(targets, pool, asked_for, progress)
+    try:
+        asked_for = Check(request(**asked), _selection(select, ignore, severity))
+        with workers() as pool, _progress(len(targets), no_progress) as progress:
+            report = check(targets, pool, asked_for, progress)
+    except RepairableError as error:
+        if output_format == "text":
+            raise
+        report = refused(targets, error)
     with output(path) as stream:
         if output_format == "json":
             json_report.write(report, stream)
         else:
             text_report.write(report, stream, color=_coloured(color, stream), quiet=quiet)
     return exit_code(report, Severity(fail_on), exit_zero=exit_zero)
+
+
+def _selection(select: tuple[str, ...], ignore: tuple[str, ...], severity: tuple[str, ...]) -> Selection:
+    return Selection(_words(select), _words(ignore), dict(_level(word) for word in _words(severity)))
 
 
 def exit_code(report: Report, fail_on: Severity, *, exit_zero: bool) -> int:

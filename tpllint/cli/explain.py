@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from tpllint.cli.options import workers
+from tpllint.rule import RuleInfo
 from tpllint.selection import find_rule
 
 
@@ -14,6 +17,20 @@ def command(name: str) -> int:
     """Document one rule, by name or code."""
     with workers() as pool:
         rule = find_rule(name, pool.rules)
-    click.echo(f"# {rule.name} ({rule.code})\n\n{rule.summary}\n\nCategory {rule.category}, {rule.severity} by default.\n")
-    click.echo(rule.documentation)
+    click.echo("\n".join(_page(rule)))
     return 0
+
+
+def _page(rule: RuleInfo) -> Iterator[str]:
+    yield f"# {rule.name} ({rule.code})\n\n{rule.summary}\n\nCategory {rule.category}, {rule.severity} by default.\n"
+    before, heading, references = rule.documentation.partition("## References")
+    yield before.strip()
+    for title, template in (("Example", rule.example), ("Use instead", rule.better)):
+        if template:
+            yield f"\n## {title}\n\n{_indented(template)}"
+    if heading:
+        yield f"\n{heading}{references}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

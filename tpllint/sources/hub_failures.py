@@ -102,6 +102,7 @@ _KIND_OF_STATUS: Mapping[int, str] = {
 
 
 def failure(kind: str, target: HubTarget, reason: str = "") -> RepairableError:
+    """The error of this kind about a target, in the words of the table."""
     message, hint = _FAILURES[kind]
     facts = {
         "repository": target.repository,

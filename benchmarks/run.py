@@ -1,0 +1,116 @@
+"""One run, side by side: how long tpllint takes against what it must not be much slower than.
+
+    python benchmarks/run.py [--rounds N] [--templates FOLDER]
+
+Prints the median of each command's wall clock, the ratios pair by pair, and the peak memory of tpllint's two processes. The
+templates are written for the occasion (400 different ones in the manner of the examples), or taken from FOLDER, searched for
+`*.jinja`. Compare ratios, not seconds: machines differ, and so do their hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE.parent / "examples" / "good" / "chat_template.jinja"
+MANY = 400
+IMPORTS = ("-c", "import jinja2, jinja2.sandbox, click")
+REFERENCE = (str(HERE / "reference.py"),)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two commands, and how many times as long the first may take."""
+
+    title: str
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    limit: float
+
+
+def main() -> None:
+    options = arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        templates = collected(options.templates) if options.templates else written(Path(scratch))
+        one = (str(EXAMPLE),)
+        check = ("-m", "tpllint", "check", "--exit-zero", "--no-progress")
+        print(f"{'':44}{'tpllint':>10}{'other':>10}{'ratio':>8}{'limit':>8}")
+        for comparison in (
+            Comparison("one template | importing jinja2 and click", check + one, IMPORTS, 3.0),
+            Comparison("one template | transformers, 6 conversations", check + one, REFERENCE + one, 0.3),
+            Comparison(f"{len(templates)} templates | the same with transformers", check + templates, REFERENCE + templates, 2.5),
+        ):
+            report(comparison, options.rounds)
+        parent, worker = peaks(check + templates[:40])
+        print(f"peak memory: {parent:.0f} MiB in the parent, {worker:.0f} MiB in the largest worker")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--templates", type=Path)
+    return parser.parse_args()
+
+
+def collected(folder: Path) -> tuple[str, ...]:
+    return tuple(map(str, sorted(folder.rglob("*.jinja"))[:MANY]))
+
+
+def written(folder: Path) -> tuple[str, ...]:
+    """Templates that differ in a word, so that none is analysed for another."""
+    source = EXAMPLE.read_text(encoding="utf-8")
+    paths = [folder / f"{number}.jinja" for number in range(MANY)]
+    for number, path in enumerate(paths):
+        path.write_text(f"{{# number {number} #}}{source}", encoding="utf-8")
+    return tuple(map(str, paths))
+
+
+def report(comparison: Comparison, rounds: int) -> None:
+    rounds = rounds if len(comparison.ours) < MANY else max(3, rounds // 3)
+    pairs = [(seconds(comparison.ours), seconds(comparison.theirs)) for _ in range(rounds + 1)][1:]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(mine / other for mine, other in pairs)
+    print(f"{comparison.title:44}{ours:>9.3f}s{theirs:>9.3f}s{ratio:>8.2f}{comparison.limit:>8}")
+
+
+def seconds(command: tuple[str, ...]) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def peaks(command: tuple[str, ...]) -> tuple[float, float]:
+    """The high-water marks (MiB) of a process and of the largest of its children, read while they run (Linux)."""
+    own, children = 0.0, 0.0
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            own = max(own, high_water(process.pid))
+            children = max([children, *map(high_water, children_of(process.pid))])
+            time.sleep(0.002)
+    return own, children
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def high_water(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+if __name__ == "__main__":
+    main()
