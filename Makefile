@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install
 CHECK := $(VENV)/bin/tpllint check --offline
 
 BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial
-TYPED := tpllint rules tests $(wildcard benchmarks) docs/generate.py
+TYPED := tpllint rules tests docs/generate.py $(if $(wildcard benchmarks/*.py),benchmarks)
 
 .PHONY: demo test lint docs docs-check bench clean
 
@@ -29,7 +29,7 @@ docs-check: $(VENV)/installed-for-development
 	$(VENV)/bin/python docs/generate.py --check
 
 bench: $(VENV)/installed-for-development
-	$(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/python benchmarks/run.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -9,7 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpllint.analysis.anatomy import begins_with_marker, common_prefix, common_suffix, gaps, marker_start, sentinels, spoken
+    from tpllint.analysis.anatomy import (
+        Anatomy,
+        begins_with_marker,
+        common_prefix,
+        common_suffix,
+        gaps,
+        marker_start,
+        sentinels,
+        spoken,
+    )
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
@@ -23,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": (
+        "Anatomy",
         "begins_with_marker",
         "common_prefix",
         "common_suffix",
@@ -44,6 +54,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "SENTINEL_TOKENS",
+    "Anatomy",
     "Bad",
     "Conversation",
     "Good",

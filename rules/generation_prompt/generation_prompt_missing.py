@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
+from tpllint import Anatomy, Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
 
 
 class GenerationPromptMissing(Rule):
@@ -11,7 +11,8 @@ class GenerationPromptMissing(Rule):
     ## What it does
     Renders a user message with and without the generation prompt. If both are the same, and an answer in the history is
     introduced by text that neither holds, that text is missing. Formats in which the answer follows the user turn directly
-    (`[INST] ... [/INST] answer`) need no generation prompt and are fine.
+    (`[INST] ... [/INST] answer`) need no generation prompt and are fine. That the flag works only after a user's message is
+    information.
 
     ## Why is this bad
     A model that is asked to continue after a finished user turn may go on writing the user's text, open any role, or stop at
@@ -43,16 +44,13 @@ class GenerationPromptMissing(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         anatomy = template.anatomy
-        ends = (anatomy.user_end, anatomy.prompted_end, anatomy.assistant_opening)
-        if None in ends or anatomy.user_end != anatomy.prompted_end:
+        user_end, prompted = anatomy.user_end, anatomy.prompted_end
+        if user_end is None or prompted is None:
             return
-        user_end, _, opening = ends
-        assert user_end is not None
-        assert opening is not None
-        already_open = anatomy.assistant_end is not None and common_suffix(anatomy.assistant_end, user_end) > 0
-        if already_open and not (anatomy.between_rounds or "").startswith((anatomy.assistant_end or "").rstrip()):
-            return  # the header is there, always: generation-prompt-unconditional
-        missing = opening.removeprefix(user_end) if opening.startswith(user_end) else ""
+        if user_end != prompted:
+            yield from _ignored_after_an_answer(template)
+            return
+        missing = _missing(anatomy, user_end)
         if missing.strip():
             yield Problem(
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
@@ -60,3 +58,22 @@ class GenerationPromptMissing(Rule):
                 conversation="user",
                 excerpt=template.render("user", generation_prompt=True).text,
             )
+
+
+def _missing(anatomy: Anatomy, user_end: str) -> str:
+    """What stands before an answer in the history and after nothing else; empty where the header is always there."""
+    opening, end = anatomy.assistant_opening or "", anatomy.assistant_end or ""
+    always_there = common_suffix(end, user_end) > 0 and not (anatomy.between_rounds or "").startswith(end.rstrip())
+    return "" if always_there or not opening.startswith(user_end) else opening.removeprefix(user_end)
+
+
+def _ignored_after_an_answer(template: Template) -> Iterator[Problem]:
+    plain, prompted = template.render("user-assistant"), template.render("user-assistant", generation_prompt=True)
+    if plain.text is not None and plain.text == prompted.text:
+        yield Problem(
+            "add_generation_prompt adds something after a user's message, and nothing after an answer",
+            help="let add_generation_prompt depend on nothing but its own value",
+            severity=Severity.INFO,
+            conversation="user-assistant",
+            excerpt=prompted.text,
+        )
