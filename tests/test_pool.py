@@ -26,7 +26,7 @@ def pool() -> Iterator[Pool]:
 
 
 def order(source: str, origin: str = "local") -> Order:
-    job = Job((Variant("default", source, "chat_template.jinja"),), {}, tokens_known=False, rules=("obey", "raises-at-once"))
+    job = Job((Variant("default", source),), {}, tokens_known=False, rules=("obey", "raises-at-once"))
     return Order(origin, job)
 
 
@@ -153,7 +153,7 @@ def test_identical_templates_are_analysed_once_and_reported_each(pool: Pool, tmp
 
 def test_a_render_that_answers_too_much_is_refused_and_the_next_one_is_not(pool: Pool) -> None:
     chat = {"name": "long", "data": [{"role": "user", "content": "é" * 2_000_000}]}
-    templates = (Variant("default", "{{ messages[0].content }}", "chat_template.jinja"),)
+    templates = (Variant("default", "{{ messages[0].content }}"),)
     job = Job(templates, {}, tokens_known=False, conversations=(chat,), want="renders")
     refused, answered = pool.run([Order("local", job), order("next")])
     assert "over the limit of 16000000" in (refused.ended or "")

@@ -105,8 +105,15 @@ class _Said:
         if self._answers.ended:
             reason = f"the analysis ended early: {self._answers.ended}"
             for rule in (EXHAUSTION, INCOMPLETE):
-                message = {"rule": rule, "message": reason, "help": SHORTEN}
-                yield self._finding(message)
+                yield self._finding({"rule": rule, "message": reason, "help": SHORTEN})
+        for template, steps in self._untold().items():
+            reason = f"the analysis of this template is not complete: a limit ended {', '.join(steps)}"
+            yield self._finding({"rule": INCOMPLETE, "template": template, "message": reason, "help": SHORTEN})
+
+    def _untold(self) -> dict[str, dict[str, str]]:
+        """The templates that reached a limit after the rule that tells of limits had run."""
+        told = {message["template"] for message in self._answers.messages if message.get("rule") == INCOMPLETE}
+        return {name: steps for name, steps in self._answers.exhausted.items() if name not in told}
 
     def _unread(self) -> bool:
         resolved = self.target.resolved

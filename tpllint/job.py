@@ -21,11 +21,10 @@ class Storage:
 
 @dataclass(frozen=True)
 class Variant:
-    """One template of a target: its name, its source, and the file that holds it."""
+    """One template of a target: its name and its source. Which file holds it is the parent's business."""
 
     name: str
     source: str
-    file: str
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def resolve(model: ModelFiles) -> Resolved:
 
 def variants(resolved: Resolved) -> tuple[Variant, ...]:
     """The templates as a job carries them."""
-    return tuple(Variant(stored.name, stored.source, stored.file.name) for stored in resolved.templates)
+    return tuple(Variant(stored.name, stored.source) for stored in resolved.templates)
 
 
 def text_of(file: ModelFile) -> str:

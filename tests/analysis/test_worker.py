@@ -143,7 +143,7 @@ FACILITIES = {**FILTERS, **{f"is {name}": source for name, source in TESTS.items
 
 def rendered(sources: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """What one worker answers about each source: `text` or `error`, for the conversation of one user message."""
-    templates = tuple(Variant(name, source, "chat_template.jinja") for name, source in sources.items())
+    templates = tuple(Variant(name, source) for name, source in sources.items())
     job = Job(templates, {"bos_token": "<s>"}, tokens_known=True, want="renders", selection={"names": ["user"]})
     with Pool(size=1) as pool:
         (answers,) = pool.run([Order("local", job)])

@@ -47,7 +47,7 @@ class Syntax:
                 self._ends[offset] = offset + len(value)
                 if opened is not None and kind == "name":
                     self._ends[opened] = offset + len(value)
-                if kind != "whitespace":
+                if kind != "whitespace" and not (value == "not" and opened is not None):
                     opened = offset if value in _CONTINUED_BY_A_NAME else None
         return self._ends
 

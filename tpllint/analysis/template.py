@@ -134,8 +134,11 @@ class Template:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
         if isinstance(self._compiled, Failure):
             return _failed(self._compiled)
-        inputs = self.inputs(conversation)
-        return renders.continue_final_message(self._environment, self._compiled, self.source, inputs)
+        try:
+            with self._deadline.running():
+                return renders.continue_final_message(self._environment, self._compiled, self.source, self.inputs(conversation))
+        except TimeIsUp as error:
+            return _out_of_time(error)
 
     def inputs(self, conversation: Conversation, tokens: Mapping[str, str] | None = None) -> Inputs:
         """Everything a render of this conversation passes to the template."""
@@ -158,7 +161,7 @@ class Template:
                     keep_none=keep_none,
                 )
         except TimeIsUp as error:
-            result = Render(None, RenderError("limit", "TimeIsUp", str(error), None))
+            result = _out_of_time(error)
         if result.error and result.error.kind == "limit":
             self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(result.error.type, result.error.message))
         return result
@@ -168,6 +171,10 @@ _LIMITS = {
     "MemoryError": "it takes more memory than a template may use",
     "RecursionError": "it calls itself deeper than Python allows",
 }
+
+
+def _out_of_time(error: TimeIsUp) -> Render:
+    return Render(None, RenderError("limit", "TimeIsUp", str(error), None))
 
 
 def _failed(failure: Failure) -> Render:
