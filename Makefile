@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install
 CHECK := $(VENV)/bin/tpllint check --offline
 
 BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial
-TYPED := tpllint rules tests docs/generate.py $(if $(wildcard benchmarks/*.py),benchmarks)
+TYPED := tpllint rules tests benchmarks docs/generate.py
 
 .PHONY: demo test lint docs docs-check bench clean
 

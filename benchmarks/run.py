@@ -45,7 +45,9 @@ def main() -> None:
         for comparison in (
             Comparison("one template | importing jinja2 and click", check + one, IMPORTS, 3.0),
             Comparison("one template | transformers, 6 conversations", check + one, REFERENCE + one, 0.3),
-            Comparison(f"{len(templates)} templates | the same with transformers", check + templates, REFERENCE + templates, 2.5),
+            Comparison(
+                f"{len(templates)} templates | the same with transformers", check + templates, REFERENCE + templates, 2.5
+            ),
         ):
             report(comparison, options.rounds)
         parent, worker = peaks(check + templates[:40])

@@ -139,9 +139,7 @@ class LocalHub:
         model = self._repositories.get(name)
         if model is None or model.private_token not in (None, token):
             status = 404 if token else 401
-            raise _RefusedError(
-                status, "RepoNotFound", "Repository not found" if token else "Invalid username or password."
-            )
+            raise _RefusedError(status, "RepoNotFound", "Repository not found" if token else "Invalid username or password.")
         if model.disabled:
             raise _RefusedError(403, "", DISABLED)
         return model

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -306,3 +308,31 @@ def test_json_is_printed_even_where_nothing_can_be_checked(tmp_path: Path) -> No
     write(tmp_path, good__jinja=GOOD)
     done = check_json(tmp_path, "good.jinja", "--var", "x=yes")
     assert (done.code, errors(done)) == (2, ["bad-variable"])
+
+
+def test_several_files_of_one_folder_are_one_target(tmp_path: Path) -> None:
+    write(tmp_path, tokenizer_config__json=json.dumps({"chat_template": BROKEN}), chat_template__jinja=GOOD)
+    done = check_json(tmp_path, "tokenizer_config.json", "chat_template.jinja")
+    assert done.json()["findings"] == []
+    assert [target["target"] for target in done.json()["targets"]] == ["tokenizer_config.json chat_template.jinja"]
+
+
+def test_templates_of_other_names_in_one_folder_are_targets_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path, a__jinja=GOOD, b__jinja=BROKEN)
+    assert said(check_json(tmp_path, "a.jinja", "b.jinja")) == [("template-syntax-error", "b.jinja")]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full is Linux's")
+@pytest.mark.parametrize("command", ["check", "render"])
+def test_a_full_disk_is_told(tmp_path: Path, command: str) -> None:
+    write(tmp_path, good__jinja=GOOD)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tpllint", command, "good.jinja"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: standard output cannot be written")

@@ -12,7 +12,10 @@ import pytest
 from tests.command import Done, tpllint
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
 
 RULE = '''
 from tpllint import Problem, Rule, Severity

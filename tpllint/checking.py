@@ -39,7 +39,7 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
         rules = asked.selection.chosen(pool.rules)
     except RepairableError as error:
         return refused(targets, error)
-    found = [opened(target, asked.request) for target in targets]
+    found = opened(targets, asked.request)
     orders, places = _distinct(found, rules, asked.request)
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))

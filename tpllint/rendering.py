@@ -35,7 +35,7 @@ class Asked:
 
 def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
     """Render each target; one that cannot be opened does not stop the others."""
-    found = [opened(target, asked.request) for target in targets]
+    found = opened(targets, asked.request)
     results: list[Renders | None] = []
     orders = []
     for target in found:

@@ -128,14 +128,16 @@ class _Reader:
         return tuple(found.values())
 
     def focused(self) -> tuple[Stored, ...]:
-        """The templates in the files the user named, whatever else would win."""
-        found: list[Stored] = []
+        """The templates in the files the user named; among several of them the same one wins as in a folder."""
+        found: dict[str, Stored] = {}
         for name in sorted(self._model.focus):
-            if name.endswith(".json"):
-                found += self._embedded(name).values()
-            elif name in self._model.files:
-                found += self._template_file(name, _template_name(name)).values()
-        return tuple(found)
+            if name in self._model.files and not name.endswith(".json"):
+                found.update(self._template_file(name, _template_name(name)))
+        for name in (CONFIG, PROCESSOR, LEGACY_TEMPLATE):
+            if name in self._model.focus:
+                found = found or self._embedded(name)
+                self._object(name)
+        return tuple(found.values())
 
     def tokens(self) -> dict[str, str] | None:
         """The special tokens by name; None where no file says anything about them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from tpllint.finding import TargetError
 from tpllint.job import Job
 from tpllint.pool import Order
 from tpllint.sources import open_target
-from tpllint.sources.files import TEMPLATE, ModelFile
-from tpllint.sources.local import read_local
+from tpllint.sources.files import TEMPLATE, ModelFile, merged
+from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
 
 
@@ -43,10 +43,21 @@ class Target:
     error: TargetError | None = None
 
 
-def opened(argument: str, request: Request) -> Target:
-    """Open and resolve a target; an error is kept with it, not raised."""
+def opened(arguments: Sequence[str], request: Request) -> list[Target]:
+    """Open and resolve every target, in the arguments' order; an error is kept with its target, not raised.
+
+    Several files of one model folder are one target: which of its templates wins depends on all of them.
+    """
+    groups: dict[str, list[str]] = {}
+    for argument in arguments:
+        groups.setdefault(model_folder(argument) or argument, []).append(argument)
+    return [_opened(group, request) for group in groups.values()]
+
+
+def _opened(arguments: Sequence[str], request: Request) -> Target:
+    argument = " ".join(arguments)
     try:
-        model = open_target(argument, offline=request.offline, token=request.token)
+        model = merged([open_target(each, offline=request.offline, token=request.token) for each in arguments])
         return Target(argument, model.origin, _narrowed(argument, resolve(model), request))
     except RepairableError as error:
         return Target(argument, "local", None, TargetError(error.kind, error.message, error.hint))

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tpllint import Anatomy, Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
+
+LEAKED = re.compile(r"^[ \t]{2,}")
+"""Indentation of the source, and no part of the header."""
 
 
 class GenerationPromptMissing(Rule):
@@ -51,10 +55,11 @@ class GenerationPromptMissing(Rule):
             yield from _ignored_after_an_answer(template)
             return
         missing = _missing(anatomy, user_end)
+        wanted = quoted(LEAKED.sub("", missing).rstrip(" "))
         if missing.strip():
             yield Problem(
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
-                help=f"end the template with {{% if add_generation_prompt %}}{{{{ {quoted(missing)} }}}}{{% endif %}}",
+                help=f"end the template with {{% if add_generation_prompt %}}{{{{ {wanted} }}}}{{% endif %}}",
                 conversation="user",
                 excerpt=template.render("user", generation_prompt=True).text,
             )

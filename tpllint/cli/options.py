@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,11 +104,23 @@ def workers() -> Iterator[Pool]:
         yield pool
 
 
+def _standard_output() -> Iterator[TextIO]:
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer cannot be written either
+        reason = (error.strerror or str(error)).lower()
+        raise RepairableError("unusable-output", f"standard output cannot be written: {reason}", "make room for it") from error
+
+
 @contextlib.contextmanager
 def output(path: str | None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole or not at all. Raises RepairableError."""
     if path is None:
-        yield sys.stdout
+        yield from _standard_output()
         return
     try:
         with click.open_file(path, "w", encoding="utf-8", atomic=True) as stream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 MAX_TEMPLATE_BYTES = 2_000_000
@@ -55,3 +55,11 @@ class ModelFiles:
     focus: frozenset[str] = frozenset()
     origin: str = "local"
     unread: tuple[UnreadFile, ...] = field(default=())
+
+
+def merged(models: Sequence[ModelFiles]) -> ModelFiles:
+    """What several arguments in one folder brought, as one model with all their files in focus."""
+    files = {name: file for model in models for name, file in model.files.items()}
+    focus = frozenset(name for model in models for name in model.focus)
+    unread = dict.fromkeys(file for model in models for file in model.unread)
+    return ModelFiles(" ".join(model.target for model in models), files, focus, models[0].origin, tuple(unread))

@@ -43,6 +43,15 @@ def read_local(target: str) -> ModelFiles:
     return _file(target, path)
 
 
+def model_folder(target: str) -> str | None:
+    """The model folder that a path names a file of, by the names transformers reads; None for anything else."""
+    path = PurePosixPath(target)
+    if path.name in (*JSON_FILES, TEMPLATE):
+        return f"{path.parent}/"
+    in_folder = path.parent.name == TEMPLATE_FOLDER and path.suffix == ".jinja"
+    return f"{path.parent.parent}/" if in_folder else None
+
+
 def _folder(target: str, path: Path) -> ModelFiles:
     try:
         names = [*JSON_FILES, TEMPLATE, *_additional(path)]
