@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,7 +51,7 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
 def refused(targets: Sequence[str], error: RepairableError) -> Report:
     """The report of a run that cannot start: the same error of every target."""
     told = TargetError(error.kind, error.message, error.hint)
-    return Report(tuple(TargetResult(target, fully_analysed=False, error=told) for target in targets), ())
+    return Report(tuple(TargetResult(target, fully_analysed=False, error=told) for target in dict.fromkeys(targets)), ())
 
 
 def _distinct(
@@ -94,6 +95,13 @@ class _Said:
         """Rules that raised."""
         for message in self._crashed:
             yield Crash(message["rule"], self.target.argument, message["traceback"])
+
+    def skipped(self) -> Iterator[Skipped]:
+        """The rules that have no verdict because no plain chat renders."""
+        for template, why in self._answers.undecided.items():
+            for rule in self._rules.values():
+                if not rule.static:
+                    yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
 
     def findings(self) -> Iterator[Finding]:
         """Everything that was found, unfiltered."""
@@ -143,12 +151,13 @@ class _Said:
 
     def _place(self, message: Mapping[str, Any]) -> tuple[str, Span | None]:
         stored = self._stored(message.get("template"))
+        line, column, end_line, end_column = message.get("place") or (1, 1, 1, 1)
+        start, end = Position(line, column), Position(end_line, end_column)
         if message.get("file") is not None:
-            return message["file"], Span(Position(1, 1), Position(1, 1))
+            return message["file"], Span(start, end)
         if stored is None:
             return self.target.argument, None
-        line, column, end_line, end_column = message.get("place") or (1, 1, 1, 1)
-        return stored.file.shown, stored.span_in_file(Position(line, column), Position(end_line, end_column))
+        return stored.file.shown, stored.span_in_file(start, end)
 
     def _stored(self, name: str | None) -> Stored | None:
         resolved: Resolved | None = self.target.resolved
@@ -163,15 +172,23 @@ def _report(said: Sequence[_Said], selection: Selection, chosen: set[str]) -> Re
     for one in said:
         levelled = (replace(finding, severity=_level(finding, selection)) for finding in one.findings())
         kept = [finding for finding in levelled if finding.rule in chosen and selection.shows(finding.severity)]
-        findings += sorted(dict.fromkeys(kept), key=_order)
+        findings += _numbered(sorted(dict.fromkeys(kept), key=_order))
     results = tuple(one.result() for one in said)
     crashes = tuple(crash for one in said for crash in one.crashes())
-    skipped: tuple[Skipped, ...] = ()
+    skipped = tuple(one for each in said for one in each.skipped() if one.rule in chosen)
     return Report(results, tuple(findings), skipped, crashes)
 
 
+def _numbered(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """The same, with those that say the same of the same template told apart by their number."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        yield replace(finding, repetition=seen[finding.fingerprint])
+        seen[finding.fingerprint] += 1
+
+
 def _level(finding: Finding, selection: Selection) -> Severity:
-    info = RuleInfo(finding.code, finding.rule, finding.category, finding.severity, "", "", "")
+    info = RuleInfo(finding.code, finding.rule, finding.category, finding.severity, "", "", "", static=False)
     return selection.level(info, finding.severity)
 
 

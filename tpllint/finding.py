@@ -32,13 +32,14 @@ class Finding:
     path: str
     span: Span | None
     evidence: Evidence
+    repetition: int = 0
 
     @property
     def fingerprint(self) -> str:
-        """Stays the same when lines move: rule, template, file and message, not the place."""
+        """Stays the same when lines move: rule, template, file, message and which of several alike, not the place."""
         import hashlib  # loads OpenSSL, which takes longer than most of a run
 
-        parts = (self.rule, self.template or "", self.path, self.message)
+        parts = (self.rule, self.template or "", self.path, self.message, *([str(self.repetition)] if self.repetition else []))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

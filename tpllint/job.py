@@ -11,12 +11,13 @@ from typing import Any
 class Storage:
     """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
 
-    `kind` is one of `unreadable`, `unread`, `missing`; `detail` is a clause about the file.
+    `kind` is one of `unreadable`, `unread`, `missing`; `detail` is a clause about the file, `at` its line and column.
     """
 
     kind: str
     file: str | None
     detail: str
+    at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,12 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     """The inverse of `Job.as_json`, on the worker's side."""
     fields = dict(data)
     fields["templates"] = tuple(Variant(**item) for item in data["templates"])
-    fields["storage"] = tuple(Storage(**item) for item in data["storage"])
+    fields["storage"] = tuple(_storage(item) for item in data["storage"])
     fields["rules"] = tuple(data["rules"])
     fields["conversations"] = tuple(data["conversations"])
     return Job(**fields)
+
+
+def _storage(item: Mapping[str, Any]) -> Storage:
+    at = item["at"]
+    return Storage(item["kind"], item["file"], item["detail"], None if at is None else (at[0], at[1]))

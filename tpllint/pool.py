@@ -36,6 +36,7 @@ class Answers:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     exhausted: dict[str, dict[str, str]] = field(default_factory=dict)
+    undecided: dict[str, str] = field(default_factory=dict)
     ended: str | None = None
 
 
@@ -43,7 +44,12 @@ class Worker:
     """One child process and the job it is busy with."""
 
     def __init__(self, packs: Sequence[str]) -> None:
-        self.process = spawn.take()
+        try:
+            self.process = spawn.take()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            message = f"no worker process can be started: {reason}"
+            raise RepairableError("no-worker", message, "allow more processes and open files, then run again") from error
         self.greeted = False
         self.origin: str | None = None
         self.index = -1
@@ -208,6 +214,7 @@ class _Run:
                 return False
         else:
             answers.exhausted = message["exhausted"]
+            answers.undecided = message["undecided"]
         self._finish(worker)
         return True
 

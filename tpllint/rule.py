@@ -42,7 +42,8 @@ class Problem:
     """One defect that a rule found.
 
     `place` is in the template's source; a problem of a whole file names `file` instead. `severity` overrides the rule's
-    own. `conversation` and `excerpt` are evidence: which conversation, and the part of its prompt that shows the problem.
+    own. `conversation` and `excerpt` are evidence: which conversation, and its prompt, which is cut around the last place of
+    `shows`, the words that matter in it, or to its end. `at` is a line and a column in `file`.
     """
 
     message: str
@@ -52,6 +53,8 @@ class Problem:
     severity: Severity | None = None
     conversation: str | None = None
     excerpt: str | None = None
+    shows: str | None = None
+    at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class RuleInfo:
     summary: str
     documentation: str
     pack: str
+    static: bool
     example: str = ""
     better: str = ""
 
@@ -129,6 +133,7 @@ class Rule:
             summary=summary,
             documentation=documentation.strip(),
             pack=pack,
+            static=cls.static,
             example=bad.template or "",
             better=bad.better or "",
         )

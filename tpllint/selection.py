@@ -13,11 +13,12 @@ from tpllint.severity import Severity
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user asked for; an empty `select` means every rule, with info findings silent."""
+    """What the user asked for; an empty `select` means every rule. Info findings are silent, unless `tells_infos` or selected."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, Severity] = field(default_factory=dict)
+    tells_infos: bool = False
 
     def chosen(self, rules: Sequence[RuleInfo]) -> tuple[RuleInfo, ...]:
         """The rules that run. Raises RepairableError for a word that fits none."""
@@ -36,8 +37,8 @@ class Selection:
         return levels[-1] if levels else found
 
     def shows(self, severity: Severity) -> bool:
-        """Whether findings of this severity are told: info only where rules were selected by hand."""
-        return severity is not Severity.INFO or bool(self.select)
+        """Whether findings of this severity are told."""
+        return severity is not Severity.INFO or self.tells_infos or bool(self.select)
 
 
 def _fits(word: str, rule: RuleInfo) -> bool:

@@ -29,8 +29,11 @@ def spawn() -> subprocess.Popen[bytes]:
 
 
 def ahead() -> None:
-    """Start a worker process that the next `take` will hand over."""
-    _waiting.append(spawn())
+    """Start a worker process that the next `take` will hand over. Where that fails, `take` tries again and says so."""
+    try:
+        _waiting.append(spawn())
+    except OSError:
+        return
 
 
 def take() -> subprocess.Popen[bytes]:

@@ -29,6 +29,9 @@ from tpllint.span import NEWLINE, Position, Span, json_string_at, offset_at, off
 PLACEHOLDERS = {"bos_token": "<s>", "eos_token": "</s>"}
 """What special tokens are rendered as where no file tells."""
 
+SPECIAL_TOKENS = frozenset(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+"""The special tokens that every tokenizer may have; a model may declare further ones (`image_token`)."""
+
 DEFAULT = "default"
 
 
@@ -64,7 +67,11 @@ class Resolved:
 
 
 class Unreadable(Exception):
-    """A file's content is not what it must be; the message is a clause about the file."""
+    """A file's content is not what it must be; the message is a clause about the file, `at` its line and column."""
+
+    def __init__(self, detail: str, at: tuple[int, int] | None = None) -> None:
+        super().__init__(detail)
+        self.at = at
 
 
 def resolve(model: ModelFiles) -> Resolved:
@@ -100,7 +107,8 @@ def json_of(file: ModelFile) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
     except json.JSONDecodeError as error:
-        raise Unreadable(f"is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
+        said = error.msg.removesuffix(" at")
+        raise Unreadable(f"is not valid JSON: {said}", (error.lineno, error.colno)) from error
     except RecursionError as error:
         raise Unreadable("is not usable JSON: it nests too deeply") from error
     except ValueError as error:
@@ -146,10 +154,11 @@ class _Reader:
         for name in (TOKENS_MAP, CONFIG):
             for key, value in (self._object(name) or {}).items():
                 token = value.get("content") if isinstance(value, dict) else value
-                if key.endswith("_token") and (token is None or isinstance(token, str)):
-                    told = True
-                    if isinstance(token, str):
-                        found[key] = token
+                if isinstance(token, str) and key.endswith("_token"):
+                    found[key] = token
+                elif key in SPECIAL_TOKENS and value is not None:
+                    self._fact(self._model.files[name], Unreadable(f'holds a "{key}" that is {_kind(value)}; expected text'))
+                told = told or key in SPECIAL_TOKENS or key in found
         return found if told else None
 
     def _jinja_files(self) -> dict[str, Stored]:
@@ -193,7 +202,7 @@ class _Reader:
             return None
 
     def _fact(self, file: ModelFile, error: Unreadable) -> None:
-        self.facts.append(Storage("unreadable", file.shown, str(error)))
+        self.facts.append(Storage("unreadable", file.shown, str(error), error.at))
 
 
 def _template_name(name: str) -> str:

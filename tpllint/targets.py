@@ -49,7 +49,7 @@ def opened(arguments: Sequence[str], request: Request) -> list[Target]:
     Several files of one model folder are one target: which of its templates wins depends on all of them.
     """
     groups: dict[str, list[str]] = {}
-    for argument in arguments:
+    for argument in dict.fromkeys(arguments):
         groups.setdefault(model_folder(argument) or argument, []).append(argument)
     return [_opened(group, request) for group in groups.values()]
 

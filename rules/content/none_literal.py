@@ -65,6 +65,7 @@ def _problem(conversation: Conversation, keep_none: bool, text: str) -> Problem:
         severity=Severity.WARNING if keep_none else None,
         conversation=conversation.name,
         excerpt=text,
+        shows="None",
     )
 
 

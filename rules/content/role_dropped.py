@@ -90,6 +90,8 @@ class RoleDropped(Rule):
                 conversation=case.conversation,
                 excerpt=template.render(case.conversation, generation_prompt=True).text,
             )
+            if case.conversation == "user":
+                break  # then nothing else shows either
         yield from _lost_of_own(template)
 
 

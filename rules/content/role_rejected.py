@@ -6,6 +6,7 @@ from typing import Any
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
 CASES = {
+    "user": "a plain chat",
     "system-user": "a system message",
     "system-only": "a system message on its own",
     "system-in-the-middle": "a system message in the middle",
@@ -21,9 +22,9 @@ class RoleRejected(Rule):
     """The template refuses a role or an order of roles.
 
     ## What it does
-    Records which conversations raise although a plain chat renders, and with which words. This is information: to refuse is
-    better than to drop. It is a warning where the template has a branch for the system role and yet refuses a leading system
-    message for another reason.
+    Records which conversations raise, and with which words. This is information: to refuse is
+    better than to drop. It is a warning where a plain chat is refused, and where the template has a branch for the system
+    role and yet refuses a leading system message for another reason.
 
     ## Why is this bad
     Callers that send such a conversation get an error. If the words do not name the reason, they search in the wrong place.
@@ -53,13 +54,11 @@ class RoleRejected(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        if template.render("user", generation_prompt=True).text is None:
-            return
         for name, what in CASES.items():
             error = template.render(name, generation_prompt=True).error
             if error is None or error.kind not in ("raised", "error"):
                 continue
-            if name == "system-user" and error.kind == "error":
+            if name in ("user", "system-user") and error.kind == "error":
                 continue  # template-render-error says it
             severity = _severity(template, name, error.message)
             branch = ", for which it has a branch" if severity is Severity.WARNING else ""
@@ -71,11 +70,13 @@ class RoleRejected(Rule):
                 severity=severity,
                 conversation=name,
             )
+            if name == "user":
+                return
 
 
 def _severity(template: Template, name: str, message: str) -> Severity | None:
     contradicts_itself = name == "system-user" and "system" not in message.lower() and _has_system_branch(template)
-    return Severity.WARNING if contradicts_itself else None
+    return Severity.WARNING if name == "user" or contradicts_itself else None
 
 
 def _has_system_branch(template: Template) -> bool:

@@ -31,7 +31,7 @@ class TextOutsideTurn(Rule):
         Bad(
             "{% for m in messages %}{% if m.role == 'system' %}<<{{ m.content }}>>{% elif m.role == 'user' %}"
             "{{ bos_token }}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}",
-            says='"<<instruction-cedar>>" stands before the beginning of sequence "<s>"',
+            says='"<<instruction-cedar>>" stands before the beginning of sequence bos_token',
             better="{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}<<{{ m.content }}>>"
             "{% elif m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}{{ eos_token }}{% endif %}"
             "{% endfor %}",
@@ -43,15 +43,17 @@ class TextOutsideTurn(Rule):
         bos = template.tokens.get("bos_token")
         if not bos:
             return
+        called = quoted(bos) if template.tokens_known else "bos_token"
         for name in CONVERSATIONS:
             text = template.render_conversation(template.conversation(name), tokens=SENTINEL_TOKENS).text or ""
             before, found, _ = text.partition(SENTINEL_TOKENS["bos_token"])
             before = before.replace(SENTINEL_TOKENS["eos_token"], "").strip()
             if found and before:
                 yield Problem(
-                    f"{quoted(before[:LONGEST])} stands before the beginning of sequence {quoted(bos)}",
+                    f"{quoted(before[:LONGEST])} stands before the beginning of sequence {called}",
                     help="write the beginning of sequence before the loop over the messages",
                     conversation=name,
                     excerpt=template.render(name).text,
+                    shows=before,
                 )
                 return

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, marker_start, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, marker_start, quoted
 
 
 class GenerationPromptNotSuffix(Rule):
@@ -29,7 +29,7 @@ class GenerationPromptNotSuffix(Rule):
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|>{% else %}{{ eos_token }}{% endif %}",
-            says='the generation prompt does not come after the prompt but replaces "</s>" at its end',
+            says='the generation prompt does not only add to the prompt: at its end "</s>" becomes "<|assistant|>"',
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|>{% endif %}",
         ),
@@ -41,10 +41,19 @@ class GenerationPromptNotSuffix(Rule):
         prompted = template.render("user", generation_prompt=True).text
         if plain is None or prompted is None or prompted.startswith(plain):
             return
-        replaced = plain[marker_start(plain, common_prefix(plain, prompted)) :]
+        removed, added, at_the_end = _change(plain, prompted)
+        where = "at its end" if at_the_end else "before it"
         yield Problem(
-            f"the generation prompt does not come after the prompt but replaces {quoted(replaced)} at its end",
+            f"the generation prompt does not only add to the prompt: {where} {quoted(removed)} becomes {quoted(added)}",
             help="let add_generation_prompt only add text, after everything else",
             conversation="user",
             excerpt=prompted,
+            shows=added,
         )
+
+
+def _change(plain: str, prompted: str) -> tuple[str, str, bool]:
+    """What stands in the one prompt and what in the other, and whether nothing that both share follows it."""
+    start = marker_start(plain, common_prefix(plain, prompted))
+    same = common_suffix(plain[start:], prompted[start:])
+    return plain[start : len(plain) - same], prompted[start : len(prompted) - same], same == 0

@@ -72,4 +72,5 @@ class ControlCharacterInOutput(Rule):
             help=r"write '\n' for a line end and '\\' for a backslash",
             conversation=conversation,
             excerpt=prompt,
+            shows=text[at : at + AROUND],
         )

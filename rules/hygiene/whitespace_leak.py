@@ -54,6 +54,7 @@ class WhitespaceLeak(Rule):
                         place=Place(start, start + len(run)),
                         conversation=name,
                         excerpt=template.render(name).text,
+                        shows=run,
                     )
                     return
 

@@ -15,8 +15,8 @@ class SandboxViolation(Rule):
     """The template does what Jinja's sandbox refuses.
 
     ## What it does
-    Finds calls of methods that change a list or dict, and `namespace()` attributes with a leading underscore, wherever they
-    stand; and reports every canonical conversation in which the sandbox stops the template for another reason.
+    Finds calls of methods that change a list or dict, attributes with two leading underscores and `namespace()` attributes
+    with one, wherever they stand; and reports every canonical conversation in which the sandbox stops the template for another reason.
 
     ## Why is this bad
     transformers renders in an immutable sandbox: the call raises `SecurityError`. Engines without one (llama.cpp's) accept
@@ -43,6 +43,11 @@ class SandboxViolation(Rule):
             says='transformers refuses namespace attributes with a leading underscore, as "_first" is',
             better="{% set ns = namespace(first=true) %}{{ messages[0].content }}",
         ),
+        Bad(
+            "{{ messages[0].content.__class__ }}{{ messages[0].content }}",
+            says="the sandbox hides __class__: what is asked of it is empty text or raises",
+            better="{{ messages[0].content }}",
+        ),
         Good("{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = m.content %}{% endfor %}"),
     )
 
@@ -65,6 +70,12 @@ class SandboxViolation(Rule):
                     help="build a new value instead, and keep it in a namespace where a loop has to hand it on",
                     place=template.syntax.place(node.node),
                 )
+        for name, node in _hidden(template):
+            yield Problem(
+                f"the sandbox hides {name}: what is asked of it is empty text or raises",
+                help="use only what messages hold, filters and tests; there is no way to Python's own objects",
+                place=template.syntax.place(node),
+            )
         for name, node in _underscored(template):
             yield Problem(
                 f'transformers refuses namespace attributes with a leading underscore, as "{name}" is',
@@ -83,6 +94,19 @@ class SandboxViolation(Rule):
                     conversation=name,
                 )
                 return
+
+
+def _hidden(template: Template) -> Iterator[tuple[str, Any]]:
+    """Attributes with two leading underscores, by dot, by subscript or by the filter `attr`."""
+    if template.syntax is None:
+        return
+    for node in template.syntax.find("Getattr", "Getitem", "Filter"):
+        kind = type(node).__name__
+        if kind == "Filter" and not (node.name == "attr" and node.args):
+            continue
+        name = node.attr if kind == "Getattr" else getattr(node.args[0] if kind == "Filter" else node.arg, "value", None)
+        if isinstance(name, str) and name.startswith("__"):
+            yield name, node
 
 
 def _underscored(template: Template) -> Iterator[tuple[str, Any]]:

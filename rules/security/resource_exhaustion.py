@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template
 
+RENDERING = "rendering "
 ALWAYS_RENDERED = ("user", "user-assistant-user", "tool-loop")
 
 
@@ -11,7 +12,7 @@ class ResourceExhaustion(Rule):
     """Rendering a chat takes more time, memory or text than any chat needs.
 
     ## What it does
-    Templates run in a process with bounds: ten seconds in all, 1 GB of memory, four million characters of prompt, Python's
+    Templates run in a process with bounds: seven seconds for all renders and ten in all, 1 GB of memory, four million characters of prompt, Python's
     own recursion limit. This rule speaks when one of them is reached while parsing, compiling or rendering.
 
     ## Why is this bad
@@ -43,9 +44,10 @@ class ResourceExhaustion(Rule):
         if template.failure is None:
             for name in ALWAYS_RENDERED:
                 template.render(name)
-        first = [f"rendering {name}" for name in ALWAYS_RENDERED if f"rendering {name}" in template.exhausted]
+        first = [f"{RENDERING}{name}" for name in ALWAYS_RENDERED if f"{RENDERING}{name}" in template.exhausted]
         for step in [*first, *template.exhausted][:1]:
             yield Problem(
                 f"{step} reaches a limit: {template.exhausted[step]}",
                 help="bound the loops, repetitions and recursion by what a conversation holds",
+                conversation=step.removeprefix(RENDERING) if step.startswith(RENDERING) else None,
             )

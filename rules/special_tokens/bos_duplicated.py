@@ -31,12 +31,12 @@ class BosDuplicated(Rule):
     examples = (
         Bad(
             "{{ bos_token }}{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %}{{ m.content }}{% endfor %}",
-            says='the prompt begins with the beginning of sequence "<s>" twice',
+            says="the prompt begins with the beginning of sequence bos_token twice",
             better="{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}",
         ),
         Bad(
             "{% for m in messages %}{{ bos_token }}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
-            says='the beginning of sequence "<s>" is written again inside the conversation',
+            says="the beginning of sequence bos_token is written again inside the conversation",
             better="{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
         ),
         Good(
@@ -49,10 +49,11 @@ class BosDuplicated(Rule):
         bos = template.tokens.get("bos_token")
         if not bos:
             return
+        called = quoted(bos) if template.tokens_known else "bos_token"
         for name in CONVERSATIONS:
             if _begins_twice(template, name, bos):
                 yield Problem(
-                    f"the prompt begins with the beginning of sequence {quoted(bos)} twice",
+                    f"the prompt begins with the beginning of sequence {called} twice",
                     help="write it once, before the first message",
                     conversation=name,
                     excerpt=template.render(name).text,
@@ -60,7 +61,7 @@ class BosDuplicated(Rule):
                 return
         if _repeats_inside(template):
             yield Problem(
-                f"the beginning of sequence {quoted(bos)} is written again inside the conversation",
+                f"the beginning of sequence {called} is written again inside the conversation",
                 help="write it once, before the first message, or close the round before it with the end of sequence",
                 severity=Severity.WARNING,
                 conversation="user-assistant-user",

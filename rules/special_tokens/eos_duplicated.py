@@ -32,7 +32,7 @@ class EosDuplicated(Rule):
         Bad(
             "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}"
             "{% if not add_generation_prompt %}{{ eos_token }}{% endif %}",
-            says='the end of sequence "</s>" stands twice in a row',
+            says="the end of sequence eos_token stands twice in a row",
             better="{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}",
         ),
         Bad(
@@ -44,7 +44,7 @@ class EosDuplicated(Rule):
         ),
         Bad(
             "{% for m in messages %}<turn>{{ m.role }}\n{{ m.content }}</turn>{{ eos_token }}\n{% endfor %}",
-            says='a user turn ends with "</turn>", and the end of sequence "</s>" follows it at once',
+            says='a user turn ends with "</turn>", and the end of sequence eos_token follows it at once',
             better="{% for m in messages %}<turn>{{ m.role }}\n{{ m.content }}</turn>\n{% endfor %}",
         ),
         Good("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}\n{% endfor %}{{ bos_token }}"),
@@ -54,11 +54,12 @@ class EosDuplicated(Rule):
         eos = template.tokens.get("eos_token")
         if not eos:
             return
+        called = quoted(eos) if template.tokens_known else "eos_token"
         for name in CONVERSATIONS:
             for flag in (False, True):
                 if _is_doubled(template, name, flag, eos):
                     yield Problem(
-                        f"the end of sequence {quoted(eos)} stands twice in a row",
+                        f"the end of sequence {called} stands twice in a row",
                         help="write it once, where the turn ends",
                         conversation=name,
                         excerpt=template.render(name, generation_prompt=flag).text,
@@ -67,7 +68,7 @@ class EosDuplicated(Rule):
         closer = _closer_before_eos(template)
         if closer:
             yield Problem(
-                f"a user turn ends with {quoted(closer)}, and the end of sequence {quoted(eos)} follows it at once",
+                f"a user turn ends with {quoted(closer)}, and the end of sequence {called} follows it at once",
                 help="end a turn with one of the two; the end of sequence belongs after the last answer, if anywhere",
                 conversation="user-assistant-user",
                 excerpt=template.render("user-assistant-user").text,

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
+
+CLOSES = re.compile(r"\[/\w+\]|</\w+>")
+"""A marker that by its form ends what another one opened."""
 
 
 class TurnTerminatorMissing(Rule):
@@ -44,6 +48,13 @@ class TurnTerminatorMissing(Rule):
             "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
             "{% if add_generation_prompt %}### assistant:\n{% endif %}",
         ),
+        Bad(
+            "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}"
+            "{% endif %}{% endfor %}",
+            says='user turns end with "[/INST]" and answers with nothing',
+            better="{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}"
+            "{{ eos_token }}{% endif %}{% endfor %}",
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
         Good("{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"),
     )
@@ -54,7 +65,7 @@ class TurnTerminatorMissing(Rule):
         if end is None or between is None or user_end is None or end.strip():
             return
         user_closer = user_end.strip()
-        if user_closer and user_end == anatomy.prompted_end:
+        if user_closer and user_end == anatomy.prompted_end and not CLOSES.match(user_closer):
             user_closer = ""  # the header of the answer may be part of it: nothing tells them apart
         if user_closer and anatomy.assistant_closer == "" and not between.strip().startswith(user_closer):
             message, severity = f"user turns end with {quoted(user_closer)} and answers with nothing", None

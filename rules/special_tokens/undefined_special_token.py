@@ -52,7 +52,7 @@ class UndefinedSpecialToken(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.syntax is None or not template.tokens_known:
             return
-        expected_absent = _tested(template) | _set(template)
+        expected_absent = _tested(template) | _set(template) | _added(template)
         told: set[str] = set()
         for node in template.syntax.find("Name"):
             name = node.name
@@ -73,6 +73,13 @@ def _tested(template: Template) -> set[str]:
     asked += template.syntax.find("Test", "Or")
     asked += [node for node in template.syntax.find("Filter") if node.name in ("default", "d")]
     return {name.name for node in asked for name in _names(node)}
+
+
+def _added(template: Template) -> set[str]:
+    """Names that are an operand of `+`: to add an undefined variable raises, and template-render-error tells it."""
+    assert template.syntax is not None
+    sides = [side for node in template.syntax.find("Add") for side in (node.left, node.right)]
+    return {side.name for side in sides if type(side).__name__ == "Name"}
 
 
 def _names(node: Any) -> Iterator[Any]:

@@ -10,7 +10,7 @@ CASES = {
     "system-user": "a chat with a system message",
     "tools-declared": "a chat with tools",
 }
-TOLD_ELSEWHERE = ("No filter named", "No test named")
+TOLD_ELSEWHERE = ("No filter named", "No test named", "no loader for this environment")
 
 
 class TemplateRenderError(Rule):
@@ -60,7 +60,7 @@ class TemplateRenderError(Rule):
                 continue
             yield Problem(
                 f"{what} does not render: {error.message}",
-                help="test what may be absent before it is used; tools and documents are none in a plain chat",
+                help="check the name, and test what may be absent before it is used: without tools, tools is none",
                 place=template.place(error.offset),
                 conversation=name,
             )

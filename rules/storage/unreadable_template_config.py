@@ -32,7 +32,7 @@ class UnreadableTemplateConfig(Rule):
         ),
         Bad(
             files={"tokenizer_config.json": '{"chat_template": "..."'},
-            says="tokenizer_config.json is not valid JSON: Expecting ',' delimiter at line 1 column 24",
+            says="tokenizer_config.json is not valid JSON: Expecting ',' delimiter",
         ),
         Bad(
             files={"tokenizer_config.json": '{"chat_template": [{"name": "default"}]}'},
@@ -47,4 +47,5 @@ class UnreadableTemplateConfig(Rule):
                 f"{(fact.file or '').rpartition('/')[2]} {fact.detail}",
                 help="repair the file; transformers cannot load the tokenizer as it is",
                 file=fact.file,
+                at=fact.at,
             )

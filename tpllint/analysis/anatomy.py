@@ -55,7 +55,7 @@ class Anatomy:
 
     def _shows(self, conversation: Conversation) -> bool:
         text = self._template.render_conversation(conversation, generation_prompt=True).text
-        return text is not None and all(word in text for word in sentinels(conversation))
+        return text is not None and not LIST_PRINTED.search(text) and all(word in text for word in sentinels(conversation))
 
     def gaps(self, name: str, *, generation_prompt: bool = False) -> tuple[str, ...] | None:
         """What a canonical conversation's prompt holds around its texts; None where it raises or loses one."""
@@ -115,6 +115,7 @@ class Anatomy:
         return self.between_rounds[: len(self.between_rounds) - common_suffix(self.between_rounds, self.beginning)]
 
 
+LIST_PRINTED = re.compile(r"['\"]type['\"]: ?['\"]text")
 MARKER = re.compile(r"\s*(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009)")
 
 

@@ -5,13 +5,17 @@ Compiling is already executing: Jinja folds constants. It runs only inside the b
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
-from jinja2.exceptions import TemplateAssertionError, TemplateSyntaxError
+from jinja2.exceptions import TemplateSyntaxError
 
 from tpllint.analysis.environment import ChatEnvironment
+
+UNKNOWN_NAME = ("No filter named", "No test named")
+DEBUG_INFORMATION = re.compile(r"debug_info = '([0-9=&]*)'\s*$")
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,23 @@ def compiled(environment: ChatEnvironment, source: str) -> JinjaTemplate | Failu
     try:
         code = environment.compile(source)
         return JinjaTemplate.from_code(environment, code, environment.make_globals(None))
-    except TemplateAssertionError as error:
-        return Failure("name", error.message or "", error.lineno - 1)
     except TemplateSyntaxError as error:
-        return Failure("syntax", error.message or "", error.lineno - 1)
+        kind = "name" if (error.message or "").startswith(UNKNOWN_NAME) else "syntax"
+        return Failure(kind, error.message or "", error.lineno - 1)
     except RecursionError:
         return Failure("limit", "it nests deeper than Jinja can compile", None)
     except MemoryError:
         return Failure("limit", "compiling it takes more memory than a template may use", None)
     except SyntaxError as error:  # includes IndentationError: blocks nested deeper than Python allows
-        return Failure("python", error.msg, None)
+        return Failure("python", error.msg, _offset_of(environment, source, error.lineno))
     except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, KeyError) as error:
         return Failure("python", f"{type(error).__name__}: {error}", None)
+
+
+def _offset_of(environment: ChatEnvironment, source: str, line: int | None) -> int | None:
+    """The offset in the source from which Jinja made this line of Python, by the table it writes at the end of the code."""
+    code = environment.compile(source, raw=True)
+    table = DEBUG_INFORMATION.search(code)
+    pairs = [pair.split("=") for pair in table[1].split("&")] if table and table[1] else []
+    before = [int(place) - 1 for place, made in pairs if line is not None and int(made) <= line]
+    return before[-1] if before else None

@@ -8,8 +8,9 @@ numbers, and the clock stands still.
 from __future__ import annotations
 
 import datetime
+import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jinja2 import lexer, nodes
@@ -21,6 +22,7 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_eval_context
 
+from tpllint.analysis.limits import OutOfMemory
 from tpllint.analysis.offsets import raw_tokens
 
 CLOCK = datetime.datetime(2026, 1, 2, 3, 4, 5)
@@ -99,6 +101,23 @@ def to_json(value: Any, ensure_ascii: bool = False, indent: Any = None, separato
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
+def _unswallowed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its MemoryError made one that Jinja's constant folding does not take for "not constant"."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except MemoryError as error:
+            raise OutOfMemory from error
+
+    return guarded
+
+
+for _operator, _fold in tuple(nodes._binop_to_func.items()):
+    nodes._binop_to_func[_operator] = _unswallowed(_fold)
+
+
 def strftime_now(format: str) -> str:
     """The global of that name, at a standing clock; a template may name the argument."""
     return CLOCK.strftime(format)
@@ -110,6 +129,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
         self.filters["tojson"] = to_json
+        self.filters = {name: _unswallowed(function) for name, function in self.filters.items()}
         self.globals["raise_exception"] = raise_exception
         self.globals["strftime_now"] = strftime_now
         self.globals["dict"] = RestrictedDict()

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from tpllint.analysis.environment import CLOCK
-from tpllint.analysis.limits import Deadline, TimeIsUp
+from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
 from tpllint.analysis.renders import Render, error_as_json
 from tpllint.analysis.template import Template
@@ -22,6 +22,8 @@ MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
 MAX_COUNTED = 1000
 MAX_TEXT = 2000
+EXCERPT = 200
+"""How many characters of a prompt are shown."""
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -38,8 +40,9 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
             for rule in rules:
                 if rule.static is static:
                     _run(rule, partial(rule.check_template, template), template, send)
+    undecided = {template.name: why for template in templates if (why := template.undecided) is not None}
     exhausted = {template.name: template.exhausted for template in templates if template.exhausted}
-    send({"kind": "done", "exhausted": exhausted})
+    send({"kind": "done", "exhausted": exhausted, "undecided": undecided})
 
 
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
@@ -65,8 +68,8 @@ def _run(rule: Rule, check: Callable[[], Iterable[Problem]], template: Template 
         more = sum(1 for _ in islice(iterator, MAX_COUNTED))
         if more:
             send({"kind": "more", "rule": rule.name, "template": name, "count": more})
-    except (Exception, TimeIsUp) as error:
-        if template and isinstance(error, TimeIsUp | MemoryError | RecursionError):
+    except (Exception, LimitReached) as error:
+        if template and isinstance(error, LimitReached | MemoryError | RecursionError):
             template.exhausted[f"checking {rule.name}"] = str(error) or type(error).__name__
         else:
             send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
@@ -79,9 +82,18 @@ def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
         "file": problem.file,
         "severity": problem.severity,
         "conversation": problem.conversation,
-        "excerpt": None if problem.excerpt is None else problem.excerpt[:MAX_TEXT],
-        "place": _place(problem.place, template),
+        "excerpt": None if problem.excerpt is None else _window(problem.excerpt, problem.shows),
+        "place": [*problem.at, *problem.at] if problem.at else _place(problem.place, template),
     }
+
+
+def _window(text: str, shows: str | None) -> str:
+    """The part of a prompt that a person needs to see: around some words, or its end."""
+    found = text.rfind(shows) if shows else -1
+    end = found + len(shows or "") if found >= 0 else len(text)
+    stop = min(max(end + EXCERPT // 4, EXCERPT), len(text))
+    start = max(stop - EXCERPT, 0)
+    return f"{'... ' if start else ''}{text[start:stop]}{' ...' if stop < len(text) else ''}"
 
 
 def _place(place: Place | None, template: Template | None) -> list[int] | None:
@@ -99,8 +111,9 @@ def render_all(job: Job, send: Send) -> None:
                 result, flag = template.continued(conversation), False
             else:
                 result = template.render_conversation(conversation, generation_prompt=flag)
-            send({"kind": "render", **_render_as_json(template, conversation, flag, result)})
-    send({"kind": "done", "exhausted": {}})
+            record = _render_as_json(template, conversation, flag, result)
+            send({"kind": "render", **record, "continue_final_message": bool(job.selection.get("continue_final_message"))})
+    send({"kind": "done", "exhausted": {}, "undecided": {}})
 
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:

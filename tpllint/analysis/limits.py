@@ -20,8 +20,23 @@ MAX_CPU_SECONDS = 10
 NOBODY = 65534
 
 
-class TimeIsUp(BaseException):
-    """The job's time is spent. No Exception: Jinja swallows those while it folds constants and looks up items."""
+class LimitReached(BaseException):
+    """A bound ended a piece of work. No Exception: Jinja swallows those while it folds constants and looks up items."""
+
+
+class TimeIsUp(LimitReached):
+    """The job's time is spent."""
+
+
+class NotStarted(TimeIsUp):
+    """The job's time had been spent before."""
+
+
+class OutOfMemory(LimitReached):
+    """The memory that a template may use is spent."""
+
+    def __init__(self) -> None:
+        super().__init__("it takes more memory than a template may use")
 
 
 def confine() -> None:
@@ -66,7 +81,7 @@ class Deadline:
         """Raise TimeIsUp inside the block when the job's time is spent, at once if it is already."""
         left = self.end - time.monotonic()
         if left <= 0:
-            raise TimeIsUp(f"not started: {SOFT_SECONDS:g} seconds were spent before")
+            raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
         signal.setitimer(signal.ITIMER_REAL, left)
         try:
             yield

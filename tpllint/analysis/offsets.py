@@ -6,12 +6,16 @@ dropped is always whitespace, so walking forward through the source finds every 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import Lexer
 
 from tpllint.span import NEWLINE, Position, offset_at
+
+AT_OFFSET = re.compile(r" at \d+$")
+"""Jinja's lexer tells an offset in its message, which means nothing to a reader."""
 
 
 class LexicalError(TemplateSyntaxError):
@@ -34,7 +38,7 @@ def raw_tokens(lexer: Lexer, source: str) -> Iterator[tuple[int, str, str]]:
             yield start, kind, value
     except TemplateSyntaxError as error:
         offset = max(at, offset_at(text, Position(error.lineno, 1)))
-        raise LexicalError(error.message or "", min(offset, max(len(text) - 1, 0)) + 1) from error
+        raise LexicalError(AT_OFFSET.sub("", error.message or ""), min(offset, max(len(text) - 1, 0)) + 1) from error
 
 
 def _find(text: str, value: str, start: int) -> int:

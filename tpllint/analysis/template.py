@@ -14,7 +14,7 @@ from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.environment import ChatEnvironment
-from tpllint.analysis.limits import Deadline, TimeIsUp
+from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import normalised
 from tpllint.analysis.renders import Inputs, Render, RenderError
 from tpllint.analysis.syntax import Syntax
@@ -65,6 +65,14 @@ class Template:
             return self._parsed
         return self._compiled if isinstance(self._compiled, Failure) else None
 
+    @property
+    def undecided(self) -> str | None:
+        """Why rules that need a rendered chat have no verdict; None where a plain chat renders."""
+        if self.failure is not None:
+            return "the template does not compile"
+        error = self.render("user", generation_prompt=True).error
+        return None if error is None else f"a plain chat does not render: {renders.error_as_json(error)}"
+
     @functools.cached_property
     def anatomy(self) -> Anatomy:
         """The structure that follows from the renders."""
@@ -74,23 +82,26 @@ class Template:
     def _parsed(self) -> nodes.Template | Failure:
         try:
             with self._deadline.running():
-                return compilation.parse(self._environment, self.source)
-        except (TimeIsUp, MemoryError) as error:
+                made = compilation.parse(self._environment, self.source)
+        except (LimitReached, MemoryError) as error:
             return self._exhaust("parsing", error)
+        if isinstance(made, Failure) and made.kind == "limit":
+            self.exhausted["parsing"] = made.message
+        return made
 
     @functools.cached_property
     def _compiled(self) -> JinjaTemplate | Failure:
         try:
             with self._deadline.running():
                 made = compilation.compiled(self._environment, self.source)
-        except TimeIsUp as error:
+        except LimitReached as error:
             return self._exhaust("compiling", error)
         if isinstance(made, Failure) and made.kind == "limit":
             self.exhausted["compiling"] = made.message
         return made
 
     def _exhaust(self, step: str, error: BaseException) -> Failure:
-        self.exhausted[step] = str(error) or "it takes more memory than a template may use"
+        self.exhausted[step] = str(error) or str(OutOfMemory())
         return Failure("limit", self.exhausted[step], None)
 
     def place(self, offset: int | None) -> Place | None:
@@ -137,8 +148,8 @@ class Template:
         try:
             with self._deadline.running():
                 return renders.continue_final_message(self._environment, self._compiled, self.source, self.inputs(conversation))
-        except TimeIsUp as error:
-            return _out_of_time(error)
+        except LimitReached as error:
+            return _ended(error)
 
     def inputs(self, conversation: Conversation, tokens: Mapping[str, str] | None = None) -> Inputs:
         """Everything a render of this conversation passes to the template."""
@@ -160,21 +171,21 @@ class Template:
                     generation_prompt=generation_prompt,
                     keep_none=keep_none,
                 )
-        except TimeIsUp as error:
-            result = _out_of_time(error)
-        if result.error and result.error.kind == "limit":
+        except LimitReached as error:
+            result = _ended(error)
+        if result.error and result.error.kind == "limit" and not (self.exhausted and result.error.type == "NotStarted"):
             self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(result.error.type, result.error.message))
         return result
 
 
 _LIMITS = {
-    "MemoryError": "it takes more memory than a template may use",
+    "MemoryError": str(OutOfMemory()),
     "RecursionError": "it calls itself deeper than Python allows",
 }
 
 
-def _out_of_time(error: TimeIsUp) -> Render:
-    return Render(None, RenderError("limit", "TimeIsUp", str(error), None))
+def _ended(error: LimitReached) -> Render:
+    return Render(None, RenderError("limit", type(error).__name__, str(error), None))
 
 
 def _failed(failure: Failure) -> Render:

@@ -55,7 +55,7 @@ def command(
     on the Hub (org/model, org/model@revision), or - for standard input.
     """
     try:
-        asked_for = Check(request(**asked), _selection(select, ignore, severity))
+        asked_for = Check(request(**asked), _selection(select, ignore, severity, fail_on))
         with workers() as pool, _progress(len(targets), no_progress) as progress:
             report = check(targets, pool, asked_for, progress)
     except RepairableError as error:
@@ -70,8 +70,11 @@ def command(
     return exit_code(report, Severity(fail_on), exit_zero=exit_zero)
 
 
-def _selection(select: tuple[str, ...], ignore: tuple[str, ...], severity: tuple[str, ...]) -> Selection:
-    return Selection(_words(select), _words(ignore), dict(_level(word) for word in _words(severity)))
+def _selection(select: tuple[str, ...], ignore: tuple[str, ...], severity: tuple[str, ...], fail_on: str) -> Selection:
+    if select and not _words(select):
+        raise RepairableError("bad-selection", "--select names no rule", "leave it out, or write --select ALL")
+    levels = dict(_level(word) for word in _words(severity))
+    return Selection(_words(select), _words(ignore), levels, tells_infos=bool(select) or fail_on == Severity.INFO)
 
 
 def exit_code(report: Report, fail_on: Severity, *, exit_zero: bool) -> int:

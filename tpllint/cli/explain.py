@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from tpllint.cli.options import workers
+from tpllint.cli.options import output, workers
 from tpllint.rule import RuleInfo
 from tpllint.selection import find_rule
 
@@ -17,7 +17,8 @@ def command(name: str) -> int:
     """Document one rule, by name or code."""
     with workers() as pool:
         rule = find_rule(name, pool.rules)
-    click.echo("\n".join(_page(rule)))
+    with output() as stream:
+        stream.write("\n".join(_page(rule)) + "\n")
     return 0
 
 

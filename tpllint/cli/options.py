@@ -105,6 +105,8 @@ def workers() -> Iterator[Pool]:
 
 
 def _standard_output() -> Iterator[TextIO]:
+    if sys.stdout is None:
+        raise RepairableError("unusable-output", "standard output is closed", "write into a file with --output")
     try:
         yield sys.stdout
         sys.stdout.flush()
@@ -112,18 +114,25 @@ def _standard_output() -> Iterator[TextIO]:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer cannot be written either
-        reason = (error.strerror or str(error)).lower()
-        raise RepairableError("unusable-output", f"standard output cannot be written: {reason}", "make room for it") from error
+        raise RepairableError(
+            "unusable-output", f"standard output cannot be written: {_reason(error)}", "make room for it"
+        ) from error
 
 
 @contextlib.contextmanager
-def output(path: str | None) -> Iterator[TextIO]:
+def output(path: str | None = None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole or not at all. Raises RepairableError."""
     if path is None:
         yield from _standard_output()
         return
     try:
-        with click.open_file(path, "w", encoding="utf-8", atomic=True) as stream:
+        atomic = not os.path.lexists(path) or os.path.isfile(path)  # a pipe or device is written to, not replaced
+        with click.open_file(path, "w", encoding="utf-8", atomic=atomic) as stream:
             yield cast("TextIO", stream)
     except OSError as error:
-        raise RepairableError("unusable-path", f"{path} cannot be written", "check the folder and its permissions") from error
+        message = f"{path} cannot be written: {_reason(error)}"
+        raise RepairableError("unusable-path", message, "check the folder and its permissions") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
 
-from tpllint.cli.options import workers
+from tpllint.cli.options import output, workers
+from tpllint.rule import RuleInfo
 
 
 @click.command(name="rules")
@@ -16,10 +18,15 @@ def command(output_format: str) -> int:
     """List the rules: code, name, severity and what each one finds."""
     with workers() as pool:
         rules = pool.rules
-    if output_format == "json":
-        click.echo(json.dumps({"schema": "tpllint-rules-v1", "rules": [asdict(rule) for rule in rules]}, indent=1))
-        return 0
-    width = max(len(rule.name) for rule in rules)
-    for rule in rules:
-        click.echo(f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.summary}")
+    with output() as stream:
+        stream.write((_as_json(rules) if output_format == "json" else _as_text(rules)) + "\n")
     return 0
+
+
+def _as_json(rules: Sequence[RuleInfo]) -> str:
+    return json.dumps({"schema": "tpllint-rules-v1", "rules": [asdict(rule) for rule in rules]}, indent=1)
+
+
+def _as_text(rules: Sequence[RuleInfo]) -> str:
+    width = max(len(rule.name) for rule in rules)
+    return "\n".join(f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.summary}" for rule in rules)

@@ -13,7 +13,6 @@ from tpllint.report.escape import escape
 from tpllint.severity import Severity
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
-EXCERPT = 200
 
 
 def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = False) -> None:
@@ -22,6 +21,11 @@ def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = 
         stream.write("\n".join(_finding(finding, color)) + "\n\n")
     for crash in report.crashes:
         stream.write(_crash(crash, color) + "\n")
+    told = {finding.target for finding in report.findings}
+    for undecided, reason in dict.fromkeys((skipped.target, skipped.reason) for skipped in report.skipped):
+        if undecided in told:
+            continue
+        stream.write(f"{_styled('undecided', 'blue', color)}: {escape(undecided)}: {escape(reason)}\n")
     for target in report.targets:
         if target.error:
             stream.write("\n".join(_error(target, color)) + "\n")
@@ -42,8 +46,7 @@ def _finding(finding: Finding, color: bool) -> Iterator[str]:
 
 def _excerpt(text: str) -> str:
     """In quotes, with a backslash doubled: a line end and a written backslash-n must not look the same."""
-    shown = escape(json.dumps(text[:EXCERPT], ensure_ascii=False))
-    return shown if len(text) <= EXCERPT else f"{shown} ..."
+    return escape(json.dumps(text, ensure_ascii=False))
 
 
 def _place(finding: Finding) -> str:

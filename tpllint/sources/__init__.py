@@ -14,7 +14,7 @@ from tpllint.sources.stdin import read_stdin
 def open_target(target: str, *, offline: bool = False, token: str | None = None) -> ModelFiles:
     """The files of one target: `-`, an existing path, or a model on the Hub. Raises RepairableError."""
     if target == "-":
-        return read_stdin(sys.stdin.buffer)
+        return read_stdin(sys.stdin.buffer if sys.stdin else None)
     if os.path.lexists(target):
         return read_local(target)
     wanted = parse_hub_target(target)

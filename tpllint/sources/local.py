@@ -24,6 +24,8 @@ KNOWN_FILES = "a .jinja file, tokenizer_config.json, chat_template.json, process
 def read_local(target: str) -> ModelFiles:
     """The files of a path the user named. Raises RepairableError where it cannot be read or is no kind of target."""
     path = Path(target)
+    if not target:
+        raise RepairableError("no-such-path", "an empty target", f"name {KNOWN_FILES}, or org/model for a model on the Hub")
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -131,7 +133,10 @@ def _escapes(path: Path, root: Path) -> bool:
 
 def _shown(path: Path) -> str:
     """Relative to the working directory, as findings print it."""
-    text = os.path.relpath(path)
+    try:
+        text = os.path.relpath(path)
+    except OSError:  # the working directory itself is gone
+        return path.as_posix()
     return Path(text).as_posix() if not text.startswith("..") else path.as_posix()
 
 

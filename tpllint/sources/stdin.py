@@ -10,8 +10,10 @@ from tpllint.sources.files import CONFIG, MAX_JSON_BYTES, TEMPLATE, ModelFile, M
 SHOWN = "<stdin>"
 
 
-def read_stdin(stream: BinaryIO) -> ModelFiles:
+def read_stdin(stream: BinaryIO | None) -> ModelFiles:
     """The model that arrives on a stream. Raises RepairableError where nothing arrives."""
+    if stream is None:
+        raise RepairableError("empty-input", "standard input is closed", "pipe a template into tpllint check -")
     data = stream.read(MAX_JSON_BYTES + 1)
     if not data.strip():
         raise RepairableError("empty-input", "nothing arrived on standard input", "pipe a template into tpllint check -")
