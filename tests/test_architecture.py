@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "report.escape"),
+    ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "report.escape"),
     ("finding", "rule", "sources"),
     ("registry", "selection", "storage", "pool"),
     ("targets", "analysis"),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import (
+        MARKER,
+        THINKING,
         Anatomy,
+        before_thinking,
         begins_with_marker,
         common_prefix,
         common_suffix,
         gaps,
-        marker_start,
         sentinels,
         spoken,
     )
@@ -25,19 +27,22 @@ if TYPE_CHECKING:
     from tpllint.api import check, render
     from tpllint.conversations import Conversation, canonical
     from tpllint.quoting import quoted
-    from tpllint.rule import Bad, Good, Place, Problem, Rule
+    from tpllint.rule import Bad, Good, Problem, Rule
     from tpllint.severity import Severity
+    from tpllint.span import Place
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": (
+        "MARKER",
+        "THINKING",
         "Anatomy",
+        "before_thinking",
         "begins_with_marker",
         "common_prefix",
         "common_suffix",
         "gaps",
-        "marker_start",
         "sentinels",
         "spoken",
     ),
@@ -47,13 +52,16 @@ _HOMES = {
     "tpllint.api": ("check", "render"),
     "tpllint.conversations": ("Conversation", "canonical"),
     "tpllint.quoting": ("quoted",),
-    "tpllint.rule": ("Bad", "Good", "Place", "Problem", "Rule"),
+    "tpllint.rule": ("Bad", "Good", "Problem", "Rule"),
     "tpllint.severity": ("Severity",),
+    "tpllint.span": ("Place",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "MARKER",
     "SENTINEL_TOKENS",
+    "THINKING",
     "Anatomy",
     "Bad",
     "Conversation",
@@ -66,13 +74,13 @@ __all__ = [
     "Rule",
     "Severity",
     "Template",
+    "before_thinking",
     "begins_with_marker",
     "canonical",
     "check",
     "common_prefix",
     "common_suffix",
     "gaps",
-    "marker_start",
     "quoted",
     "render",
     "sentinels",

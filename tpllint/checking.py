@@ -45,7 +45,7 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
     said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
-    return _report(said, asked.selection, {rule.name for rule in rules})
+    return _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
 
 
 def refused(targets: Sequence[str], error: RepairableError) -> Report:
@@ -167,10 +167,10 @@ class _Said:
         return next((stored for stored in templates if stored.name == name), None)
 
 
-def _report(said: Sequence[_Said], selection: Selection, chosen: set[str]) -> Report:
+def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, RuleInfo], chosen: set[str]) -> Report:
     findings: list[Finding] = []
     for one in said:
-        levelled = (replace(finding, severity=_level(finding, selection)) for finding in one.findings())
+        levelled = (replace(each, severity=selection.level(rules[each.rule], each.severity)) for each in one.findings())
         kept = [finding for finding in levelled if finding.rule in chosen and selection.shows(finding.severity)]
         findings += _numbered(sorted(dict.fromkeys(kept), key=_order))
     results = tuple(one.result() for one in said)
@@ -185,11 +185,6 @@ def _numbered(findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         yield replace(finding, repetition=seen[finding.fingerprint])
         seen[finding.fingerprint] += 1
-
-
-def _level(finding: Finding, selection: Selection) -> Severity:
-    info = RuleInfo(finding.code, finding.rule, finding.category, finding.severity, "", "", "", static=False)
-    return selection.level(info, finding.severity)
 
 
 def _order(finding: Finding) -> tuple[str, str, int, int, str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Storage:
+class Fact:
     """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
 
     `kind` is one of `unreadable`, `unread`, `missing`; `detail` is a clause about the file, `at` its line and column.
@@ -32,15 +32,17 @@ class Variant:
 class Job:
     """Everything a worker needs for one target.
 
-    `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders.
-    `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is a set of
-    "findings" and "renders".
+    `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
+    `absent_tokens` are those that certainly have no value.
+    `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
+    "findings" or "renders".
     """
 
     templates: tuple[Variant, ...]
     tokens: Mapping[str, str]
     tokens_known: bool
-    storage: tuple[Storage, ...] = ()
+    absent_tokens: tuple[str, ...] = ()
+    storage: tuple[Fact, ...] = ()
     rules: tuple[str, ...] = ()
     conversations: tuple[Mapping[str, Any], ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -58,10 +60,11 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["templates"] = tuple(Variant(**item) for item in data["templates"])
     fields["storage"] = tuple(_storage(item) for item in data["storage"])
     fields["rules"] = tuple(data["rules"])
+    fields["absent_tokens"] = tuple(data["absent_tokens"])
     fields["conversations"] = tuple(data["conversations"])
     return Job(**fields)
 
 
-def _storage(item: Mapping[str, Any]) -> Storage:
+def _storage(item: Mapping[str, Any]) -> Fact:
     at = item["at"]
-    return Storage(item["kind"], item["file"], item["detail"], None if at is None else (at[0], at[1]))
+    return Fact(item["kind"], item["file"], item["detail"], None if at is None else (at[0], at[1]))

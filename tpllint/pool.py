@@ -81,7 +81,7 @@ class Worker:
         """End the process, whatever it is doing."""
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
 
@@ -163,7 +163,8 @@ class Pool:
                         self._employ(run, worker)
             except (EOFError, wire.WireError, KeyError, TypeError, ValueError) as error:
                 self._give_up(run, worker, _why(worker, error))
-        for worker in [worker for worker in run.busy if worker.deadline <= time.monotonic()]:
+        answered = set(run.readable(0.0))  # while a new worker was greeted, others may have waited to be heard
+        for worker in [worker for worker in run.busy if worker.deadline <= time.monotonic() and worker not in answered]:
             self._give_up(run, worker, f"it did not finish within {JOB_SECONDS:g} seconds")
 
     def _give_up(self, run: _Run, worker: Worker, reason: str) -> None:
@@ -177,7 +178,7 @@ class Pool:
         if message.get("kind") != "ready":
             worker.stop()
             raise RepairableError(
-                "broken-plug-in", str(message.get("message")), "repair or uninstall the rule pack that is named"
+                "broken-plug-in", str(message.get("message")), "repair or uninstall the rule pack or package that it names"
             )
         worker.greeted = True
         return tuple(rule_info_from_json(rule) for rule in message["rules"])
@@ -239,11 +240,17 @@ def _first_message(worker: Worker) -> dict[str, Any]:
                     return message
             except (EOFError, wire.WireError):
                 break
+    return {"kind": "broken-pack", "message": _why_not_started(worker)}
+
+
+def _why_not_started(worker: Worker) -> str:
+    worker.process.kill()
+    assert worker.process.stderr is not None
+    last_words = worker.process.stderr.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
     worker.stop()
-    return {
-        "kind": "broken-pack",
-        "message": "a rule pack ended the worker process, wrote to its output or took longer than a minute to import",
-    }
+    if last_words:
+        return f"the worker process did not start: {last_words}"
+    return "a rule pack ended the worker process, wrote to its output or took longer than a minute to import"
 
 
 def _why(worker: Worker, error: Exception) -> str:

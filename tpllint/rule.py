@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tpllint.severity import Severity
+from tpllint.span import Place
 
 if TYPE_CHECKING:
     from tpllint.analysis.model import Model
@@ -27,14 +28,6 @@ CATEGORIES = (
     "hygiene",
     "generation",
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Offsets (0-based, end exclusive) into a template's source."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tpllint.severity import Severity
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user asked for; an empty `select` means every rule. Info findings are silent, unless `tells_infos` or selected."""
+    """What the user asked for; an empty `select` means every rule, with info findings silent unless `tells_infos`."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()

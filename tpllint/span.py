@@ -25,6 +25,14 @@ class Span:
     end: Position
 
 
+@dataclass(frozen=True)
+class Place:
+    """Offsets (0-based, end exclusive) into a template's source."""
+
+    start: int
+    end: int
+
+
 def position_at(text: str, offset: int) -> Position:
     """The position of the character at `offset` (0-based) of `text`, whose lines end as Jinja and editors count them."""
     line, begin = 1, 0
@@ -43,11 +51,6 @@ def offset_at(text: str, position: Position) -> int:
             break
         begin = match.end()
     return min(begin + position.column - 1, len(text))
-
-
-def whole_first_line() -> Span:
-    """Where a finding about a whole template is shown."""
-    return Span(Position(1, 1), Position(1, 1))
 
 
 JSON_SPACE = re.compile(r"[ \t\r\n]*")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_BOOT = f"import sys; sys.path.insert(0, {_ROOT!r}); from tpllint.analysis.main import main; main()"
+_BOOT = "import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from tpllint.analysis.main import main; main()"
 
 _waiting: list[subprocess.Popen[bytes]] = []
 
@@ -18,14 +18,26 @@ _waiting: list[subprocess.Popen[bytes]] = []
 def spawn() -> subprocess.Popen[bytes]:
     """A new worker process: isolated from the user's environment, nothing in its environment, no terminal."""
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", _BOOT],
+        [sys.executable, "-I", "-c", _BOOT.format(first=[_ROOT], last=_import_path())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         env={},
         cwd="/",
         bufsize=0,
     )
+
+
+def _import_path() -> list[str]:
+    """Where this process found its packages: an isolated one looks neither into PYTHONPATH nor into the user's site.
+
+    The working directory stays out of it, since a stranger's files may lie there.
+    """
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""
+    return [folder for folder in sys.path if os.path.isabs(folder) and folder not in (here, _ROOT)]
 
 
 def ahead() -> None:
@@ -47,6 +59,6 @@ def discard() -> None:
         process = _waiting.pop()
         process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout):
+        for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()

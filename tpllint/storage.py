@@ -7,16 +7,18 @@ chat_template.json and processor_config.json count only where the tokenizer has 
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from tpllint.job import Storage, Variant
+from tpllint.job import Fact, Variant
 from tpllint.sources.files import (
     CONFIG,
     LEGACY_TEMPLATE,
+    MAX_TEMPLATE_BYTES,
     PROCESSOR,
     TEMPLATE,
     TEMPLATE_FOLDER,
@@ -25,14 +27,10 @@ from tpllint.sources.files import (
     ModelFiles,
 )
 from tpllint.span import NEWLINE, Position, Span, json_string_at, offset_at, offset_in_json_string, position_at
-
-PLACEHOLDERS = {"bos_token": "<s>", "eos_token": "</s>"}
-"""What special tokens are rendered as where no file tells."""
-
-SPECIAL_TOKENS = frozenset(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
-"""The special tokens that every tokenizer may have; a model may declare further ones (`image_token`)."""
+from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
 
 DEFAULT = "default"
+MAX_TEMPLATES = 100
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,15 @@ class Stored:
         """Where a span of the template stands in the file that the user has open."""
         if not self.keys:
             return Span(start, end)
-        text = self.file.data.decode("utf-8")
-        quote = json_string_at(text, self.keys)
-        if quote is None:
-            return Span(Position(1, 1), Position(1, 1))
+        text, quote = self._literal
         begin, stop = (offset_in_json_string(text, quote, offset_at(self.source, at)) for at in (start, end))
         return Span(position_at(text, begin), position_at(text, stop))
+
+    @functools.cached_property
+    def _literal(self) -> tuple[str, int]:
+        """The file's text, and where the string that holds the template begins in it."""
+        text = self.file.data.decode("utf-8")
+        return text, json_string_at(text, self.keys) or 0
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,8 @@ class Resolved:
     """What a model's files amount to."""
 
     templates: tuple[Stored, ...]
-    tokens: Mapping[str, str]
-    tokens_known: bool
-    facts: tuple[Storage, ...]
+    tokens: SpecialTokens
+    facts: tuple[Fact, ...]
 
 
 class Unreadable(Exception):
@@ -79,12 +79,15 @@ def resolve(model: ModelFiles) -> Resolved:
     reader = _Reader(model)
     templates = reader.focused() if model.focus else reader.winners()
     tokens = reader.tokens()
-    facts = [Storage("unread", file.shown, file.reason) for file in model.unread]
+    facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
     facts += reader.facts
-    if not templates and not model.focus and not facts:
-        facts.append(Storage("missing", None, "no chat template"))
-    known = tokens is not None
-    return Resolved(templates, tokens if tokens is not None else PLACEHOLDERS, known, tuple(facts))
+    if model.focus:
+        named = {file.shown for name, file in model.files.items() if name in model.focus}
+        named |= {file.shown for file in model.unread if file.name in model.focus}
+        facts = [fact for fact in facts if fact.file in named]
+    elif not templates and not facts:
+        facts.append(Fact("missing", None, "no chat template"))
+    return Resolved(templates, tokens, tuple(facts))
 
 
 def variants(resolved: Resolved) -> tuple[Variant, ...]:
@@ -124,7 +127,7 @@ class _Reader:
     def __init__(self, model: ModelFiles) -> None:
         self._model = model
         self._objects: dict[str, dict[str, Any] | None] = {}
-        self.facts: list[Storage] = []
+        self.facts: list[Fact] = []
 
     def winners(self) -> tuple[Stored, ...]:
         """What the tokenizer loads, else what the processor loads."""
@@ -147,19 +150,13 @@ class _Reader:
                 self._object(name)
         return tuple(found.values())
 
-    def tokens(self) -> dict[str, str] | None:
-        """The special tokens by name; None where no file says anything about them."""
-        found: dict[str, str] = {}
-        told = False
-        for name in (TOKENS_MAP, CONFIG):
-            for key, value in (self._object(name) or {}).items():
-                token = value.get("content") if isinstance(value, dict) else value
-                if isinstance(token, str) and key.endswith("_token"):
-                    found[key] = token
-                elif key in SPECIAL_TOKENS and value is not None:
-                    self._fact(self._model.files[name], Unreadable(f'holds a "{key}" that is {_kind(value)}; expected text'))
-                told = told or key in SPECIAL_TOKENS or key in found
-        return found if told else None
+    def tokens(self) -> SpecialTokens:
+        """The special tokens; a fact for each that has a wrong type."""
+        for name in (CONFIG, TOKENS_MAP):
+            for token in misdeclared(self._object(name) or {}):
+                kind = _kind((self._object(name) or {})[token])
+                self._fact(self._model.files[name], Unreadable(f'holds a "{token}" that is {kind}; expected text'))
+        return special_tokens(self._object(CONFIG) or {}, self._object(TOKENS_MAP) or {})
 
     def _jinja_files(self) -> dict[str, Stored]:
         found = self._template_file(TEMPLATE, DEFAULT) if TEMPLATE in self._model.files else {}
@@ -183,10 +180,16 @@ class _Reader:
             return {}
         file = self._model.files[name]
         try:
-            return {stored.name: stored for stored in _stored_in(file, held)}
+            found = {stored.name: stored for stored in _stored_in(file, held)}
         except Unreadable as error:
             self._fact(file, error)
             return {}
+        kept = {name: stored for name, stored in found.items() if len(stored.source) <= MAX_TEMPLATE_BYTES}
+        if len(kept) < len(found):
+            self.facts.append(Fact("unread", file.shown, f"holds a template larger than {MAX_TEMPLATE_BYTES // 1_000_000} MB"))
+        if len(kept) > MAX_TEMPLATES:
+            self.facts.append(Fact("unread", file.shown, f"holds more than {MAX_TEMPLATES} templates"))
+        return dict(list(kept.items())[:MAX_TEMPLATES])
 
     def _object(self, name: str) -> dict[str, Any] | None:
         if name not in self._objects:
@@ -202,7 +205,7 @@ class _Reader:
             return None
 
     def _fact(self, file: ModelFile, error: Unreadable) -> None:
-        self.facts.append(Storage("unreadable", file.shown, str(error), error.at))
+        self.facts.append(Fact("unreadable", file.shown, str(error), error.at))
 
 
 def _template_name(name: str) -> str:

@@ -12,7 +12,7 @@ from tpllint.finding import TargetError
 from tpllint.job import Job
 from tpllint.pool import Order
 from tpllint.sources import open_target
-from tpllint.sources.files import TEMPLATE, ModelFile, merged
+from tpllint.sources.files import TEMPLATE, ModelFile, ModelFiles, merged
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
 
@@ -48,27 +48,44 @@ def opened(arguments: Sequence[str], request: Request) -> list[Target]:
 
     Several files of one model folder are one target: which of its templates wins depends on all of them.
     """
-    groups: dict[str, list[str]] = {}
-    for argument in dict.fromkeys(arguments):
-        groups.setdefault(model_folder(argument) or argument, []).append(argument)
-    return [_opened(group, request) for group in groups.values()]
+    targets: list[Target | ModelFiles] = [_opened(argument, request) for argument in dict.fromkeys(arguments)]
+    groups: dict[str, list[ModelFiles]] = {}
+    for found in targets:
+        if isinstance(found, ModelFiles):
+            groups.setdefault(model_folder(found.target) or found.target, []).append(found)
+    merged_at = {id(group[0]): merged(group) for group in groups.values()}
+    return [
+        found if isinstance(found, Target) else _resolved(merged_at[id(found)], request)
+        for found in targets
+        if isinstance(found, Target) or id(found) in merged_at
+    ]
 
 
-def _opened(arguments: Sequence[str], request: Request) -> Target:
-    argument = " ".join(arguments)
+def _opened(argument: str, request: Request) -> ModelFiles | Target:
     try:
-        model = merged([open_target(each, offline=request.offline, token=request.token) for each in arguments])
-        return Target(argument, model.origin, _narrowed(argument, resolve(model), request))
+        return open_target(argument, offline=request.offline, token=request.token)
     except RepairableError as error:
-        return Target(argument, "local", None, TargetError(error.kind, error.message, error.hint))
+        return _failed(argument, error)
+
+
+def _resolved(model: ModelFiles, request: Request) -> Target:
+    try:
+        return Target(model.target, model.origin, _narrowed(model.target, resolve(model), request))
+    except RepairableError as error:
+        return _failed(model.target, error)
+
+
+def _failed(argument: str, error: RepairableError) -> Target:
+    return Target(argument, "local", None, TargetError(error.kind, error.message, error.hint))
 
 
 def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple[str, ...], **wanted: Any) -> Order:
     """What a worker is told to do with a target."""
     job = Job(
         templates=variants(resolved),
-        tokens=resolved.tokens,
-        tokens_known=resolved.tokens_known,
+        tokens=resolved.tokens.values,
+        tokens_known=resolved.tokens.known,
+        absent_tokens=tuple(sorted(resolved.tokens.absent)),
         storage=resolved.facts,
         rules=rules,
         conversations=request.conversations,

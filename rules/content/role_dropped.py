@@ -95,12 +95,17 @@ class RoleDropped(Rule):
         yield from _lost_of_own(template)
 
 
+def _shows(text: str, word: str) -> bool:
+    """Whether a text is in the prompt, also in other letters: to rewrite is not to drop."""
+    return word in text or word.casefold() in text.casefold()
+
+
 def _lost_of_own(template: Template) -> Iterator[Problem]:
     """Conversations that the user brought: what the system, the user or the assistant says there has to show."""
     for conversation in template.own_conversations:
         text = template.render_conversation(conversation, generation_prompt=True).text
         for role, word in spoken(conversation):
-            if text is not None and role in SPEAKERS and word not in text and THINKING not in word:
+            if text is not None and role in SPEAKERS and not _shows(text, word) and THINKING not in word:
                 yield Problem(
                     f"a message of the role {role}, {quoted(word)}, vanishes from the prompt without an error",
                     help="render it, or refuse it with raise_exception so that the caller knows",
@@ -115,7 +120,7 @@ def _lost(template: Template, case: Case) -> str | None:
     text = template.render(case.conversation, generation_prompt=True).text
     if text is None:
         return None
-    return next((word for role, word in spoken(conversation) if role == case.role and word not in text), None)
+    return next((word for role, word in spoken(conversation) if role == case.role and not _shows(text, word)), None)
 
 
 def _renders_tools(template: Template) -> bool:

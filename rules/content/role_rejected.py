@@ -76,7 +76,8 @@ class RoleRejected(Rule):
 
 def _severity(template: Template, name: str, message: str) -> Severity | None:
     contradicts_itself = name == "system-user" and "system" not in message.lower() and _has_system_branch(template)
-    return Severity.WARNING if name == "user" or contradicts_itself else None
+    refuses_all = name == "user" and template.name == "default"
+    return Severity.WARNING if refuses_all or contradicts_itself else None
 
 
 def _has_system_branch(template: Template) -> bool:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
-
-PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
 
 
 class GenerationPromptLiteralPlaceholder(Rule):
@@ -37,13 +34,10 @@ class GenerationPromptLiteralPlaceholder(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        anatomy = template.anatomy
-        if anatomy.user_end is None or anatomy.prompted_end is None or anatomy.user_end == anatomy.prompted_end:
-            return
-        found = PLACEHOLDER.search(anatomy.prompted_end)
-        if found:
+        placeholder = template.anatomy.unfilled_placeholder
+        if placeholder is not None:
             yield Problem(
-                f"the generation prompt holds the unfilled placeholder {quoted(found[0])}",
+                f"the generation prompt holds the unfilled placeholder {quoted(placeholder)}",
                 help="write the assistant's role itself",
                 conversation="user",
                 excerpt=template.render("user", generation_prompt=True).text,

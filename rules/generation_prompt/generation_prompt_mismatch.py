@@ -3,11 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
+from tpllint import MARKER, THINKING, Bad, Good, Problem, Rule, Severity, Template, before_thinking, begins_with_marker, quoted
 
-THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
 REASONING = re.compile(r"think|thought|reason", re.IGNORECASE)
-PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+")
 TRAILING_SPACE = re.compile(r"\S $")
 MARKER_AT_END = re.compile(r"[>\])\u232a\u3009]$")
 
@@ -17,8 +15,8 @@ class GenerationPromptMismatch(Rule):
 
     ## What it does
     Compares what follows a user message under `add_generation_prompt` with what stands between a user message and its answer.
-    They must agree up to where the answer begins. Allowed are a thinking prefill that the generation prompt opens, text that
-    the model writes itself after the generation prompt, and one space before the answer, which belongs to the first token of
+    They must agree up to where the answer begins. Allowed are a thinking prefill that the generation prompt opens, a marker
+    that the model writes itself after the generation prompt, and one space before the answer, which belongs to the first token of
     the answer in most vocabularies; a generation prompt that ends with that space is a warning, since the vocabulary then
     sees a space of its own and the answer without one.
 
@@ -76,9 +74,10 @@ class GenerationPromptMismatch(Rule):
         if prompted == opening and TRAILING_SPACE.search(prompted):
             yield _trailing_space(template, prompted)
         past = anatomy.past_assistant_opening
-        if any(_agree(prompted, header) for header in (opening, past) if header is not None):
+        closer = anatomy.assistant_closer or ""
+        if any(_agree(prompted, header, closer) for header in (opening, past) if header is not None):
             return
-        if PLACEHOLDER.search(prompted):
+        if anatomy.unfilled_placeholder is not None:
             return  # generation-prompt-literal-placeholder says it better
         shared = _shared_lead(prompted, opening, end)
         yield Problem(
@@ -101,29 +100,27 @@ def _trailing_space(template: Template, prompted: str) -> Problem:
     )
 
 
-def _agree(prompted: str, opening: str) -> bool:
+def _agree(prompted: str, opening: str, closer: str) -> bool:
     """Whether the same answer can follow both, a thinking block or a start that the model writes itself aside."""
-    if prompted == opening or (prompted.startswith(opening) and _is_prefill(prompted[len(opening) :])):
+    if prompted == opening:
         return True
+    if prompted.startswith(opening):
+        return _is_prefill(prompted[len(opening) :], opening + closer)
     if THINKING.search(prompted) or THINKING.search(opening):
-        return _same_header(_header(prompted).rstrip(), _header(opening).rstrip())
+        return _same_header(before_thinking(prompted).rstrip(), before_thinking(opening).rstrip())
     written_by_the_model = opening[len(prompted) :] if opening.startswith(prompted) else ""
-    return written_by_the_model == " " or bool(written_by_the_model.strip())
+    return written_by_the_model == " " or begins_with_marker(written_by_the_model)
 
 
-def _is_prefill(text: str) -> bool:
-    """Whether a text starts the model off on purpose: with a marker, or with words that announce reasoning."""
-    return begins_with_marker(text) or REASONING.search(text) is not None
+def _is_prefill(text: str, known: str) -> bool:
+    """Whether a text starts the model off on purpose: with a marker that turns do not have, or words about reasoning."""
+    marker = MARKER.match(text)
+    return (marker is not None and marker[0].strip() not in known) or REASONING.search(text) is not None
 
 
 def _same_header(prompted: str, opening: str) -> bool:
     """Before the thinking: equal, or the history goes on with a marker of its own, as in "here begins the answer"."""
     return prompted == opening or (opening.startswith(prompted) and begins_with_marker(opening[len(prompted) :]))
-
-
-def _header(text: str) -> str:
-    found = THINKING.search(text)
-    return text[: found.start()] if found else text
 
 
 def _only_whitespace_after_a_marker(prompted: str, opening: str) -> bool:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
-from tpllint import Anatomy, Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
+from tpllint import Anatomy, Bad, Good, Problem, Rule, Severity, Template, before_thinking, common_suffix, quoted
 
 LEAKED = re.compile(r"^[ \t]{2,}")
 """Indentation of the source, and no part of the header."""
@@ -54,8 +55,8 @@ class GenerationPromptMissing(Rule):
         if user_end != prompted:
             yield from _ignored_after_an_answer(template)
             return
-        missing = _missing(anatomy, user_end)
-        wanted = quoted(LEAKED.sub("", missing).rstrip(" "))
+        missing = before_thinking(_missing(anatomy, user_end))
+        wanted = json.dumps(LEAKED.sub("", missing).rstrip(" "), ensure_ascii=False)
         if missing.strip():
             yield Problem(
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",

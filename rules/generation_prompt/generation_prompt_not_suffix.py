@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, marker_start, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
 
 class GenerationPromptNotSuffix(Rule):
@@ -54,6 +54,6 @@ class GenerationPromptNotSuffix(Rule):
 
 def _change(plain: str, prompted: str) -> tuple[str, str, bool]:
     """What stands in the one prompt and what in the other, and whether nothing that both share follows it."""
-    start = marker_start(plain, common_prefix(plain, prompted))
+    start = common_prefix(plain, prompted)
     same = common_suffix(plain[start:], prompted[start:])
     return plain[start : len(plain) - same], prompted[start : len(prompted) - same], same == 0

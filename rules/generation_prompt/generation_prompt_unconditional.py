@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
+
+FLAG = "add_generation_prompt"
+CLOSES = re.compile(r"\[/\w+\]|</\w+>")
+"""A marker that by its form ends what another one opened; the answer may follow it."""
 
 
 class GenerationPromptUnconditional(Rule):
@@ -47,6 +53,11 @@ class GenerationPromptUnconditional(Rule):
             "{% endfor %}",
             says='"<|assistant|>" is appended after every user message, asked for or not',
         ),
+        Good("<chat>{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}</chat>"),
+        Good(
+            "{% if add_generation_prompt is not defined %}{% set add_generation_prompt = true %}{% endif %}"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+        ),
         Good(
             "{% for m in messages %}{% if m.role == 'user' %}Q: {{ m.content }}\nA:{% else %}"
             " {{ m.content }}</s>\n{% endif %}{% endfor %}"
@@ -55,16 +66,21 @@ class GenerationPromptUnconditional(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         anatomy = template.anatomy
-        user_end, end, between = anatomy.user_end, anatomy.assistant_end, anatomy.between_rounds
-        if user_end is None or end is None or between is None or user_end != anatomy.prompted_end:
+        user_end, opening, end, between = (
+            anatomy.user_end,
+            anatomy.assistant_opening,
+            anatomy.assistant_end,
+            anatomy.between_rounds,
+        )
+        if user_end is None or opening is None or end is None or between is None or user_end != anatomy.prompted_end:
             return
         header = end[len(end) - common_suffix(end, user_end) :].removeprefix(anatomy.assistant_closer or "")
         after_the_closer = _after_the_closer(user_end, anatomy.assistant_closer)
-        if header.strip() and not between.startswith(end.rstrip()):
+        if _opens(header, opening) and not between.startswith(end.rstrip()):
             yield _problem(template, header, "although no generation prompt was asked for")
-        elif _is_switched_on(template):
+        elif _is_switched_on(template) and not CLOSES.match(user_end.strip()):
             yield _problem(template, user_end, "because the template sets add_generation_prompt to true itself")
-        elif after_the_closer.strip():
+        elif _opens(after_the_closer, opening):
             where = "after every user message, asked for or not"
             yield _problem(template, after_the_closer, where, Severity.WARNING, "user")
 
@@ -81,15 +97,28 @@ def _problem(
     )
 
 
+def _opens(text: str, opening: str) -> bool:
+    """Whether a text is, as far as its first line tells, the header that introduces an answer in the history."""
+    return bool(text.strip()) and text.strip().split("\n")[0] in opening
+
+
 def _after_the_closer(user_end: str, closer: str | None) -> str:
     """What follows the end-of-turn marker of a user's turn, where user and assistant turns end alike."""
     return user_end.removeprefix(closer) if closer and closer.strip() and user_end.startswith(closer) else ""
 
 
 def _is_switched_on(template: Template) -> bool:
+    """Whether the template sets the flag to true, other than as a default for callers that do not pass it."""
     if template.syntax is None:
         return False
+    defaults = [node for node in template.syntax.find("If") if _mentions_the_flag(node.test)]
+    guarded = {id(node) for branch in defaults for part in branch.body for node in [part, *part.find_all(type(part))]}
     return any(
-        getattr(node.target, "name", None) == "add_generation_prompt" and getattr(node.node, "value", None) is True
+        getattr(node.target, "name", None) == FLAG and getattr(node.node, "value", None) is True and id(node) not in guarded
         for node in template.syntax.find("Assign")
     )
+
+
+def _mentions_the_flag(test: Any) -> bool:
+    names = [test, *getattr(test, "nodes", ()), getattr(test, "node", None), getattr(getattr(test, "node", None), "node", None)]
+    return any(getattr(name, "name", None) == FLAG for name in names)

@@ -46,8 +46,8 @@ class WhitespaceLeak(Rule):
         for name in CONVERSATIONS:
             written = {run for gap in template.anatomy.gaps(name) or () for run in INDENTATION.findall(gap)}
             for node, run in _indentations(template):
-                if run in written:
-                    start = node.lineno - 1 + node.data.index(run)
+                start = node.lineno - 1 + node.data.index(run)
+                if run in written and _writes(template, name, start, len(run)):
                     yield Problem(
                         f"the indentation {quoted(run)} of the source reaches the prompt",
                         help="write {{- ... }} or {%- ... %} where blanks before a tag must not count",
@@ -66,3 +66,9 @@ def _indentations(template: Template) -> Iterator[tuple[Any, str]]:
         found = INDENTATION.search(node.data)
         if found and not node.data.strip():
             yield node, found[1]
+
+
+def _writes(template: Template, conversation: str, start: int, length: int) -> bool:
+    """Whether the prompt changes when this piece of the source is left out."""
+    without = template.with_source(template.text[:start] + template.text[start + length :])
+    return without.render(conversation).text != template.render(conversation).text

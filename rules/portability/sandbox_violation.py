@@ -16,7 +16,7 @@ class SandboxViolation(Rule):
 
     ## What it does
     Finds calls of methods that change a list or dict, attributes with two leading underscores and `namespace()` attributes
-    with one, wherever they stand; and reports every canonical conversation in which the sandbox stops the template for another reason.
+    with one, wherever they stand; without any, the first canonical conversation in which the sandbox stops the template.
 
     ## Why is this bad
     transformers renders in an immutable sandbox: the call raises `SecurityError`. Engines without one (llama.cpp's) accept

@@ -14,7 +14,8 @@ class UnknownFilterOrTest(Rule):
 
     ## What it does
     Compares every filter and test, also those named as text in `map('...')`, `select('...')` and `selectattr(..., '...')`,
-    with what Jinja and transformers provide.
+    with what Jinja and transformers provide. A name that the template asks for
+    (`'from_json' is filter`) is left alone.
 
     ## Why is this bad
     Outside a condition the template does not compile; inside one it raises when the branch is first taken, often only in
@@ -52,11 +53,14 @@ class UnknownFilterOrTest(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.syntax is None:
             return
+        asked_for = {
+            getattr(test.node, "value", None) for test in template.syntax.find("Test") if test.name in ("filter", "test")
+        }
         for node in template.syntax.find("Filter", "Test"):
             kind = type(node).__name__.lower()
             for what, name in ((kind, node.name), *_named(node)):
                 known = template.syntax.filters if what == "filter" else template.syntax.tests
-                if name not in known:
+                if name not in known and name not in asked_for:
                     yield Problem(
                         f'there is no {what} "{name}" in transformers',
                         help=f"use one of Jinja's own {what}s, or write it out",

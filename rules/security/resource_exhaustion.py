@@ -12,8 +12,9 @@ class ResourceExhaustion(Rule):
     """Rendering a chat takes more time, memory or text than any chat needs.
 
     ## What it does
-    Templates run in a process with bounds: seven seconds for all renders and ten in all, 1 GB of memory, four million characters of prompt, Python's
-    own recursion limit. This rule speaks when one of them is reached while parsing, compiling or rendering.
+    Templates run in a process with bounds: seven seconds for all renders and ten in all, 1 GB of memory, four million
+    characters of prompt, Python's own recursion limit. This rule speaks when one of them is reached while parsing, compiling
+    or rendering.
 
     ## Why is this bad
     A chat template runs at every request. One that loops over nested ranges, repeats text or calls itself stops the server

@@ -85,5 +85,6 @@ def _repeats_inside(template: Template) -> bool:
     conversation = template.conversation("user-assistant-user")
     text = template.render_conversation(conversation, tokens=SENTINEL_TOKENS).text or ""
     before = (part.rstrip() for part in text.split(SENTINEL_TOKENS["bos_token"])[1:-1])
-    separates = (SENTINEL_TOKENS["eos_token"], *sentinels(conversation))
+    written_out = [template.tokens["eos_token"]] if template.tokens_known and template.tokens.get("eos_token") else []
+    separates = (SENTINEL_TOKENS["eos_token"], *written_out, *sentinels(conversation))
     return any(not part.endswith(separates) for part in before)

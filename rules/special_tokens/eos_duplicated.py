@@ -14,8 +14,8 @@ class EosDuplicated(Rule):
     ## What it does
     Renders finished and unfinished chats, with the model's own tokens and with sentinels in their place, and looks for one
     end of sequence directly after another, blanks aside, and for `eos_token` after the marker that already closed a user's
-    turn. Where the beginning and the end of sequence are the same token, only what the template writes by way of `eos_token`
-    counts.
+    turn (a warning). Where the beginning and the end of sequence are the same token, only what the template writes by way of
+    `eos_token` counts.
 
     ## Why is this bad
     The model learns to end twice, and a prompt that ends twice is text it has never seen before an answer.
@@ -70,6 +70,7 @@ class EosDuplicated(Rule):
             yield Problem(
                 f"a user turn ends with {quoted(closer)}, and the end of sequence {called} follows it at once",
                 help="end a turn with one of the two; the end of sequence belongs after the last answer, if anywhere",
+                severity=Severity.WARNING,
                 conversation="user-assistant-user",
                 excerpt=template.render("user-assistant-user").text,
             )

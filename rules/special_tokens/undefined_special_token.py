@@ -12,9 +12,9 @@ class UndefinedSpecialToken(Rule):
     """The template writes a special token that the tokenizer does not have.
 
     ## What it does
-    Compares the `..._token` variables that the template reads with those that the tokenizer's files declare. A variable that
-    the template tests anywhere (`{% if bos_token %}`, `is defined`, `default`) is expected to be absent sometimes and left
-    alone. Where no file declares any token, nothing is known and the rule is silent.
+    Compares the `..._token` variables that the template reads with those that the tokenizer's files set to null, or do not
+    name although the tokenizer's class has none of its own. A variable that the template tests anywhere
+    (`{% if bos_token %}`, `is defined`, `default`) is expected to be absent sometimes and left alone.
 
     ## Why is this bad
     An undefined variable prints as empty text: no error, and a prompt without its terminator or its beginning.
@@ -50,13 +50,13 @@ class UndefinedSpecialToken(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        if template.syntax is None or not template.tokens_known:
+        if template.syntax is None:
             return
         expected_absent = _tested(template) | _set(template) | _added(template)
         told: set[str] = set()
         for node in template.syntax.find("Name"):
             name = node.name
-            if not name.endswith("_token") or name in template.tokens or name in expected_absent or name in told:
+            if name not in template.absent_tokens or name in expected_absent or name in told:
                 continue
             told.add(name)
             yield Problem(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template
@@ -10,7 +11,8 @@ CASES = {
     "system-user": "a chat with a system message",
     "tools-declared": "a chat with tools",
 }
-TOLD_ELSEWHERE = ("No filter named", "No test named", "no loader for this environment")
+CHOSEN_FOR = {"tools-declared": "tool_use", "user": "", "user-assistant-user": "", "system-user": ""}
+UNKNOWN_NAME = re.compile(r"No (?:filter|test) named '(.*)'")
 
 
 class TemplateRenderError(Rule):
@@ -19,8 +21,9 @@ class TemplateRenderError(Rule):
     ## What it does
     Renders one user message, a user, assistant, user chat, a system message before a user's, and a user message with a tool
     declared; content is text or, where the template reads only that, lists of parts. When one fails, and not because the
-    template refuses with `raise_exception`, Jinja's error and its place are reported. A template named `tool_use` is only
-    rendered with tools, as transformers does. A conversation given with `--conversation` has to render in any case.
+    template refuses with `raise_exception`, Jinja's error and its place are reported. A template that is not the default is
+    judged only where transformers picks it: `tool_use` with tools. A conversation given with `--conversation` has to render
+    in any case.
 
     ## Why is this bad
     The model cannot be talked to: the simplest request raises.
@@ -53,10 +56,10 @@ class TemplateRenderError(Rule):
         if template.failure is not None:
             return
         for name, what in CASES.items():
-            if template.name == "tool_use" and name != "tools-declared":
-                continue  # transformers picks it only for a call with tools
+            if template.name not in ("default", CHOSEN_FOR[name]):
+                continue  # transformers picks it only where it is asked for
             error = template.render(name, generation_prompt=True).error
-            if error is None or error.kind != "error" or error.message.startswith(TOLD_ELSEWHERE):
+            if error is None or error.kind != "error" or _is_told_elsewhere(template, error.message):
                 continue
             yield Problem(
                 f"{what} does not render: {error.message}",
@@ -66,6 +69,15 @@ class TemplateRenderError(Rule):
             )
             break
         yield from _own(template)
+
+
+def _is_told_elsewhere(template: Template, message: str) -> bool:
+    """Whether a static rule names the cause: a loader statement, or a filter or test that is written out."""
+    unknown = UNKNOWN_NAME.match(message)
+    if unknown is None or template.syntax is None:
+        return message.startswith("no loader for this environment")
+    nodes = template.syntax.find("Filter", "Test")
+    return any(unknown[1] in (node.name, *(getattr(value, "value", None) for value in node.args or ())) for node in nodes)
 
 
 def _own(template: Template) -> Iterator[Problem]:

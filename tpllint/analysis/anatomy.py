@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tpllint.conversations import Conversation, canonical
@@ -82,6 +84,19 @@ class Anatomy:
         return found[1] if found else None
 
     @functools.cached_property
+    def generation_prompt(self) -> str | None:
+        """What the generation prompt adds after a user text; empty where it adds nothing."""
+        if self.prompted_end is None or self.user_end is None:
+            return None
+        return self.prompted_end.removeprefix(self.user_end)
+
+    @functools.cached_property
+    def unfilled_placeholder(self) -> str | None:
+        """A placeholder such as `{role}` in the generation prompt, that the headers in the history do not have."""
+        found = PLACEHOLDER.search(self.generation_prompt or "")
+        return found[0] if found and found[0] not in (self.assistant_opening or "") else None
+
+    @functools.cached_property
     def assistant_opening(self) -> str | None:
         """What stands between a user text and the final assistant text: the user closer and the assistant opener."""
         found = self.gaps("user-assistant")
@@ -115,6 +130,10 @@ class Anatomy:
         return self.between_rounds[: len(self.between_rounds) - common_suffix(self.between_rounds, self.beginning)]
 
 
+THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
+"""A marker that opens or closes a model's reasoning."""
+PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
+TORN_MARKER = re.compile(r"[^<\s]*>")
 LIST_PRINTED = re.compile(r"['\"]type['\"]: ?['\"]text")
 MARKER = re.compile(r"\s*(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009)")
 
@@ -130,16 +149,23 @@ def marker_start(text: str, at: int) -> int:
     return start if start >= 0 and ">" not in text[start:at] and MARKER.match(text, start) else at
 
 
+def before_thinking(text: str) -> str:
+    """A header up to where a model's reasoning opens or closes in it; the whole of it where none does."""
+    found = THINKING.search(text)
+    return text[: found.start()] if found else text
+
+
 def common_suffix(left: str, right: str) -> int:
-    """The length of the longest text that both end with."""
-    length = 0
-    for a, b in zip(reversed(left), reversed(right), strict=False):
-        if a != b:
-            break
-        length += 1
-    return length
+    """The length of the longest text that both end with and that begins inside no marker."""
+    length = _alike(reversed(left), reversed(right))
+    torn = TORN_MARKER.match(left[len(left) - length :]) if length else None
+    return length - torn.end() if torn else length
 
 
 def common_prefix(left: str, right: str) -> int:
-    """The length of the longest text that both begin with."""
-    return common_suffix(left[::-1], right[::-1])
+    """The length of the longest text that both begin with and that ends inside no marker."""
+    return marker_start(left, _alike(left, right))
+
+
+def _alike(left: Iterable[str], right: Iterable[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

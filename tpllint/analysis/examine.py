@@ -11,12 +11,12 @@ from typing import Any
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
-from tpllint.analysis.renders import Render, error_as_json
+from tpllint.analysis.renders import Render, error_text
 from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
-from tpllint.rule import Place, Problem, Rule
-from tpllint.span import position_at
+from tpllint.rule import Problem, Rule
+from tpllint.span import Place, position_at
 
 MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
@@ -53,6 +53,7 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             variant.source,
             job.tokens,
             tokens_known=job.tokens_known,
+            absent_tokens=job.absent_tokens,
             own_conversations=own,
             variables=job.variables,
             deadline=deadline,
@@ -149,5 +150,5 @@ def _render_as_json(template: Template, conversation: Conversation, flag: bool, 
             "variables": dict(inputs.variables),
         },
         "text": result.text,
-        "error": None if result.error is None else error_as_json(result.error),
+        "error": None if result.error is None else error_text(result.error),
     }

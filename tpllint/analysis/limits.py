@@ -41,13 +41,20 @@ class OutOfMemory(LimitReached):
 
 def confine() -> None:
     """No more memory than the cap, no files, no sockets, no child processes, no core dump; for the rest of this process."""
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses to set it
+        _lower(resource.RLIMIT_AS, MAX_MEMORY_BYTES)
+    for limit, most in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 3)):
+        _lower(limit, most)
+    _lower(resource.RLIMIT_NPROC, 0)
     _leave_root()
     signal.signal(signal.SIGALRM, _stop)
+
+
+def _lower(limit: int, most: int) -> None:
+    """Set a limit, soft and hard, to `most`, or leave it where it is lower already."""
+    hard = resource.getrlimit(limit)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(limit, (most, most))
 
 
 def _leave_root() -> None:
@@ -63,7 +70,8 @@ def renew_cpu() -> None:
     """Allow one more job's worth of CPU time: RLIMIT_CPU counts from the start of the process."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     allowed = int(spent.ru_utime + spent.ru_stime) + MAX_CPU_SECONDS + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed if hard == resource.RLIM_INFINITY else min(allowed, hard), hard))
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

@@ -60,9 +60,11 @@ def main() -> None:
         return
     for name in IMPORTED_LATE:
         importlib.import_module(name)
-    send({"kind": "ready", "rules": [asdict(rule.info()) for rule in rules.values()]})
     gc.freeze()
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)  # until here the parent reads it: what kept the worker from starting
     limits.confine()
+    send({"kind": "ready", "rules": [asdict(rule.info()) for rule in rules.values()]})
     while (message := wire.read(jobs, wire.MAX_JOB_BYTES)) is not None:
         limits.renew_cpu()
         _serve(message, rules, send)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpllint.analysis.template import Template
-from tpllint.job import Storage
+from tpllint.job import Fact
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Model:
     """A target's templates and the facts that the parent found about its files."""
 
     templates: tuple[Template, ...]
-    storage: tuple[Storage, ...]
+    storage: tuple[Fact, ...]
 
-    def facts(self, kind: str) -> Iterator[Storage]:
+    def facts(self, kind: str) -> Iterator[Fact]:
         """The facts of one kind."""
         return (fact for fact in self.storage if fact.kind == kind)

@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import Any
 
 from jinja2 import Template as JinjaTemplate
-from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.exceptions import SecurityError
 
 from tpllint.analysis.environment import ChatEnvironment, RaisedByTemplate
 
 MAX_OUTPUT_CHARACTERS = 4_000_000
 MAX_MESSAGE_CHARACTERS = 10_000
 REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
+RANGE_LIMIT = "Range too big"
+"""How the sandbox refuses a range; any other OverflowError is arithmetic."""
 CONTINUE_TAG = "CONTINUE_FINAL_MESSAGE_TAG "
 
 
@@ -126,7 +128,7 @@ def _kind(error: Exception) -> str:
         return "raised"
     if isinstance(error, SecurityError):
         return "sandbox"
-    if isinstance(error, MemoryError | RecursionError | OverflowError | OutputLimit):
+    if isinstance(error, MemoryError | RecursionError | OutputLimit) or _words(error).startswith(RANGE_LIMIT):
         return "limit"
     return "error"
 
@@ -187,17 +189,6 @@ def _cut(text: str, final: str) -> Render:
     return Render(kept)
 
 
-def error_as_json(error: RenderError) -> str:
-    """An error as one line of text, the exception's own words first seen by users of transformers."""
+def error_text(error: RenderError) -> str:
+    """The error as one sentence: a refusal in the template's own words, anything else after the name of its type."""
     return error.message if error.type == "RaisedByTemplate" else f"{error.type}: {error.message}"
-
-
-__all__ = [
-    "Inputs",
-    "Render",
-    "RenderError",
-    "TemplateError",
-    "continue_final_message",
-    "error_as_json",
-    "render",
-]

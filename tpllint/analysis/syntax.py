@@ -10,7 +10,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.offsets import normalised, raw_tokens
-from tpllint.rule import Place
+from tpllint.span import Place
 
 _CONTINUED_BY_A_NAME = (".", "is", "|")
 

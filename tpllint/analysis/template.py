@@ -19,7 +19,7 @@ from tpllint.analysis.offsets import normalised
 from tpllint.analysis.renders import Inputs, Render, RenderError
 from tpllint.analysis.syntax import Syntax
 from tpllint.conversations import Conversation, canonical, group
-from tpllint.rule import Place
+from tpllint.span import Place
 
 SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
 """Values no template contains: whatever shows them was written by way of the variable."""
@@ -35,6 +35,7 @@ class Template:
         tokens: Mapping[str, str],
         *,
         tokens_known: bool = True,
+        absent_tokens: Iterable[str] = (),
         own_conversations: Iterable[Conversation] = (),
         variables: Mapping[str, Any] | None = None,
         deadline: Deadline | None = None,
@@ -44,6 +45,7 @@ class Template:
         self.text = normalised(source)
         self.tokens = tokens
         self.tokens_known = tokens_known
+        self.absent_tokens = frozenset(absent_tokens) - set(variables or {})
         self.own_conversations = tuple(own_conversations)
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
@@ -71,7 +73,7 @@ class Template:
         if self.failure is not None:
             return "the template does not compile"
         error = self.render("user", generation_prompt=True).error
-        return None if error is None else f"a plain chat does not render: {renders.error_as_json(error)}"
+        return None if error is None else f"a plain chat does not render: {renders.error_text(error)}"
 
     @functools.cached_property
     def anatomy(self) -> Anatomy:
@@ -103,6 +105,19 @@ class Template:
     def _exhaust(self, step: str, error: BaseException) -> Failure:
         self.exhausted[step] = str(error) or str(OutOfMemory())
         return Failure("limit", self.exhausted[step], None)
+
+    def with_source(self, source: str) -> Template:
+        """The same template with another source, against the same clock: for asking what a piece of it does."""
+        return Template(
+            self.name,
+            source,
+            self.tokens,
+            tokens_known=self.tokens_known,
+            absent_tokens=self.absent_tokens,
+            own_conversations=self.own_conversations,
+            variables=self._variables,
+            deadline=self._deadline,
+        )
 
     def place(self, offset: int | None) -> Place | None:
         """The token at an offset, None where there is none."""

@@ -22,6 +22,7 @@ COMMANDS = {
 }
 REPAIRABLE = 2
 DEFECT = 3
+CLOSED_PIPE = 128 + 13
 
 
 class Lazy(click.Group):
@@ -68,7 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return CLOSED_PIPE
     except Exception:  # a defect, told as one: with its traceback and a request to report it
         import traceback
 

@@ -108,7 +108,7 @@ def _read(root: Path, name: str, *, trusted: bool) -> ModelFile | UnreadFile | N
         if not trusted and _escapes(path, root):
             return UnreadFile(name, shown, "is a link to a place outside the model's folder")
         return _read_regular(path, name, shown)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, for pathlib before Python 3.13
         return UnreadFile(name, shown, f"cannot be opened: {_reason(error)}")
 
 
@@ -140,7 +140,7 @@ def _shown(path: Path) -> str:
     return Path(text).as_posix() if not text.startswith("..") else path.as_posix()
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
