@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,11 +55,6 @@ def test_a_code_is_three_digits_after_the_prefix(rule: Rule) -> None:
 @each_rule
 def test_a_rule_has_a_known_category(rule: Rule) -> None:
     assert rule.category in CATEGORIES
-
-
-def test_codes_and_names_are_unique() -> None:
-    counted = Counter(word for rule in RULES for word in (rule.code, rule.name))
-    assert [word for word, times in counted.items() if times > 1] == []
 
 
 @each_rule

@@ -3,7 +3,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import MARKER, THINKING, Bad, Good, Problem, Rule, Severity, Template, before_thinking, begins_with_marker, quoted
+from tpllint import (
+    MARKER,
+    THINKING,
+    Anatomy,
+    Bad,
+    Good,
+    Problem,
+    Rule,
+    Severity,
+    Template,
+    before_thinking,
+    begins_with_marker,
+    quoted,
+)
 
 REASONING = re.compile(r"think|thought|reason", re.IGNORECASE)
 TRAILING_SPACE = re.compile(r"\S $")
@@ -15,9 +28,9 @@ class GenerationPromptMismatch(Rule):
 
     ## What it does
     Compares what follows a user message under `add_generation_prompt` with what stands between a user message and its answer.
-    They must agree up to where the answer begins. Allowed are a thinking prefill that the generation prompt opens, a marker
-    that the model writes itself after the generation prompt, and one space before the answer, which belongs to the first token of
-    the answer in most vocabularies; a generation prompt that ends with that space is a warning, since the vocabulary then
+    They must agree up to where the answer begins. Allowed are a thinking prefill that the generation prompt opens, text that
+    the model writes itself once it is said who speaks, and one space before the answer, which belongs to the first token of the
+    answer in most vocabularies; a generation prompt that ends with that space is a warning, since the vocabulary then
     sees a space of its own and the answer without one.
 
     ## Why is this bad
@@ -56,6 +69,12 @@ class GenerationPromptMismatch(Rule):
             better="{% for m in messages %}{{ m.role }}: {{ m.content }}</s>\n{% endfor %}"
             "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}",
         ),
+        Bad(
+            "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}<|im_start|>{% endif %}",
+            says='the generation prompt ends with "<|im_start|>", but answers in the history follow '
+            r'"<|im_start|>assistant\n"',
+        ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}</s>\n{% endfor %}"
             "{% if add_generation_prompt %}{{ '<|assistant|>\\n<think>\\n' }}{% endif %}"
@@ -74,8 +93,8 @@ class GenerationPromptMismatch(Rule):
         if prompted == opening and TRAILING_SPACE.search(prompted):
             yield _trailing_space(template, prompted)
         past = anatomy.past_assistant_opening
-        closer = anatomy.assistant_closer or ""
-        if any(_agree(prompted, header, closer) for header in (opening, past) if header is not None):
+        closer, spoken_for = anatomy.assistant_closer or "", _tells_the_speaker(anatomy)
+        if any(_agree(prompted, header, closer, spoken_for) for header in (opening, past) if header is not None):
             return
         if anatomy.unfilled_placeholder is not None:
             return  # generation-prompt-literal-placeholder says it better
@@ -100,7 +119,7 @@ def _trailing_space(template: Template, prompted: str) -> Problem:
     )
 
 
-def _agree(prompted: str, opening: str, closer: str) -> bool:
+def _agree(prompted: str, opening: str, closer: str, tells_the_speaker: bool) -> bool:
     """Whether the same answer can follow both, a thinking block or a start that the model writes itself aside."""
     if prompted == opening:
         return True
@@ -109,7 +128,13 @@ def _agree(prompted: str, opening: str, closer: str) -> bool:
     if THINKING.search(prompted) or THINKING.search(opening):
         return _same_header(before_thinking(prompted).rstrip(), before_thinking(opening).rstrip())
     written_by_the_model = opening[len(prompted) :] if opening.startswith(prompted) else ""
-    return written_by_the_model == " " or begins_with_marker(written_by_the_model)
+    return written_by_the_model == " " or (bool(written_by_the_model.strip()) and tells_the_speaker)
+
+
+def _tells_the_speaker(anatomy: Anatomy) -> bool:
+    """Whether the generation prompt is more than what a user's turn opens with too, such as `<|im_start|>`."""
+    added, user_opener = (anatomy.generation_prompt or "").strip(), (anatomy.between_rounds or "").strip()
+    return bool(added) and not user_opener.removeprefix((anatomy.assistant_closer or "").strip()).strip().startswith(added)
 
 
 def _is_prefill(text: str, known: str) -> bool:

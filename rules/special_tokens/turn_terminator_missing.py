@@ -14,8 +14,9 @@ class TurnTerminatorMissing(Rule):
 
     ## What it does
     Looks at what follows an answer, in a finished conversation and before the next user message. It is an error if user
-    turns are closed by a marker and answers are not. It is a warning if no turn is closed and the next one opens with plain
-    words (`User:`): no token ever tells where an answer ends. Formats in which the marker that opens the next turn also ends
+    turns are closed by a marker and answers are not. It is a warning if that marker is all that stands before an answer
+    (`[/INST]`), or if no turn is closed and the next one opens with plain words (`User:`): no token ever tells where an answer
+    ends. Formats in which the marker that opens the next turn also ends
     the last one (`<|user|>` as a stop token) are fine.
 
     ## Why is this bad
@@ -68,7 +69,8 @@ class TurnTerminatorMissing(Rule):
         if user_closer and user_end == anatomy.prompted_end and not CLOSES.match(user_closer):
             user_closer = ""  # the header of the answer may be part of it: nothing tells them apart
         if user_closer and anatomy.assistant_closer == "" and not between.strip().startswith(user_closer):
-            message, severity = f"user turns end with {quoted(user_closer)} and answers with nothing", None
+            message = f"user turns end with {quoted(user_closer)} and answers with nothing"
+            severity = Severity.WARNING if user_end == anatomy.prompted_end else None
         elif not user_closer and not begins_with_marker(between):
             follows = f"only {quoted(end)} follows" if end else "nothing follows"
             message, severity = f"{follows} an answer: no token tells the model where to stop", Severity.WARNING
