@@ -9,18 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpllint.analysis.anatomy import (
-        MARKER,
-        THINKING,
-        Anatomy,
-        before_thinking,
-        begins_with_marker,
-        common_prefix,
-        common_suffix,
-        gaps,
-        sentinels,
-        spoken,
-    )
+    from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
+    from tpllint.analysis.markers import CLOSING_MARKER, before_thinking, begins_with_marker, common_prefix, common_suffix
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
@@ -34,18 +24,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tpllint.analysis.anatomy": (
-        "MARKER",
-        "THINKING",
-        "Anatomy",
-        "before_thinking",
-        "begins_with_marker",
-        "common_prefix",
-        "common_suffix",
-        "gaps",
-        "sentinels",
-        "spoken",
-    ),
+    "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
+    "tpllint.analysis.markers": ("CLOSING_MARKER", "before_thinking", "begins_with_marker", "common_prefix", "common_suffix"),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
@@ -59,9 +39,8 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "MARKER",
+    "CLOSING_MARKER",
     "SENTINEL_TOKENS",
-    "THINKING",
     "Anatomy",
     "Bad",
     "Conversation",
@@ -80,7 +59,6 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
-    "gaps",
     "quoted",
     "render",
     "sentinels",

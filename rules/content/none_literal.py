@@ -49,7 +49,7 @@ class NoneLiteral(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         for name, twin in PAIRS:
             conversation = template.conversation(name)
-            keeps = (False, True) if name == "tool-loop-null-content" and _renders_calls(template) else (False,)
+            keeps = (False, True) if name == "tool-loop-null-content" and template.anatomy.renders_calls else (False,)
             for keep_none in keeps:
                 text = template.render_conversation(conversation, keep_none=keep_none).text
                 if text is not None and _nones(text) > _nones(template.render(twin).text or ""):
@@ -71,8 +71,3 @@ def _problem(conversation: Conversation, keep_none: bool, text: str) -> Problem:
 
 def _nones(text: str) -> int:
     return len(WORD.findall(text))
-
-
-def _renders_calls(template: Template) -> bool:
-    call = template.conversation("tool-loop").messages[1]["tool_calls"][0]
-    return call["function"]["name"] in (template.render("tool-loop").text or "")

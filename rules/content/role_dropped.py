@@ -81,7 +81,7 @@ class RoleDropped(Rule):
                 continue
             told.add(case.role)
             severity = case.severity
-            if case.role == "tool" and not _renders_tools(template):
+            if case.role == "tool" and not template.anatomy.renders_tools:
                 severity = Severity.INFO
             yield Problem(
                 f"{case.what} {quoted(lost)} vanishes from the prompt without an error",
@@ -121,9 +121,3 @@ def _lost(template: Template, case: Case) -> str | None:
     if text is None:
         return None
     return next((word for role, word in spoken(conversation) if role == case.role and not _shows(text, word)), None)
-
-
-def _renders_tools(template: Template) -> bool:
-    declared = template.conversation("tools-declared").tools or ()
-    text = template.render("tools-declared").text or ""
-    return any(tool["function"]["name"] in text for tool in declared)

@@ -45,7 +45,7 @@ class TextOutsideTurn(Rule):
             return
         called = quoted(bos) if template.tokens_known else "bos_token"
         for name in CONVERSATIONS:
-            text = template.render_conversation(template.conversation(name), tokens=SENTINEL_TOKENS).text or ""
+            text = template.render_with_sentinel_tokens(name).text or ""
             before, found, _ = text.partition(SENTINEL_TOKENS["bos_token"])
             before = before.replace(SENTINEL_TOKENS["eos_token"], "").strip()
             if found and before:

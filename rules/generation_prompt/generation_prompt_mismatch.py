@@ -3,22 +3,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import (
-    MARKER,
-    THINKING,
-    Anatomy,
-    Bad,
-    Good,
-    Problem,
-    Rule,
-    Severity,
-    Template,
-    before_thinking,
-    begins_with_marker,
-    quoted,
-)
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
-REASONING = re.compile(r"think|thought|reason", re.IGNORECASE)
 TRAILING_SPACE = re.compile(r"\S $")
 MARKER_AT_END = re.compile(r"[>\])\u232a\u3009]$")
 
@@ -92,9 +78,7 @@ class GenerationPromptMismatch(Rule):
             return
         if prompted == opening and TRAILING_SPACE.search(prompted):
             yield _trailing_space(template, prompted)
-        past = anatomy.past_assistant_opening
-        closer, spoken_for = anatomy.assistant_closer or "", _tells_the_speaker(anatomy)
-        if any(_agree(prompted, header, closer, spoken_for) for header in (opening, past) if header is not None):
+        if anatomy.prompt_fits_history:
             return
         if anatomy.unfilled_placeholder is not None:
             return  # generation-prompt-literal-placeholder says it better
@@ -117,35 +101,6 @@ def _trailing_space(template: Template, prompted: str) -> Problem:
         conversation="user",
         excerpt=template.render("user", generation_prompt=True).text,
     )
-
-
-def _agree(prompted: str, opening: str, closer: str, tells_the_speaker: bool) -> bool:
-    """Whether the same answer can follow both, a thinking block or a start that the model writes itself aside."""
-    if prompted == opening:
-        return True
-    if prompted.startswith(opening):
-        return _is_prefill(prompted[len(opening) :], opening + closer)
-    if THINKING.search(prompted) or THINKING.search(opening):
-        return _same_header(before_thinking(prompted).rstrip(), before_thinking(opening).rstrip())
-    written_by_the_model = opening[len(prompted) :] if opening.startswith(prompted) else ""
-    return written_by_the_model == " " or (bool(written_by_the_model.strip()) and tells_the_speaker)
-
-
-def _tells_the_speaker(anatomy: Anatomy) -> bool:
-    """Whether the generation prompt is more than what a user's turn opens with too, such as `<|im_start|>`."""
-    added, user_opener = (anatomy.generation_prompt or "").strip(), (anatomy.between_rounds or "").strip()
-    return bool(added) and not user_opener.removeprefix((anatomy.assistant_closer or "").strip()).strip().startswith(added)
-
-
-def _is_prefill(text: str, known: str) -> bool:
-    """Whether a text starts the model off on purpose: with a marker that turns do not have, or words about reasoning."""
-    marker = MARKER.match(text)
-    return (marker is not None and marker[0].strip() not in known) or REASONING.search(text) is not None
-
-
-def _same_header(prompted: str, opening: str) -> bool:
-    """Before the thinking: equal, or the history goes on with a marker of its own, as in "here begins the answer"."""
-    return prompted == opening or (opening.startswith(prompted) and begins_with_marker(opening[len(prompted) :]))
 
 
 def _only_whitespace_after_a_marker(prompted: str, opening: str) -> bool:

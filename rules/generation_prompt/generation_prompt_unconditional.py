@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
+from tpllint import CLOSING_MARKER, Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
 
 FLAG = "add_generation_prompt"
-CLOSES = re.compile(r"\[/\w+\]|</\w+>")
-"""A marker that by its form ends what another one opened; the answer may follow it."""
 
 
 class GenerationPromptUnconditional(Rule):
@@ -78,7 +75,7 @@ class GenerationPromptUnconditional(Rule):
         after_the_closer = _after_the_closer(user_end, anatomy.assistant_closer)
         if _opens(header, opening) and not between.startswith(end.rstrip()):
             yield _problem(template, header, "although no generation prompt was asked for")
-        elif _is_switched_on(template) and not CLOSES.match(user_end.strip()):
+        elif _is_switched_on(template) and not CLOSING_MARKER.match(user_end.strip()):
             yield _problem(template, user_end, "because the template sets add_generation_prompt to true itself")
         elif _opens(after_the_closer, opening):
             where = "after every user message, asked for or not"

@@ -70,7 +70,7 @@ class BosDuplicated(Rule):
 
 
 def _begins_twice(template: Template, name: str, bos: str) -> bool:
-    sentinel = template.render_conversation(template.conversation(name), tokens=SENTINEL_TOKENS).text
+    sentinel = template.render_with_sentinel_tokens(name).text
     if _doubled(sentinel, SENTINEL_TOKENS["bos_token"]):
         return True
     unmistakable = template.tokens_known and bos != template.tokens.get("eos_token")
@@ -83,7 +83,7 @@ def _doubled(text: str | None, token: str) -> bool:
 
 def _repeats_inside(template: Template) -> bool:
     conversation = template.conversation("user-assistant-user")
-    text = template.render_conversation(conversation, tokens=SENTINEL_TOKENS).text or ""
+    text = template.render_with_sentinel_tokens("user-assistant-user").text or ""
     before = (part.rstrip() for part in text.split(SENTINEL_TOKENS["bos_token"])[1:-1])
     written_out = [template.tokens["eos_token"]] if template.tokens_known and template.tokens.get("eos_token") else []
     separates = (SENTINEL_TOKENS["eos_token"], *written_out, *sentinels(conversation))

@@ -79,15 +79,14 @@ class EosDuplicated(Rule):
 def _closer_before_eos(template: Template) -> str | None:
     """The marker that closes a user turn, where the end of sequence comes directly after it."""
     conversation = template.conversation("user-assistant-user")
-    text = template.render_conversation(conversation, tokens=SENTINEL_TOKENS).text or ""
+    text = template.render_with_sentinel_tokens("user-assistant-user").text or ""
     after_the_user = text.partition(sentinels(conversation)[0])[2]
     found = re.match(rf"\s*(<[^<>\s]+>)\s*{re.escape(SENTINEL_TOKENS['eos_token'])}", after_the_user)
     return found[1] if found else None
 
 
 def _is_doubled(template: Template, name: str, flag: bool, eos: str) -> bool:
-    conversation = template.conversation(name)
-    through_variable = template.render_conversation(conversation, generation_prompt=flag, tokens=SENTINEL_TOKENS).text
+    through_variable = template.render_with_sentinel_tokens(name, generation_prompt=flag).text
     if _adjacent(through_variable, SENTINEL_TOKENS["eos_token"]):
         return True
     unmistakable = template.tokens_known and eos != template.tokens.get("bos_token")

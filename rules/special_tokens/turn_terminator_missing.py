@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
-
-CLOSES = re.compile(r"\[/\w+\]|</\w+>")
-"""A marker that by its form ends what another one opened."""
+from tpllint import CLOSING_MARKER, Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
 
 
 class TurnTerminatorMissing(Rule):
@@ -66,7 +62,7 @@ class TurnTerminatorMissing(Rule):
         if end is None or between is None or user_end is None or end.strip():
             return
         user_closer = user_end.strip()
-        if user_closer and user_end == anatomy.prompted_end and not CLOSES.match(user_closer):
+        if user_closer and user_end == anatomy.prompted_end and not CLOSING_MARKER.match(user_closer):
             user_closer = ""  # the header of the answer may be part of it: nothing tells them apart
         if user_closer and anatomy.assistant_closer == "" and not between.strip().startswith(user_closer):
             message = f"user turns end with {quoted(user_closer)} and answers with nothing"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from tpllint.analysis.markers import MARKER, PLACEHOLDER, THINKING, before_thinking, begins_with_marker, common_suffix, gaps
 from tpllint.conversations import Conversation, canonical
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
+
+
+LIST_PRINTED = re.compile(r"['\"]type['\"]: ?['\"]text")
+REASONING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
 
 def spoken(conversation: Conversation) -> tuple[tuple[str, str], ...]:
@@ -29,18 +32,6 @@ def spoken(conversation: Conversation) -> tuple[tuple[str, str], ...]:
 def sentinels(conversation: Conversation) -> tuple[str, ...]:
     """The text of each message that has one, in order."""
     return tuple(text for _, text in spoken(conversation))
-
-
-def gaps(text: str, words: tuple[str, ...]) -> tuple[str, ...] | None:
-    """What stands before, between and after the words in a text; None unless each is there, once, in this order."""
-    found, at = [], 0
-    for word in words:
-        where = text.find(word, at)
-        if where < 0 or text.count(word) != 1:
-            return None
-        found.append(text[at:where])
-        at = where + len(word)
-    return (*found, text[at:])
 
 
 class Anatomy:
@@ -129,43 +120,55 @@ class Anatomy:
             return self.assistant_end
         return self.between_rounds[: len(self.between_rounds) - common_suffix(self.between_rounds, self.beginning)]
 
+    @functools.cached_property
+    def prompt_fits_history(self) -> bool | None:
+        """Whether the same answer can follow the generation prompt and the header that the history shows.
 
-THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
-"""A marker that opens or closes a model's reasoning."""
-PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
-TORN_MARKER = re.compile(r"[^<\s]*>")
-LIST_PRINTED = re.compile(r"['\"]type['\"]: ?['\"]text")
-MARKER = re.compile(r"\s*(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009)")
+        A thinking block that either opens, a marker that only the generation prompt has, and text that the model writes itself
+        once it is said who speaks do not count against it. None where one of the two does not exist.
+        """
+        if self.prompted_end is None or self.assistant_opening is None:
+            return None
+        headers = (self.assistant_opening, self.past_assistant_opening)
+        return any(self._fits(self.prompted_end, header) for header in headers if header is not None)
+
+    def _fits(self, prompted: str, opening: str) -> bool:
+        if prompted == opening:
+            return True
+        if prompted.startswith(opening):
+            return _is_prefill(prompted[len(opening) :], opening + (self.assistant_closer or ""))
+        if THINKING.search(prompted) or THINKING.search(opening):
+            return _is_same_header(before_thinking(prompted).rstrip(), before_thinking(opening).rstrip())
+        written_by_the_model = opening[len(prompted) :] if opening.startswith(prompted) else ""
+        return written_by_the_model == " " or (bool(written_by_the_model.strip()) and self._tells_the_speaker)
+
+    @property
+    def _tells_the_speaker(self) -> bool:
+        """Whether the generation prompt is more than what a user's turn opens with too, such as `<|im_start|>`."""
+        added, between = (self.generation_prompt or "").strip(), (self.between_rounds or "").strip()
+        user_opener = between.removeprefix((self.assistant_closer or "").strip()).strip()
+        return bool(added) and not user_opener.startswith(added)
+
+    @functools.cached_property
+    def renders_tools(self) -> bool:
+        """Whether declared tools show in the prompt."""
+        declared = self._template.conversation("tools-declared").tools or ()
+        text = self._template.render("tools-declared").text or ""
+        return any(tool["function"]["name"] in text for tool in declared)
+
+    @functools.cached_property
+    def renders_calls(self) -> bool:
+        """Whether a tool call in the history shows in the prompt."""
+        call = self._template.conversation("tool-loop").messages[1]["tool_calls"][0]
+        return call["function"]["name"] in (self._template.render("tool-loop").text or "")
 
 
-def begins_with_marker(text: str) -> bool:
-    """Whether a text begins, blanks aside, with something in the form of a control token, such as `<|user|>` or `[INST]`."""
-    return MARKER.match(text) is not None
+def _is_prefill(text: str, known: str) -> bool:
+    """Whether a text starts the model off on purpose: with a marker that turns do not have, or words about reasoning."""
+    marker = MARKER.match(text)
+    return (marker is not None and marker[0].strip() not in known) or REASONING.search(text) is not None
 
 
-def marker_start(text: str, at: int) -> int:
-    """`at`, or where the marker begins that `at` would cut in two."""
-    start = text.rfind("<", 0, at)
-    return start if start >= 0 and ">" not in text[start:at] and MARKER.match(text, start) else at
-
-
-def before_thinking(text: str) -> str:
-    """A header up to where a model's reasoning opens or closes in it; the whole of it where none does."""
-    found = THINKING.search(text)
-    return text[: found.start()] if found else text
-
-
-def common_suffix(left: str, right: str) -> int:
-    """The length of the longest text that both end with and that begins inside no marker."""
-    length = _alike(reversed(left), reversed(right))
-    torn = TORN_MARKER.match(left[len(left) - length :]) if length else None
-    return length - torn.end() if torn else length
-
-
-def common_prefix(left: str, right: str) -> int:
-    """The length of the longest text that both begin with and that ends inside no marker."""
-    return marker_start(left, _alike(left, right))
-
-
-def _alike(left: Iterable[str], right: Iterable[str]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+def _is_same_header(prompted: str, opening: str) -> bool:
+    """Before the thinking: equal, or the history goes on with a marker of its own, as in "here begins the answer"."""
+    return prompted == opening or (opening.startswith(prompted) and begins_with_marker(opening[len(prompted) :]))

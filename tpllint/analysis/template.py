@@ -137,6 +137,11 @@ class Template:
         """A canonical conversation through this template."""
         return self.render_conversation(self.conversation(name), generation_prompt=generation_prompt)
 
+    def render_with_sentinel_tokens(self, name: str, *, generation_prompt: bool = False) -> Render:
+        """The same with SENTINEL_TOKENS in place of the special tokens."""
+        conversation = self.conversation(name)
+        return self.render_conversation(conversation, generation_prompt=generation_prompt, tokens=SENTINEL_TOKENS)
+
     def render_conversation(
         self,
         conversation: Conversation,

@@ -1,0 +1,60 @@
+"""Prompts as text: markers in the form of control tokens, headers, and what two texts share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import takewhile
+
+THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
+"""A marker that opens or closes a model's reasoning."""
+CLOSING_MARKER = re.compile(r"\[/\w+\]|</\w+>")
+"""A marker that by its form ends what another one opened, as `[/INST]` does; an answer may follow it."""
+PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
+TORN_MARKER = re.compile(r"[^<\s]*>")
+MARKER = re.compile(r"\s*(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009)")
+
+
+def begins_with_marker(text: str) -> bool:
+    """Whether a text begins, blanks aside, with something in the form of a control token, such as `<|user|>` or `[INST]`."""
+    return MARKER.match(text) is not None
+
+
+def marker_start(text: str, at: int) -> int:
+    """`at`, or where the marker begins that `at` would cut in two."""
+    start = text.rfind("<", 0, at)
+    return start if start >= 0 and ">" not in text[start:at] and MARKER.match(text, start) else at
+
+
+def before_thinking(text: str) -> str:
+    """A header up to where a model's reasoning opens or closes in it; the whole of it where none does."""
+    found = THINKING.search(text)
+    return text[: found.start()] if found else text
+
+
+def common_suffix(left: str, right: str) -> int:
+    """The length of the longest text that both end with and that begins inside no marker."""
+    length = _alike(reversed(left), reversed(right))
+    torn = TORN_MARKER.match(left[len(left) - length :]) if length else None
+    return length - torn.end() if torn else length
+
+
+def common_prefix(left: str, right: str) -> int:
+    """The length of the longest text that both begin with and that ends inside no marker."""
+    return marker_start(left, _alike(left, right))
+
+
+def _alike(left: Iterable[str], right: Iterable[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+
+
+def gaps(text: str, words: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What stands before, between and after the words in a text; None unless each is there, once, in this order."""
+    found, at = [], 0
+    for word in words:
+        where = text.find(word, at)
+        if where < 0 or text.count(word) != 1:
+            return None
+        found.append(text[at:where])
+        at = where + len(word)
+    return (*found, text[at:])
