@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
 AROUND = 40
+OWN_WORDS = 20
+CALL = "tool-loop-without-tools"
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class PythonReprContent(Rule):
 
     ## What it does
     Looks for the single-quoted form of Python's dicts where tools are declared and called, and for a printed list where
-    content comes in parts. The first is an error: the model learnt JSON. The second is information, since many templates
-    take text only.
+    content comes in parts. The first is an error: the model learnt JSON. It is a warning for calls whose arguments render well
+    when they come as a JSON string. The second is information, since many templates take text only.
 
     ## Why is this bad
     `{{ tools }}` writes `[{'type': 'function', ...}]`, with `True` and `None`: text that is no JSON, that differs in other
@@ -73,12 +75,25 @@ class PythonReprContent(Rule):
             return
         for case in CASES:
             text = template.render(case.conversation).text
-            found = case.pattern.search(text) if text is not None else None
+            found = None if text is None else _written_by_python(template, case, text)
             if text is not None and found is not None:
                 yield Problem(
-                    f"{case.what} is printed as Python writes it: {quoted(text[found.start() : found.start() + AROUND])}",
+                    f"{case.what} is printed as Python writes it: {quoted(text[found : found + AROUND])}",
                     help="write it with the filter tojson, or take the parts one by one",
-                    severity=case.severity,
+                    severity=_severity(template, case),
                     conversation=case.conversation,
-                    excerpt=text[max(0, found.start() - AROUND) : found.end() + AROUND],
+                    excerpt=text[max(0, found - AROUND) : found + 2 * AROUND],
                 )
+
+
+def _written_by_python(template: Template, case: Case, text: str) -> int | None:
+    """Where the prompt holds the notation and the template's own words do not."""
+    places = (found.start() for found in case.pattern.finditer(text))
+    return next((at for at in places if text[at : at + OWN_WORDS] not in template.text), None)
+
+
+def _severity(template: Template, case: Case) -> Severity:
+    """A call whose arguments come as a JSON string, as over the wire, may render well all the same."""
+    over_the_wire = template.render("tool-loop-string-arguments").text
+    clean = over_the_wire is not None and _written_by_python(template, case, over_the_wire) is None
+    return Severity.WARNING if case.conversation == CALL and clean else case.severity

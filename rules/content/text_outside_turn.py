@@ -47,7 +47,7 @@ class TextOutsideTurn(Rule):
         for name in CONVERSATIONS:
             text = template.render_with_sentinel_tokens(name).text or ""
             before, found, _ = text.partition(SENTINEL_TOKENS["bos_token"])
-            before = before.replace(SENTINEL_TOKENS["eos_token"], "").strip()
+            before = before.replace(SENTINEL_TOKENS["eos_token"], "").replace(bos, "").strip()
             if found and before:
                 yield Problem(
                     f"{quoted(before[:LONGEST])} stands before the beginning of sequence {called}",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, before_thinking, quoted
 
 
 class GenerationPromptLostAfterTool(Rule):
@@ -43,7 +43,7 @@ class GenerationPromptLostAfterTool(Rule):
         answered = anatomy.gaps("tool-loop")
         if plain is None or answered is None or plain != prompted or not answered[2].startswith(plain[2]):
             return
-        missing = answered[2].removeprefix(plain[2])
+        missing = before_thinking(answered[2].removeprefix(plain[2]))
         if missing.strip():
             yield Problem(
                 f"after a tool result add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",

@@ -17,7 +17,8 @@ class GenerationPromptMismatch(Rule):
     They must agree up to where the answer begins. Allowed are a thinking prefill that the generation prompt opens, text that
     the model writes itself once it is said who speaks, and one space before the answer, which belongs to the first token of the
     answer in most vocabularies; a generation prompt that ends with that space is a warning, since the vocabulary then
-    sees a space of its own and the answer without one.
+    sees a space of its own and the answer without one. That only a line end is missing after a marker is information, after a
+    colon a warning: there are models that were trained to write it.
 
     ## Why is this bad
     The model was trained on the header of the history and is now given another one: it sees text it never saw before an
@@ -83,11 +84,13 @@ class GenerationPromptMismatch(Rule):
         if anatomy.unfilled_placeholder is not None:
             return  # generation-prompt-literal-placeholder says it better
         shared = _shared_lead(prompted, opening, end)
+        if not prompted.strip() or not opening[shared:].strip():
+            return  # there is no header to differ from, or generation-prompt-missing says it
         yield Problem(
             f"the generation prompt ends with {quoted(prompted[shared:])}, "
             f"but answers in the history follow {quoted(opening[shared:])}",
             help="make the generation prompt the text that stands before an answer, whitespace included",
-            severity=Severity.INFO if _only_whitespace_after_a_marker(prompted, opening) else None,
+            severity=_severity(prompted, opening),
             conversation="user-assistant",
             excerpt=template.render("user-assistant").text,
         )
@@ -103,9 +106,13 @@ def _trailing_space(template: Template, prompted: str) -> Problem:
     )
 
 
-def _only_whitespace_after_a_marker(prompted: str, opening: str) -> bool:
-    """`<|assistant|>` against `<|assistant|>\\n`: there are models that were trained to write the line end themselves."""
-    return opening.rstrip() == prompted and MARKER_AT_END.search(prompted) is not None
+def _severity(prompted: str, opening: str) -> Severity | None:
+    """Blanks at the end alone: models were trained to write the line end after `<|assistant|>` themselves, some after `:`."""
+    if opening.rstrip() != prompted:
+        return None
+    if MARKER_AT_END.search(prompted):
+        return Severity.INFO
+    return Severity.WARNING if prompted.endswith(":") else None
 
 
 def _shared_lead(prompted: str, opening: str, end: str) -> int:

@@ -52,10 +52,10 @@ class GenerationPromptMissing(Rule):
         user_end, prompted = anatomy.user_end, anatomy.prompted_end
         if user_end is None or prompted is None:
             return
-        if user_end != prompted:
+        if user_end != prompted and prompted.strip():
             yield from _ignored_after_an_answer(template)
             return
-        missing = before_thinking(_missing(anatomy, user_end))
+        missing = before_thinking(_missing(anatomy, prompted))
         wanted = json.dumps(LEAKED.sub("", missing).rstrip(" "), ensure_ascii=False)
         if missing.strip():
             yield Problem(

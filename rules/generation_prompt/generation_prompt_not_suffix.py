@@ -10,7 +10,8 @@ class GenerationPromptNotSuffix(Rule):
 
     ## What it does
     Compares the prompts of one user message with and without the generation prompt: the first must begin with the whole of
-    the second.
+    the second. That an end of sequence gives way to the generation prompt is information, if a chat with an answer begins like
+    the prompt for it.
 
     ## Why is this bad
     The generation prompt should only be added. A template that also rewrites or drops text, often the end of sequence,
@@ -33,6 +34,11 @@ class GenerationPromptNotSuffix(Rule):
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|>{% endif %}",
         ),
+        Bad(
+            "{% if add_generation_prompt %}<|answer|>{% endif %}"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+            says='the generation prompt does not only add to the prompt: before it "<|answer|>" is inserted',
+        ),
         Good("{{ messages[0].content }}{% if add_generation_prompt %} ->{% endif %}"),
     )
 
@@ -43,9 +49,13 @@ class GenerationPromptNotSuffix(Rule):
             return
         removed, added, at_the_end = _change(plain, prompted)
         where = "at its end" if at_the_end else "before it"
+        change = f"{quoted(removed)} becomes {quoted(added)}" if removed else f"{quoted(added)} is inserted"
+        only_the_end = removed == template.tokens.get("eos_token")
+        answered = template.render("user-assistant").text or ""
         yield Problem(
-            f"the generation prompt does not only add to the prompt: {where} {quoted(removed)} becomes {quoted(added)}",
+            f"the generation prompt does not only add to the prompt: {where} {change}",
             help="let add_generation_prompt only add text, after everything else",
+            severity=Severity.INFO if only_the_end and answered.startswith(prompted) else None,
             conversation="user",
             excerpt=prompted,
             shows=added,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, canonical, quoted
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-ESCAPED_LINE_END = re.compile(r"\\[nrt]")
+ESCAPED_LINE_END = re.compile(r"(?:^|(?<=[>\]:]))\\[nrt]|\\[nrt](?=$|[<\[])")
 PLAIN = ("user-assistant-user", "system-user-assistant-user")
 AROUND = 20
 
@@ -16,7 +16,8 @@ class ControlCharacterInOutput(Rule):
 
     ## What it does
     Looks for control characters, other than tab and line feed, in every canonical prompt: no canonical conversation holds one.
-    Between the messages of plain chats it also looks for the two characters of an escape that was escaped twice.
+    Beside the texts and markers of plain chats it also looks for the two characters of an escape that was escaped twice;
+    within words, as in LaTeX or advice on JSON, they are left alone.
 
     ## Why is this bad
     `'\b'` in a Jinja string is a backspace, and `'\\n'` is a backslash and an n. The model reads a character that it never
@@ -40,6 +41,10 @@ class ControlCharacterInOutput(Rule):
             r"{% for m in messages %}{{ '\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
             says=r'the control character U+0008 is written into the prompt: "\begin{user}question-"',
             better=r"{% for m in messages %}{{ '\\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
+        ),
+        Good(
+            r"{% if messages[0].role != 'system' %}{{ '<|system|>Write \\times; end lines with \\n.<|end|>' }}{% endif %}"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
         ),
         Good("{% for m in messages %}{{ m.role + ':\\n\\t' + m.content + '<|end|>' }}{% endfor %}"),
     )

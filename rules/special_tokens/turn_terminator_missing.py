@@ -61,6 +61,9 @@ class TurnTerminatorMissing(Rule):
         end, between, user_end = anatomy.assistant_end, anatomy.between_rounds, anatomy.user_end
         if end is None or between is None or user_end is None or end.strip():
             return
+        eos = template.tokens.get("eos_token")
+        if template.tokens_known and eos and eos in end:
+            return  # an end of sequence that is blank text
         user_closer = user_end.strip()
         if user_closer and user_end == anatomy.prompted_end and not CLOSING_MARKER.match(user_closer):
             user_closer = ""  # the header of the answer may be part of it: nothing tells them apart
@@ -69,7 +72,9 @@ class TurnTerminatorMissing(Rule):
             severity = Severity.WARNING if user_end == anatomy.prompted_end else None
         elif not user_closer and not begins_with_marker(between):
             follows = f"only {quoted(end)} follows" if end else "nothing follows"
-            message, severity = f"{follows} an answer: no token tells the model where to stop", Severity.WARNING
+            message = f"{follows} an answer: no token tells the model where to stop"
+            has_turns = between.strip() or (anatomy.assistant_opening or "").strip()
+            severity = Severity.WARNING if has_turns else Severity.INFO
         else:
             return
         yield Problem(

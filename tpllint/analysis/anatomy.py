@@ -6,7 +6,16 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from tpllint.analysis.markers import MARKER, PLACEHOLDER, THINKING, before_thinking, begins_with_marker, common_suffix, gaps
+from tpllint.analysis.markers import (
+    MARKER,
+    PLACEHOLDER,
+    THINKING,
+    before_thinking,
+    begins_with_marker,
+    common_suffix,
+    first_marker,
+    gaps,
+)
 from tpllint.conversations import Conversation, canonical
 
 if TYPE_CHECKING:
@@ -43,8 +52,8 @@ class Anatomy:
     @functools.cached_property
     def reads_parts_only(self) -> bool:
         """Whether content must come as a list of parts: text as a plain string raises or vanishes, a list does not."""
-        plain = canonical()["user-assistant-user"]
-        return not self._shows(plain) and self._shows(plain.in_parts())
+        asked = (canonical()["user-assistant-user"], canonical()["user"])
+        return any(not self._shows(plain) and self._shows(plain.in_parts()) for plain in asked)
 
     def _shows(self, conversation: Conversation) -> bool:
         text = self._template.render_conversation(conversation, generation_prompt=True).text
@@ -118,6 +127,9 @@ class Anatomy:
             return None
         if self.assistant_end and self.between_rounds.startswith(self.assistant_end):
             return self.assistant_end
+        marker = first_marker(self.beginning.removeprefix(self._template.tokens.get("bos_token") or ""))
+        if marker and marker in self.between_rounds:
+            return self.between_rounds[: self.between_rounds.rindex(marker)]
         return self.between_rounds[: len(self.between_rounds) - common_suffix(self.between_rounds, self.beginning)]
 
     @functools.cached_property

@@ -26,6 +26,12 @@ def marker_start(text: str, at: int) -> int:
     return start if start >= 0 and ">" not in text[start:at] and MARKER.match(text, start) else at
 
 
+def first_marker(text: str) -> str | None:
+    """The first marker in a text; None where there is none."""
+    found = MARKER.search(text)
+    return found[0].strip() if found else None
+
+
 def before_thinking(text: str) -> str:
     """A header up to where a model's reasoning opens or closes in it; the whole of it where none does."""
     found = THINKING.search(text)
