@@ -30,7 +30,7 @@ EXAMPLES = {
     "mistral-v01": set(),
     "zephyr": set(),
     "does-not-compile": {"template-syntax-error"},
-    "ends-twice": {"eos-duplicated", "generation-prompt-not-suffix"},
+    "ends-twice": {"eos-duplicated"},
     "forgets-the-system-message": {"role-dropped"},
     "no-generation-prompt": {"generation-prompt-missing"},
     "prints-python": {"python-repr-content"},
