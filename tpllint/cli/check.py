@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -99,7 +100,7 @@ def _level(word: str) -> tuple[str, Severity]:
 
 
 def _coloured(color: str, stream: TextIO) -> bool:
-    return color == "always" or (color == "auto" and stream.isatty())
+    return color == "always" or (color == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
 
 
 @contextlib.contextmanager
