@@ -131,6 +131,15 @@ def test_a_template_that_refuses_every_chat_is_not_shown_as_checked(tmp_path: Pa
     assert quiet.out.startswith("undecided: t.jinja: a plain chat does not render: not today")
 
 
+def test_a_rule_that_speaks_of_a_failure_is_not_told_as_skipped(tmp_path: Path) -> None:
+    (tmp_path / "t.jinja").write_text("{% for m in messages %}")
+    report = tpllint("check", "t.jinja", "--output-format", "json", cwd=tmp_path).json()
+    assert [finding["rule"] for finding in report["findings"]] == ["template-syntax-error"]
+    skipped = {one["rule"] for one in report["skipped"]}
+    assert "role-dropped" in skipped
+    assert not skipped & {"template-syntax-error", "unknown-filter-or-test", "resource-exhaustion", "sandbox-violation"}
+
+
 def test_what_could_not_be_analysed_is_told_whatever_rules_are_selected(tmp_path: Path) -> None:
     (tmp_path / "t.jinja").write_text("{% if a %}" * 3000 + "{% endif %}" * 3000)
     done = tpllint("check", "t.jinja", "--select", "role-dropped", "--output-format", "json", cwd=tmp_path)

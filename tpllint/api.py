@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tpllint import checking, rendering
+from tpllint.conversations import from_json
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
 from tpllint.pool import Pool
@@ -47,9 +48,11 @@ def render(
 ) -> str:
     """The prompt that a target's chat template makes of a conversation, as `apply_chat_template(tokenize=False)` makes it.
 
-    Raises RepairableError where the target has no such template, cannot be had, or does not render the conversation.
+    Raises RepairableError where the target has no such template, cannot be had, or does not render the conversation, and
+    ConversationError where the messages have not the form of a conversation.
     """
     data = {"messages": list(messages), "tools": None if tools is None else list(tools), **variables}
+    from_json("conversation", data)
     request = Request(conversations=({"name": "conversation", "data": data},), template=template)
     with Pool() as pool:
         (result,) = rendering.render([target], pool, rendering.Asked(request, generation_prompt=add_generation_prompt))

@@ -100,7 +100,7 @@ class _Said:
         """The rules that have no verdict because no plain chat renders."""
         for template, why in self._answers.undecided.items():
             for rule in self._rules.values():
-                if not rule.static:
+                if rule.needs_a_chat:
                     yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
 
     def findings(self) -> Iterator[Finding]:

@@ -38,9 +38,8 @@ def _registers_rules(folder: str) -> bool:
     """Whether a distribution installed here, other than tpllint, names the group: importlib.metadata takes 20 ms to say no."""
     for file in glob.iglob(os.path.join(glob.escape(folder), "*.dist-info", "entry_points.txt")):
         with contextlib.suppress(OSError), open(file, "rb") as stream:
-            if f"[{ENTRY_POINTS}]".encode() in stream.read() and not os.path.dirname(file).split(os.sep)[-1].startswith(
-                "tpllint-"
-            ):
+            ours = os.path.basename(os.path.dirname(file)).startswith("tpllint-")
+            if not ours and f"[{ENTRY_POINTS}]".encode() in stream.read():
                 return True
     return False
 

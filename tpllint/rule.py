@@ -83,7 +83,7 @@ class RuleInfo:
     summary: str
     documentation: str
     pack: str
-    static: bool
+    needs_a_chat: bool
     example: str = ""
     better: str = ""
 
@@ -102,6 +102,8 @@ class Rule:
     severity: ClassVar[Severity]
     static: ClassVar[bool] = False
     """Whether the check reads only the source and its syntax: such rules speak before anything is executed."""
+    judges_failures: ClassVar[bool] = False
+    """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
 
     def check_template(self, template: Template) -> Iterator[Problem]:
@@ -126,7 +128,7 @@ class Rule:
             summary=summary,
             documentation=documentation.strip(),
             pack=pack,
-            static=cls.static,
+            needs_a_chat=not (cls.static or cls.judges_failures),
             example=bad.template or "",
             better=bad.better or "",
         )

@@ -38,6 +38,7 @@ class RoleRejected(Rule):
     name = "role-rejected"
     category = "content"
     severity = Severity.INFO
+    judges_failures = True
     examples = (
         Bad(
             "{% for m in messages %}{% if m.role not in ['user', 'assistant'] %}"

@@ -31,6 +31,7 @@ class SandboxViolation(Rule):
     name = "sandbox-violation"
     category = "portability"
     severity = Severity.ERROR
+    judges_failures = True
     examples = (
         Bad(
             "{% set seen = [] %}{% for m in messages %}{% set _ = seen.append(m.role) %}{{ m.content }}{% endfor %}",

@@ -23,6 +23,7 @@ class NotFullyAnalysed(Rule):
     name = "not-fully-analysed"
     category = "security"
     severity = Severity.ERROR
+    judges_failures = True
     examples = (
         Bad(
             "{% macro deeper(n) %}{{ deeper(n + 1) }}{% endmacro %}{{ deeper(0) }}",

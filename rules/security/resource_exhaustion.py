@@ -28,6 +28,7 @@ class ResourceExhaustion(Rule):
     name = "resource-exhaustion"
     category = "security"
     severity = Severity.ERROR
+    judges_failures = True
     examples = (
         Bad(
             "{% macro deeper(n) %}{{ deeper(n + 1) }}{% endmacro %}{{ deeper(0) }}",

@@ -36,6 +36,7 @@ class TemplateRenderError(Rule):
     name = "template-render-error"
     category = "syntax"
     severity = Severity.ERROR
+    judges_failures = True
     examples = (
         Bad(
             "{% for tool in tools %}{{ tool.name }}{% endfor %}{% for message in messages %}{{ message.content }}{% endfor %}",

@@ -24,6 +24,7 @@ class TemplateSyntaxError(Rule):
     name = "template-syntax-error"
     category = "syntax"
     severity = Severity.ERROR
+    judges_failures = True
     examples = (
         Bad(
             "{% for message in messages %}{{ message.content }}",
