@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tpllint.api import check, render
     from tpllint.conversations import Conversation, canonical
     from tpllint.quoting import quoted
-    from tpllint.rule import Bad, Good, Problem, Rule
+    from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
     from tpllint.span import Place
 
@@ -32,7 +32,7 @@ _HOMES = {
     "tpllint.api": ("check", "render"),
     "tpllint.conversations": ("Conversation", "canonical"),
     "tpllint.quoting": ("quoted",),
-    "tpllint.rule": ("Bad", "Good", "Problem", "Rule"),
+    "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.span": ("Place",),
 }
@@ -48,6 +48,7 @@ __all__ = [
     "Model",
     "Place",
     "Problem",
+    "Related",
     "Render",
     "RenderError",
     "Rule",

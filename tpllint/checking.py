@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tpllint.errors import RepairableError
-from tpllint.finding import Crash, Evidence, Finding, Report, Skipped, TargetError, TargetResult
+from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult
 from tpllint.pool import Answers, Order, Pool
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
@@ -147,17 +147,25 @@ class _Said:
             path=path,
             span=span,
             evidence=Evidence(message.get("conversation"), message.get("excerpt")),
+            related=tuple(self._related(message)),
         )
+
+    def _related(self, message: Mapping[str, Any]) -> Iterator[RelatedPlace]:
+        stored = self._stored(message.get("template"))
+        for related in message.get("related", ()) if stored else ():
+            assert stored is not None
+            span = _span(related["place"])
+            if span is not None:
+                yield RelatedPlace(stored.file.shown, stored.span_in_file(span.start, span.end), related["message"])
 
     def _place(self, message: Mapping[str, Any]) -> tuple[str, Span | None]:
         stored = self._stored(message.get("template"))
-        line, column, end_line, end_column = message.get("place") or (1, 1, 1, 1)
-        start, end = Position(line, column), Position(end_line, end_column)
+        span = _span(message.get("place"))
         if message.get("file") is not None:
-            return message["file"], Span(start, end)
+            return message["file"], span or Span(Position(1, 1), Position(1, 1))
         if stored is None:
             return self.target.argument, None
-        return stored.file.shown, stored.span_in_file(start, end)
+        return stored.file.shown, span and stored.span_in_file(span.start, span.end)
 
     def _stored(self, name: str | None) -> Stored | None:
         resolved: Resolved | None = self.target.resolved
@@ -165,6 +173,14 @@ class _Said:
         if name is None:
             return templates[0] if templates else None
         return next((stored for stored in templates if stored.name == name), None)
+
+
+def _span(place: Sequence[int] | None) -> Span | None:
+    """A place as a worker sends it: line, column, end line, end column."""
+    if place is None:
+        return None
+    line, column, end_line, end_column = place
+    return Span(Position(line, column), Position(end_line, end_column))
 
 
 def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, RuleInfo], chosen: set[str]) -> Report:

@@ -18,6 +18,15 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class RelatedPlace:
+    """Another place that a finding is about, and what stands there."""
+
+    path: str
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One defect of one target. `span` is None where there is no place, such as a missing file."""
 
@@ -32,6 +41,7 @@ class Finding:
     path: str
     span: Span | None
     evidence: Evidence
+    related: tuple[RelatedPlace, ...] = ()
     repetition: int = 0
 
     @property

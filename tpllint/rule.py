@@ -12,6 +12,7 @@ from tpllint.span import Place
 
 if TYPE_CHECKING:
     from tpllint.analysis.model import Model
+    from tpllint.analysis.renders import Render
     from tpllint.analysis.template import Template
 
 CATEGORIES = (
@@ -31,12 +32,27 @@ CATEGORIES = (
 
 
 @dataclass(frozen=True)
+class Related:
+    """Another piece of code that a problem is about, such as the opener that a generation prompt contradicts.
+
+    `place`, or the code that wrote `shows` in the prompt of `render`. Where neither can be told it is left out.
+    """
+
+    message: str
+    place: Place | None = None
+    render: Render | None = None
+    shows: str | tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Problem:
     """One defect that a rule found.
 
-    `place` is in the template's source; a problem of a whole file names `file` instead. `severity` overrides the rule's
-    own. `conversation` and `excerpt` are evidence: which conversation, and its prompt, which is cut around the last place of
-    `shows`, the words that matter in it, or to its end. `at` is a line and a column in `file`.
+    `render` is the evidence: its conversation and its prompt are shown, cut around what matters in it. That is `shows`: words,
+    of which the last occurrence counts, or offsets into the prompt (0-based, end exclusive); None is the prompt's end.
+    `place` is in the template's source. Without one, the place is the code that wrote what `shows` names or, where the render
+    failed, the code that was being executed. A problem of a whole file names `file` instead, and with `at` a line and a column
+    in it. `severity` overrides the rule's own.
     """
 
     message: str
@@ -44,9 +60,9 @@ class Problem:
     place: Place | None = None
     file: str | None = None
     severity: Severity | None = None
-    conversation: str | None = None
-    excerpt: str | None = None
-    shows: str | None = None
+    render: Render | None = None
+    shows: str | tuple[int, int] | None = None
+    related: tuple[Related, ...] = ()
     at: tuple[int, int] | None = None
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Conversation, Good, Problem, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template
 
 PAIRS = (
     ("tool-loop-null-content", "tool-loop"),
@@ -51,20 +51,19 @@ class NoneLiteral(Rule):
             conversation = template.conversation(name)
             keeps = (False, True) if name == "tool-loop-null-content" and template.anatomy.renders_calls else (False,)
             for keep_none in keeps:
-                text = template.render_conversation(conversation, keep_none=keep_none).text
-                if text is not None and _nones(text) > _nones(template.render(twin).text or ""):
-                    yield _problem(conversation, keep_none, text)
+                render = template.render_conversation(conversation, keep_none=keep_none)
+                if render.text is not None and _nones(render.text) > _nones(template.render(twin).text or ""):
+                    yield _problem(render, keep_none)
                     return
 
 
-def _problem(conversation: Conversation, keep_none: bool, text: str) -> Problem:
+def _problem(render: Render, keep_none: bool) -> Problem:
     where = ", on engines that pass null on" if keep_none else ""
     return Problem(
         f'the word "None" is written for content that is null{where}',
         help="test the content before it is written, as in {{ message.content or '' }}",
         severity=Severity.WARNING if keep_none else None,
-        conversation=conversation.name,
-        excerpt=text,
+        render=render,
         shows="None",
     )
 

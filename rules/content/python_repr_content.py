@@ -74,15 +74,16 @@ class PythonReprContent(Rule):
         if template.anatomy.reads_parts_only:
             return
         for case in CASES:
-            text = template.render(case.conversation).text
+            render = template.render(case.conversation)
+            text = render.text
             found = None if text is None else _written_by_python(template, case, text)
             if text is not None and found is not None:
                 yield Problem(
                     f"{case.what} is printed as Python writes it: {quoted(text[found : found + AROUND])}",
                     help="write it with the filter tojson, or take the parts one by one",
                     severity=_severity(template, case),
-                    conversation=case.conversation,
-                    excerpt=text[max(0, found - AROUND) : found + 2 * AROUND],
+                    render=render,
+                    shows=(found, found + AROUND),
                 )
 
 

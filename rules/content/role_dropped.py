@@ -87,8 +87,7 @@ class RoleDropped(Rule):
                 f"{case.what} {quoted(lost)} vanishes from the prompt without an error",
                 help="render it, or refuse it with raise_exception so that the caller knows",
                 severity=severity,
-                conversation=case.conversation,
-                excerpt=template.render(case.conversation, generation_prompt=True).text,
+                render=template.render(case.conversation, generation_prompt=True),
             )
             if case.conversation == "user":
                 break  # then nothing else shows either
@@ -103,14 +102,14 @@ def _shows(text: str, word: str) -> bool:
 def _lost_of_own(template: Template) -> Iterator[Problem]:
     """Conversations that the user brought: what the system, the user or the assistant says there has to show."""
     for conversation in template.own_conversations:
-        text = template.render_conversation(conversation, generation_prompt=True).text
+        render = template.render_conversation(conversation, generation_prompt=True)
+        text = render.text
         for role, word in spoken(conversation):
             if text is not None and role in SPEAKERS and not _shows(text, word) and THINKING not in word:
                 yield Problem(
                     f"a message of the role {role}, {quoted(word)}, vanishes from the prompt without an error",
                     help="render it, or refuse it with raise_exception so that the caller knows",
-                    conversation=conversation.name,
-                    excerpt=text,
+                    render=render,
                 )
 
 

@@ -56,7 +56,8 @@ class RoleRejected(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         for name, what in CASES.items():
-            error = template.render(name, generation_prompt=True).error
+            render = template.render(name, generation_prompt=True)
+            error = render.error
             if error is None or error.kind not in ("raised", "error"):
                 continue
             if name in ("user", "system-user") and error.kind == "error":
@@ -67,9 +68,8 @@ class RoleRejected(Rule):
             yield Problem(
                 f"the template {verb} {what}{branch}: {quoted(error.message)}",
                 help="render the role, or refuse it with words that name it",
-                place=template.place(error.offset),
                 severity=severity,
-                conversation=name,
+                render=render,
             )
             if name == "user":
                 return

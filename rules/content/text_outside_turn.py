@@ -52,8 +52,7 @@ class TextOutsideTurn(Rule):
                 yield Problem(
                     f"{quoted(before[:LONGEST])} stands before the beginning of sequence {called}",
                     help="write the beginning of sequence before the loop over the messages",
-                    conversation=name,
-                    excerpt=template.render(name).text,
+                    render=template.render(name),
                     shows=before,
                 )
                 return

@@ -39,6 +39,5 @@ class GenerationPromptLiteralPlaceholder(Rule):
             yield Problem(
                 f"the generation prompt holds the unfilled placeholder {quoted(placeholder)}",
                 help="write the assistant's role itself",
-                conversation="user",
-                excerpt=template.render("user", generation_prompt=True).text,
+                render=template.render("user", generation_prompt=True),
             )

@@ -48,6 +48,5 @@ class GenerationPromptLostAfterTool(Rule):
             yield Problem(
                 f"after a tool result add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
                 help="let add_generation_prompt depend on nothing but its own value",
-                conversation="tool-result",
-                excerpt=template.render("tool-result", generation_prompt=True).text,
+                render=template.render("tool-result", generation_prompt=True),
             )

@@ -91,8 +91,7 @@ class GenerationPromptMismatch(Rule):
             f"but answers in the history follow {quoted(opening[shared:])}",
             help="make the generation prompt the text that stands before an answer, whitespace included",
             severity=_severity(prompted, opening),
-            conversation="user-assistant",
-            excerpt=template.render("user-assistant").text,
+            render=template.render("user-assistant"),
         )
 
 
@@ -101,8 +100,7 @@ def _trailing_space(template: Template, prompted: str) -> Problem:
         f"the generation prompt ends with a space: {quoted(prompted)}",
         help="leave the space out: in the history it is part of the answer's first token",
         severity=Severity.WARNING,
-        conversation="user",
-        excerpt=template.render("user", generation_prompt=True).text,
+        render=template.render("user", generation_prompt=True),
     )
 
 

@@ -61,8 +61,7 @@ class GenerationPromptMissing(Rule):
             yield Problem(
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
                 help=f"end the template with {{% if add_generation_prompt %}}{{{{ {wanted} }}}}{{% endif %}}",
-                conversation="user",
-                excerpt=template.render("user", generation_prompt=True).text,
+                render=template.render("user", generation_prompt=True),
             )
 
 
@@ -80,6 +79,5 @@ def _ignored_after_an_answer(template: Template) -> Iterator[Problem]:
             "add_generation_prompt adds something after a user's message, and nothing after an answer",
             help="let add_generation_prompt depend on nothing but its own value",
             severity=Severity.INFO,
-            conversation="user-assistant",
-            excerpt=prompted.text,
+            render=prompted,
         )

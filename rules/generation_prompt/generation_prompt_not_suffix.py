@@ -56,8 +56,7 @@ class GenerationPromptNotSuffix(Rule):
             f"the generation prompt does not only add to the prompt: {where} {change}",
             help="let add_generation_prompt only add text, after everything else",
             severity=Severity.INFO if only_the_end and answered.startswith(prompted) else None,
-            conversation="user",
-            excerpt=prompted,
+            render=template.render("user", generation_prompt=True),
             shows=added,
         )
 

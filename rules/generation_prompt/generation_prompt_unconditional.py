@@ -89,8 +89,7 @@ def _problem(
         f"{quoted(header)} is appended {why}",
         help="put it inside {% if add_generation_prompt %} ... {% endif %}, after the loop over the messages",
         severity=severity,
-        conversation=conversation,
-        excerpt=template.render(conversation).text,
+        render=template.render(conversation),
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, canonical, quoted
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, canonical, quoted
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 ESCAPED_LINE_END = re.compile(r"(?:^|(?<=[>\]:]))\\[nrt]|\\[nrt](?=$|[<\[])")
@@ -34,12 +34,12 @@ class ControlCharacterInOutput(Rule):
     examples = (
         Bad(
             r"{% for m in messages %}{{ '<|' + m.role + '|>\\n' + m.content + '<|end|>' }}{% endfor %}",
-            says=r'an escape that was escaped twice is written into the prompt: "<|user|>\\n"',
+            says=r'an escape that was escaped twice is written into the prompt: "<|user|>\\nquestion-amber<|end|"',
             better=r"{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>' }}{% endfor %}",
         ),
         Bad(
             r"{% for m in messages %}{{ '\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
-            says=r'the control character U+0008 is written into the prompt: "\begin{user}question-"',
+            says=r'the control character U+0008 is written into the prompt: "\begin{user}question-a"',
             better=r"{% for m in messages %}{{ '\\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
         ),
         Good(
@@ -55,27 +55,27 @@ class ControlCharacterInOutput(Rule):
 
     def _control_characters(self, template: Template) -> Iterator[Problem]:
         for name in canonical():
-            text = template.render(name, generation_prompt=True).text or ""
-            found = CONTROL.search(text)
+            render = template.render(name, generation_prompt=True)
+            found = CONTROL.search(render.text or "")
             if found:
-                code = f"U+{ord(found[0]):04X}"
-                yield self._problem(f"the control character {code}", name, text, found.start(), text)
+                yield _problem(f"the control character U+{ord(found[0]):04X}", render, found.start(), found.end())
                 return
 
     def _escapes(self, template: Template) -> Iterator[Problem]:
         for name in PLAIN:
-            for gap in template.anatomy.gaps(name, generation_prompt=True) or ():
+            render = template.render(name, generation_prompt=True)
+            for start, gap in template.anatomy.placed_gaps(name, generation_prompt=True) or ():
                 found = ESCAPED_LINE_END.search(gap)
                 if found:
-                    text = template.render(name, generation_prompt=True).text or ""
-                    yield self._problem("an escape that was escaped twice", name, gap, found.start(), text)
+                    yield _problem("an escape that was escaped twice", render, start + found.start(), start + found.end())
                     return
 
-    def _problem(self, what: str, conversation: str, text: str, at: int, prompt: str) -> Problem:
-        return Problem(
-            f"{what} is written into the prompt: {quoted(text[max(0, at - AROUND) : at + AROUND])}",
-            help=r"write '\n' for a line end and '\\' for a backslash",
-            conversation=conversation,
-            excerpt=prompt,
-            shows=text[at : at + AROUND],
-        )
+
+def _problem(what: str, render: Render, start: int, end: int) -> Problem:
+    text = render.text or ""
+    return Problem(
+        f"{what} is written into the prompt: {quoted(text[max(0, start - AROUND) : end + AROUND])}",
+        help=r"write '\n' for a line end and '\\' for a backslash",
+        render=render,
+        shows=(start, end),
+    )

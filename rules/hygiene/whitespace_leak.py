@@ -52,8 +52,7 @@ class WhitespaceLeak(Rule):
                         f"the indentation {quoted(run)} of the source reaches the prompt",
                         help="write {{- ... }} or {%- ... %} where blanks before a tag must not count",
                         place=Place(start, start + len(run)),
-                        conversation=name,
-                        excerpt=template.render(name).text,
+                        render=template.render(name),
                         shows=run,
                     )
                     return

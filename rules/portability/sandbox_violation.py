@@ -86,13 +86,12 @@ class SandboxViolation(Rule):
 
     def _executed(self, template: Template) -> Iterator[Problem]:
         for name in canonical():
-            error = template.render(name, generation_prompt=True).error
-            if error is not None and error.kind == "sandbox":
+            render = template.render(name, generation_prompt=True)
+            if render.error is not None and render.error.kind == "sandbox":
                 yield Problem(
-                    f"the sandbox stops the template: {error.message}",
+                    f"the sandbox stops the template: {render.error.message}",
                     help="use only values and filters; no underscore attributes, no changes in place",
-                    place=template.place(error.offset),
-                    conversation=name,
+                    render=render,
                 )
                 return
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, canonical
 
 RENDERING = "rendering "
 ALWAYS_RENDERED = ("user", "user-assistant-user", "tool-loop")
@@ -51,5 +51,14 @@ class ResourceExhaustion(Rule):
             yield Problem(
                 f"{step} reaches a limit: {template.exhausted[step]}",
                 help="bound the loops, repetitions and recursion by what a conversation holds",
-                conversation=step.removeprefix(RENDERING) if step.startswith(RENDERING) else None,
+                render=_ended(template, step),
             )
+
+
+def _ended(template: Template, step: str) -> Render | None:
+    """The canonical render that a limit ended; None where the step was another one."""
+    name = step.removeprefix(RENDERING)
+    if name == step or name not in canonical():
+        return None
+    renders = (template.render(name, generation_prompt=flag) for flag in (False, True))
+    return next((render for render in renders if render.error is not None), None)

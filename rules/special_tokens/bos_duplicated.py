@@ -55,8 +55,7 @@ class BosDuplicated(Rule):
                 yield Problem(
                     f"the prompt begins with the beginning of sequence {called} twice",
                     help="write it once, before the first message",
-                    conversation=name,
-                    excerpt=template.render(name).text,
+                    render=template.render(name),
                 )
                 return
         if _repeats_inside(template):
@@ -64,8 +63,7 @@ class BosDuplicated(Rule):
                 f"the beginning of sequence {called} is written again inside the conversation",
                 help="write it once, before the first message, or close the round before it with the end of sequence",
                 severity=Severity.WARNING,
-                conversation="user-assistant-user",
-                excerpt=template.render("user-assistant-user").text,
+                render=template.render("user-assistant-user"),
             )
 
 

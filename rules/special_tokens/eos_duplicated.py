@@ -61,8 +61,7 @@ class EosDuplicated(Rule):
                     yield Problem(
                         f"the end of sequence {called} stands twice in a row",
                         help="write it once, where the turn ends",
-                        conversation=name,
-                        excerpt=template.render(name, generation_prompt=flag).text,
+                        render=template.render(name, generation_prompt=flag),
                     )
                     return
         closer = _closer_before_eos(template)
@@ -71,8 +70,7 @@ class EosDuplicated(Rule):
                 f"a user turn ends with {quoted(closer)}, and the end of sequence {called} follows it at once",
                 help="end a turn with one of the two; the end of sequence belongs after the last answer, if anywhere",
                 severity=Severity.WARNING,
-                conversation="user-assistant-user",
-                excerpt=template.render("user-assistant-user").text,
+                render=template.render("user-assistant-user"),
             )
 
 

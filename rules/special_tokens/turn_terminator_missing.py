@@ -81,6 +81,5 @@ class TurnTerminatorMissing(Rule):
             message,
             help="write the end-of-turn token, or eos_token, after each answer",
             severity=severity,
-            conversation="user-assistant",
-            excerpt=template.render("user-assistant").text,
+            render=template.render("user-assistant"),
         )

@@ -59,14 +59,14 @@ class TemplateRenderError(Rule):
         for name, what in CASES.items():
             if template.name not in ("default", CHOSEN_FOR[name]):
                 continue  # transformers picks it only where it is asked for
-            error = template.render(name, generation_prompt=True).error
+            render = template.render(name, generation_prompt=True)
+            error = render.error
             if error is None or error.kind != "error" or _is_told_elsewhere(template, error.message):
                 continue
             yield Problem(
                 f"{what} does not render: {error.message}",
                 help="check the name, and test what may be absent before it is used: without tools, tools is none",
-                place=template.place(error.offset),
-                conversation=name,
+                render=render,
             )
             break
         yield from _own(template)
@@ -84,11 +84,10 @@ def _is_told_elsewhere(template: Template, message: str) -> bool:
 def _own(template: Template) -> Iterator[Problem]:
     """Conversations that the user brought have to render; there a refusal is a failure too."""
     for conversation in template.own_conversations:
-        error = template.render_conversation(conversation, generation_prompt=True).error
-        if error is not None and error.kind != "limit":
+        render = template.render_conversation(conversation, generation_prompt=True)
+        if render.error is not None and render.error.kind != "limit":
             yield Problem(
-                f"the conversation does not render: {error.message}",
+                f"the conversation does not render: {render.error.message}",
                 help="change the template, or what is sent to it",
-                place=template.place(error.offset),
-                conversation=conversation.name,
+                render=render,
             )

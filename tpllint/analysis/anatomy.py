@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,15 @@ class Anatomy:
         conversation = self._template.conversation(name)
         text = self._template.render_conversation(conversation, generation_prompt=generation_prompt).text
         return None if text is None else gaps(text, sentinels(conversation))
+
+    def placed_gaps(self, name: str, *, generation_prompt: bool = False) -> tuple[tuple[int, str], ...] | None:
+        """The same, each with its offset in the prompt."""
+        found = self.gaps(name, generation_prompt=generation_prompt)
+        if found is None:
+            return None
+        lengths = [len(word) for word in sentinels(self._template.conversation(name))]
+        starts = itertools.accumulate((len(gap) + length for gap, length in zip(found, lengths, strict=False)), initial=0)
+        return tuple(zip(starts, found, strict=True))
 
     @functools.cached_property
     def beginning(self) -> str | None:

@@ -11,12 +11,12 @@ from typing import Any
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
-from tpllint.analysis.renders import Render, error_text
+from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
-from tpllint.rule import Problem, Rule
-from tpllint.span import Place, position_at
+from tpllint.rule import Problem, Related, Rule
+from tpllint.span import position_at
 
 MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
@@ -82,23 +82,40 @@ def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
         "help": problem.help[:MAX_TEXT],
         "file": problem.file,
         "severity": problem.severity,
-        "conversation": problem.conversation,
-        "excerpt": None if problem.excerpt is None else _window(problem.excerpt, problem.shows),
-        "place": [*problem.at, *problem.at] if problem.at else _place(problem.place, template),
+        **_evidence(problem),
+        "place": [*problem.at, *problem.at] if problem.at else _place(problem, template),
+        "related": [told for related in problem.related if (told := _related(related, template))],
     }
 
 
-def _window(text: str, shows: str | None) -> str:
-    """The part of a prompt that a person needs to see: around some words, or its end."""
-    found = text.rfind(shows) if shows else -1
-    end = found + len(shows or "") if found >= 0 else len(text)
+def _evidence(problem: Problem) -> dict[str, str | None]:
+    render = problem.render
+    if render is None or render.recipe is None:
+        return {"conversation": None, "excerpt": None}
+    excerpt = None if render.text is None else _window(render.text, shown(render.text, problem.shows)[1])
+    return {"conversation": render.recipe.conversation.name, "excerpt": excerpt}
+
+
+def _window(text: str, end: int) -> str:
+    """The part of a prompt that a person needs to see: around what ends there."""
     stop = min(max(end + EXCERPT // 4, EXCERPT), len(text))
     start = max(stop - EXCERPT, 0)
     return f"{'... ' if start else ''}{text[start:stop]}{' ...' if stop < len(text) else ''}"
 
 
-def _place(place: Place | None, template: Template | None) -> list[int] | None:
-    if place is None or template is None:
+def _related(related: Related, template: Template | None) -> dict[str, Any] | None:
+    place = _place(related, template)
+    return None if place is None else {"message": related.message[:MAX_TEXT], "place": place}
+
+
+def _place(told: Problem | Related, template: Template | None) -> list[int] | None:
+    """Lines and columns of a place that a rule gave, or of the code that wrote what it shows."""
+    if template is None:
+        return None
+    place = told.place
+    if place is None and told.render is not None:
+        place = template.place_of(told.render, told.shows)
+    if place is None:
         return None
     start, end = position_at(template.text, place.start), position_at(template.text, place.end)
     return [start.line, start.column, end.line, end.column]

@@ -11,6 +11,7 @@ from jinja2 import Template as JinjaTemplate
 from jinja2.exceptions import SecurityError
 
 from tpllint.analysis.environment import ChatEnvironment, RaisedByTemplate
+from tpllint.conversations import Conversation
 
 MAX_OUTPUT_CHARACTERS = 4_000_000
 MAX_MESSAGE_CHARACTERS = 10_000
@@ -45,12 +46,34 @@ class RenderError:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a render was asked for: all that it takes to make it again."""
+
+    conversation: Conversation
+    generation_prompt: bool = False
+    tokens: tuple[tuple[str, str], ...] = ()
+    keep_none: bool = False
+
+
+@dataclass(frozen=True)
 class Render:
-    """The prompt, or the error; never both. `spans` are the generation spans as transformers computes them."""
+    """The prompt, or the error; never both.
+
+    `spans` are the generation spans as transformers computes them; `recipe` is None only for a continued final message.
+    """
 
     text: str | None
     error: RenderError | None = None
     spans: tuple[tuple[int, int], ...] = ()
+    recipe: Recipe | None = None
+
+
+def shown(text: str, shows: str | tuple[int, int] | None) -> tuple[int, int]:
+    """Where in a prompt that stands which a rule shows (see `tpllint.Problem`); its end where that is not there."""
+    if isinstance(shows, tuple):
+        return shows
+    found = text.rfind(shows) if shows else -1
+    return (len(text), len(text)) if found < 0 else (found, found + len(shows or ""))
 
 
 class OutputLimit(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import Template as JinjaTemplate
@@ -16,7 +17,7 @@ from tpllint.analysis.compile import Failure
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import normalised
-from tpllint.analysis.renders import Inputs, Render, RenderError
+from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
 from tpllint.analysis.syntax import Syntax
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
@@ -51,7 +52,7 @@ class Template:
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
         self._deadline = deadline or Deadline()
-        self._renders: dict[Any, tuple[Conversation, Render]] = {}
+        self._renders: dict[Any, Render] = {}
         self._forms: dict[str, Conversation] = {}
 
     @functools.cached_property
@@ -155,11 +156,17 @@ class Template:
         `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
         5.23 and other engines do.
         """
-        changed = tuple(sorted((tokens or {}).items()))
-        key = (id(conversation), generation_prompt, changed, keep_none)
-        if key not in self._renders:  # the conversation is kept too: an identity is only unique while it lives
-            self._renders[key] = conversation, self._render(conversation, generation_prompt, changed, keep_none)
-        return self._renders[key][1]
+        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none)
+        key = (id(conversation), generation_prompt, recipe.tokens, keep_none)
+        if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
+            self._renders[key] = replace(self._render(recipe), recipe=recipe)
+        return self._renders[key]
+
+    def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
+        """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""
+        if render.error is not None:
+            return self.place(render.error.offset)
+        return None
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
@@ -176,25 +183,25 @@ class Template:
         variables = {**self.tokens, **(tokens or {}), **conversation.variables, **self._variables}
         return Inputs(conversation.messages, conversation.tools, conversation.documents, variables)
 
-    def _render(
-        self, conversation: Conversation, generation_prompt: bool, tokens: tuple[tuple[str, str], ...], keep_none: bool
-    ) -> Render:
+    def _render(self, recipe: Recipe) -> Render:
         if isinstance(self._compiled, Failure):
             return _failed(self._compiled)
-        inputs = self.inputs(conversation, dict(tokens))
+        inputs = self.inputs(recipe.conversation, dict(recipe.tokens))
         try:
             with self._deadline.running():
                 result = renders.render(
                     self._environment,
                     self._compiled,
                     inputs,
-                    generation_prompt=generation_prompt,
-                    keep_none=keep_none,
+                    generation_prompt=recipe.generation_prompt,
+                    keep_none=recipe.keep_none,
                 )
         except LimitReached as error:
             result = _ended(error)
         if result.error and result.error.kind == "limit" and not (self.exhausted and result.error.type == "NotStarted"):
-            self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(result.error.type, result.error.message))
+            self.exhausted.setdefault(
+                f"rendering {recipe.conversation.name}", _LIMITS.get(result.error.type, result.error.message)
+            )
         return result
 
 

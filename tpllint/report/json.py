@@ -6,7 +6,7 @@ import json
 from typing import Any, TextIO
 
 import tpllint
-from tpllint.finding import Finding, Report, TargetResult
+from tpllint.finding import Finding, RelatedPlace, Report, TargetResult
 from tpllint.severity import Severity
 
 
@@ -38,6 +38,11 @@ def _target(result: TargetResult) -> dict[str, Any]:
     }
 
 
+def _related(related: RelatedPlace) -> dict[str, Any]:
+    start = related.span.start
+    return {"path": related.path, "line": start.line, "column": start.column, "message": related.message}
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     span = finding.span
     return {
@@ -54,7 +59,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "column": span.start.column if span else None,
         "end_line": span.end.line if span else None,
         "end_column": span.end.column if span else None,
-        "related": [],
+        "related": [_related(related) for related in finding.related],
         "fingerprint": finding.fingerprint,
         "evidence": {
             "conversation": finding.evidence.conversation,
