@@ -170,6 +170,10 @@ class Template:
             return self.place(render.error.offset)
         return self.tracing.place_of(render, shows)
 
+    def place_of_loss(self, render: Render, message: int) -> Place | None:
+        """The code that kept the message of this index out of a prompt, as far as anything tells."""
+        return self.tracing.place_of_loss(render, message)
+
     @functools.cached_property
     def tracing(self) -> Tracing:
         """Which code wrote what, and which code ran; undecided where the template does not compile."""
