@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tpllint.analysis.tracing import Tracing
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
 
+UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
 SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
 """Values no template contains: whatever shows them was written by way of the variable."""
 
@@ -123,10 +125,10 @@ class Template:
         )
 
     def place(self, offset: int | None) -> Place | None:
-        """The token at an offset, None where there is none."""
+        """The call or token at an offset, None where there is none."""
         if offset is None or self.syntax is None:
             return None if offset is None else Place(offset, offset + 1)
-        return self.syntax.place_at(offset)
+        return self.syntax.code_at(offset)
 
     def conversation(self, name: str) -> Conversation:
         """A canonical conversation, in the form of content that this template reads (text, or lists of parts)."""
@@ -167,8 +169,18 @@ class Template:
     def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""
         if render.error is not None:
-            return self.place(render.error.offset)
+            return self._place_of_error(render.error)
         return self.tracing.place_of(render, shows)
+
+    def _place_of_error(self, error: RenderError) -> Place | None:
+        """The name that Jinja says is undefined, where it says so; else the code that was being executed."""
+        named = UNDEFINED.search(error.message)
+        mention = (
+            self.syntax.mention(named[1] or named["attribute"], error.offset)
+            if named and self.syntax and error.offset is not None
+            else None
+        )
+        return mention or self.place(error.offset)
 
     def place_of_loss(self, render: Render, message: int) -> Place | None:
         """The code that kept the message of this index out of a prompt, as far as anything tells."""
