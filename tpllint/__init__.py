@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
     from tpllint.api import check, render
+    from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import Conversation, canonical
     from tpllint.quoting import quoted
     from tpllint.rule import Bad, Good, Problem, Related, Rule
@@ -30,6 +31,7 @@ _HOMES = {
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
     "tpllint.api": ("check", "render"),
+    "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("Conversation", "canonical"),
     "tpllint.quoting": ("quoted",),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
@@ -39,6 +41,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "CAPABILITIES",
     "CLOSING_MARKER",
     "SENTINEL_TOKENS",
     "Anatomy",

@@ -35,7 +35,7 @@ class Job:
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
-    "findings" or "renders".
+    "findings" or "renders". `expect` are the capabilities that the user was promised.
     """
 
     templates: tuple[Variant, ...]
@@ -48,6 +48,7 @@ class Job:
     variables: Mapping[str, Any] = field(default_factory=dict)
     want: str = "findings"
     selection: Mapping[str, Any] = field(default_factory=dict)
+    expect: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -62,6 +63,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["rules"] = tuple(data["rules"])
     fields["absent_tokens"] = tuple(data["absent_tokens"])
     fields["conversations"] = tuple(data["conversations"])
+    fields["expect"] = tuple(data["expect"])
     return Job(**fields)
 
 

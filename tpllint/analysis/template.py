@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
-from tpllint.analysis.offsets import normalised
+from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tracing import Tracing
@@ -43,6 +44,7 @@ class Template:
         absent_tokens: Iterable[str] = (),
         own_conversations: Iterable[Conversation] = (),
         variables: Mapping[str, Any] | None = None,
+        expected: Iterable[str] = (),
         deadline: Deadline | None = None,
     ) -> None:
         self.name = name
@@ -52,6 +54,7 @@ class Template:
         self.tokens_known = tokens_known
         self.absent_tokens = frozenset(absent_tokens) - set(variables or {})
         self.own_conversations = tuple(own_conversations)
+        self.expected = frozenset(expected)
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -64,6 +67,15 @@ class Template:
         """The syntax tree, or None where the source has none."""
         tree = self._parsed
         return Syntax(self._environment, self.source, tree) if isinstance(tree, nodes.Template) else None
+
+    @functools.cached_property
+    def comments(self) -> tuple[tuple[Place, str], ...]:
+        """The places and texts of the comments, up to where the source cannot be cut into tokens."""
+        found: list[tuple[Place, str]] = []
+        with contextlib.suppress(LexicalError, LimitReached, MemoryError), self._deadline.running():
+            for comment in comments(self._environment.lexer, self.source):
+                found.append(comment)
+        return tuple(found)
 
     @functools.cached_property
     def failure(self) -> Failure | None:
@@ -121,6 +133,7 @@ class Template:
             absent_tokens=self.absent_tokens,
             own_conversations=self.own_conversations,
             variables=self._variables,
+            expected=self.expected,
             deadline=self._deadline,
         )
 
