@@ -121,6 +121,8 @@ class Rule:
     judges_failures: ClassVar[bool] = False
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
+    raised_by: ClassVar[Mapping[str, Severity]] = {}
+    """Profiles in which a finding that would be an info gets this severity."""
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         """Yield the problems of one template."""
