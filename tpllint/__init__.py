@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
     from tpllint.api import check, render
     from tpllint.conversations import Conversation, canonical
-    from tpllint.quoting import quoted
+    from tpllint.quoting import listed, quoted
     from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
     from tpllint.span import Place
@@ -31,7 +31,7 @@ _HOMES = {
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
     "tpllint.api": ("check", "render"),
     "tpllint.conversations": ("Conversation", "canonical"),
-    "tpllint.quoting": ("quoted",),
+    "tpllint.quoting": ("listed", "quoted"),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.span": ("Place",),
@@ -60,6 +60,7 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
+    "listed",
     "quoted",
     "render",
     "sentinels",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, listed
 
 CONVERSATIONS = ("padded-content", "padded-content-without-system")
 
@@ -31,7 +31,7 @@ class ContentWhitespaceChanged(Rule):
     examples = (
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}",
-            says="blanks around the content are changed for the roles system, user, assistant",
+            says="blanks around the content are changed in messages of system, user and assistant",
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
         ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ '  ' | trim }}<|end|>{% endfor %}"),
@@ -44,9 +44,9 @@ class ContentWhitespaceChanged(Rule):
         render = template.render(name)
         changed = [message for message in template.conversation(name).messages if _is_changed(message["content"], render.text)]
         if changed:
-            roles = dict.fromkeys(message["role"] for message in changed)
+            roles = list(dict.fromkeys(message["role"] for message in changed))
             yield Problem(
-                f"blanks around the content are changed for the roles {', '.join(roles)}",
+                f"blanks around the content are changed in messages of {listed(roles)}",
                 help="write the content as it is, unless the model was trained on trimmed content",
                 render=render,
                 shows=changed[0]["content"].strip(),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Related, Render, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Related, Render, Rule, Severity, Template, listed
 
 CASES = {
     "user-parts": ("user", "question-amber", "a user message"),
@@ -60,7 +60,7 @@ class ListContentCrash(Rule):
         if not failed:
             return
         (_, first), *others = failed
-        what = _and([what for what, _ in failed])
+        what = listed([what for what, _ in failed])
         makes, their = ("make", "their") if others else ("makes", "its")
         yield Problem(
             f"{what} {makes} the template fail when {their} content is a list of parts: {_words(first)}",
@@ -79,10 +79,6 @@ def _fails_as_a_list(template: Template, name: str) -> bool:
     plain, word, _ = CASES[name]
     error = template.render(name).error
     return error is not None and error.kind == "error" and word in (template.render(plain).text or "")
-
-
-def _and(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _words(render: Render) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, listed
 
 CASES = {
     "user-parts": ("user", "question-amber", "a user message"),
@@ -61,10 +61,8 @@ class ListContentDropped(Rule):
         lost = [name for name in CASES if _is_lost(template, name)]
         if not lost:
             return
-        words = [CASES[name][2] for name in lost]
-        what = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
         yield Problem(
-            f"the text of {what} vanishes when content is a list of parts",
+            f"the text of {listed([CASES[name][2] for name in lost])} vanishes when content is a list of parts",
             help="write the text of every part: {% for part in message.content %}{{ part.text }}{% endfor %} "
             "where message.content is not string",
             render=template.render(lost[0]),
