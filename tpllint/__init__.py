@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tpllint.api import check, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import Conversation, canonical
-    from tpllint.quoting import quoted
+    from tpllint.quoting import listed, quoted
     from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
     from tpllint.span import Place
@@ -33,7 +33,7 @@ _HOMES = {
     "tpllint.api": ("check", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("Conversation", "canonical"),
-    "tpllint.quoting": ("quoted",),
+    "tpllint.quoting": ("listed", "quoted"),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.span": ("Place",),
@@ -63,6 +63,7 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
+    "listed",
     "quoted",
     "render",
     "sentinels",
