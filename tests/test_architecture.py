@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
     ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "report.escape"),
-    ("finding", "rule", "sources"),
-    ("registry", "selection", "storage", "pool"),
+    ("rule", "snippet", "sources"),
+    ("finding", "registry", "selection", "storage", "pool"),
     ("targets", "analysis"),
     ("checking", "rendering"),
     ("api", "report", "testing"),

@@ -14,12 +14,15 @@ from tpllint.pool import Answers, Order, Pool
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
 from tpllint.severity import Severity
+from tpllint.snippet import Snippet, snippet
 from tpllint.span import Position, Span
 from tpllint.storage import Resolved, Stored
 from tpllint.targets import Request, Target, opened, order_for
 
 EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
+WHOLE_FILE = Span(Position(1, 1), Position(1, 1))
+"""The place of a problem that has none inside its file."""
 SHORTEN = "simplify the template: loops, repetition and nesting that grow without bound are what usually ends an analysis"
 
 
@@ -45,7 +48,8 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
     said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
-    return _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
+    report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
+    return replace(report, rules=tuple(rules))
 
 
 def refused(targets: Sequence[str], error: RepairableError) -> Report:
@@ -84,6 +88,7 @@ class _Said:
         self._answers = answers
         self._rules = {rule.name: rule for rule in rules}
         self._crashed = [message for message in answers.messages if message["kind"] == "crash"]
+        self._texts: dict[str, str] = {}
 
     def result(self) -> TargetResult:
         """The target's line in the report."""
@@ -117,6 +122,19 @@ class _Said:
         for template, steps in self._untold().items():
             reason = f"the analysis of this template is not complete: a limit ended {', '.join(steps)}"
             yield self._finding({"rule": INCOMPLETE, "template": template, "message": reason, "help": SHORTEN})
+
+    def with_snippets(self, finding: Finding) -> Finding:
+        """The same, with the lines of the files that it points into."""
+        related = tuple(replace(place, snippet=self._snippet(place.path, place.span)) for place in finding.related)
+        return replace(finding, snippet=self._snippet(finding.path, finding.span), related=related)
+
+    def _snippet(self, path: str, span: Span | None) -> Snippet | None:
+        if span is None or span == WHOLE_FILE:
+            return None
+        if path not in self._texts:
+            files = self.target.resolved.files if self.target.resolved else ()
+            self._texts |= {file.shown: file.data.decode("utf-8", "replace") for file in files if file.shown == path}
+        return snippet(self._texts[path], span) if path in self._texts else None
 
     def _untold(self) -> dict[str, dict[str, str]]:
         """The templates that reached a limit after the rule that tells of limits had run."""
@@ -162,7 +180,7 @@ class _Said:
         stored = self._stored(message.get("template"))
         span = _span(message.get("place"))
         if message.get("file") is not None:
-            return message["file"], span or Span(Position(1, 1), Position(1, 1))
+            return message["file"], span or WHOLE_FILE
         if stored is None:
             return self.target.argument, None
         return stored.file.shown, span and stored.span_in_file(span.start, span.end)
@@ -188,7 +206,7 @@ def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, Rul
     for one in said:
         levelled = (replace(each, severity=selection.level(rules[each.rule], each.severity)) for each in one.findings())
         kept = [finding for finding in levelled if finding.rule in chosen and selection.shows(finding.severity)]
-        findings += _numbered(sorted(dict.fromkeys(kept), key=_order))
+        findings += map(one.with_snippets, _numbered(sorted(dict.fromkeys(kept), key=_order)))
     results = tuple(one.result() for one in said)
     crashes = tuple(crash for one in said for crash in one.crashes())
     skipped = tuple(one for each in said for one in each.skipped() if one.rule in chosen)
