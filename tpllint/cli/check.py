@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from tpllint.checking import Check, Progress, check, refused
 from tpllint.cli.options import output, request, with_request, workers
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
-from tpllint.report import json as json_report
 from tpllint.report import text as text_report
 from tpllint.selection import Selection
 from tpllint.severity import Severity
 
 LEVELS = [severity.value for severity in Severity]
+FORMATS = ["text", "json", "jsonl", "github", "sarif"]
+"""Each is a module of `tpllint.report`."""
 PROGRESS_FROM = 10
 
 
@@ -30,7 +32,7 @@ PROGRESS_FROM = 10
 @click.option("--severity", metavar="RULE=LEVEL", multiple=True, help="Report a rule as error, warning or info.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), default="error", help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
-@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Report into a file.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
@@ -64,10 +66,10 @@ def command(
             raise
         report = refused(targets, error)
     with output(path) as stream:
-        if output_format == "json":
-            json_report.write(report, stream)
-        else:
+        if output_format == "text":
             text_report.write(report, stream, color=_coloured(color, stream), quiet=quiet)
+        else:
+            importlib.import_module(f"tpllint.report.{output_format}").write(report, stream)
     return exit_code(report, Severity(fail_on), exit_zero=exit_zero)
 
 
