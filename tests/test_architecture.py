@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
     ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "report.escape"),
-    ("names", "finding", "rule", "sources"),
-    ("capabilities", "registry", "selection", "storage", "pool"),
+    ("names", "rule", "snippet", "sources"),
+    ("capabilities", "finding", "registry", "selection", "storage", "pool"),
     ("targets", "analysis", "config", "suppression"),
     ("checking", "rendering"),
     ("api", "report", "testing"),

@@ -99,7 +99,8 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
 
 def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:
     if request.chat_template is not None:
-        resolved = replace(resolved, templates=(_given(request.chat_template),), facts=())
+        given = _given(request.chat_template)
+        resolved = replace(resolved, templates=(given,), facts=(), files=(given.file,))
     if request.template is None:
         return resolved
     kept = tuple(stored for stored in resolved.templates if stored.name == request.template)
