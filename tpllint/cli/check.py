@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, Progress, check, refused
-from tpllint.cli.options import configured, output, request, with_config, with_request, workers
+from tpllint.cli.options import coloured, configured, output, request, with_config, with_request, workers
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
@@ -84,7 +83,7 @@ def command(
         report = refused(targets, error)
     with output(path) as stream:
         if output_format == "text":
-            text_report.write(report, stream, color=_coloured(color, stream), quiet=quiet)
+            text_report.write(report, stream, color=coloured(color, stream), quiet=quiet)
         else:
             importlib.import_module(f"tpllint.report.{output_format}").write(report, stream)
     return exit_code(report, failing, exit_zero=exit_zero)
@@ -139,10 +138,6 @@ def _level(word: str) -> tuple[str, Severity]:
     if level not in LEVELS:
         raise RepairableError("bad-severity", f"not of the form RULE=LEVEL: {word}", f"a level is {', '.join(LEVELS)}")
     return rule, Severity(level)
-
-
-def _coloured(color: str, stream: TextIO) -> bool:
-    return color == "always" or (color == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
 
 
 @contextlib.contextmanager

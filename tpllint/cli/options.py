@@ -125,6 +125,11 @@ def workers(config: Config) -> Iterator[Pool]:
         yield pool
 
 
+def coloured(color: str, stream: TextIO) -> bool:
+    """What --color means for a stream: `auto` is a terminal whose user has not set NO_COLOR."""
+    return color == "always" or (color == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
+
+
 def _standard_output() -> Iterator[TextIO]:
     if sys.stdout is None:
         raise RepairableError("unusable-output", "standard output is closed", "write into a file with --output")
