@@ -8,34 +8,47 @@ from typing import Any
 
 from tpllint.finding import TargetError
 from tpllint.pool import Pool
-from tpllint.targets import Request, opened, order_for
+from tpllint.targets import Argument, Request, Target, opened, order_for
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
 
 
 @dataclass(frozen=True)
 class Renders:
-    """Every render of one target, in the form of the JSON contract, or the error that prevents them."""
+    """Every render of one target, in the form of the JSON contract, or the error that prevents them.
+
+    `cut_short` names what a limit ended: a render among the others that says nothing about the template.
+    """
 
     target: str
     renders: tuple[Mapping[str, Any], ...] = ()
     error: TargetError | None = None
+    cut_short: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last."""
+    """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last.
+
+    `every` means all canonical conversations beside the request's own, with and without generation prompt; `in_parts` adds them
+    with content as lists of parts, for a template that reads only that.
+    """
 
     request: Request = field(default_factory=Request)
     every: bool = False
     names: tuple[str, ...] = ()
     generation_prompt: bool | None = None
     continue_final_message: bool = False
+    in_parts: bool = False
 
 
-def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
+def render(targets: Sequence[Argument], pool: Pool, asked: Asked) -> list[Renders]:
     """Render each target; one that cannot be opened does not stop the others."""
-    found = opened(targets, asked.request)
+    return rendered(opened(targets, asked.request), pool, asked)
+
+
+def rendered(found: Sequence[Target], pool: Pool, asked: Asked) -> list[Renders]:
+    """The renders of targets that are open."""
     results: list[Renders | None] = []
     orders = []
     for target in found:
@@ -55,6 +68,7 @@ def _selection(asked: Asked) -> dict[str, Any]:
     names = asked.names or (() if asked.request.conversations else (SHOWN_BY_DEFAULT,))
     return {
         "all": asked.every,
+        "in_parts": asked.in_parts,
         "names": list(names),
         "generation_prompt": asked.generation_prompt,
         "continue_final_message": asked.continue_final_message,
@@ -69,7 +83,8 @@ def _renders(argument: str, answers: Any) -> Renders:
     if crash:
         raise RuntimeError(crash["traceback"])
     records = (message for message in answers.messages if message["kind"] == "render")
-    return Renders(argument, tuple(_record(argument, record) for record in records))
+    cut_short = tuple(step for steps in answers.exhausted.values() for step in steps)
+    return Renders(argument, tuple(_record(argument, record) for record in records), cut_short=cut_short)
 
 
 def _record(argument: str, message: Mapping[str, Any]) -> dict[str, Any]:
