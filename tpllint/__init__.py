@@ -1,6 +1,6 @@
 """tpllint: a linter and diff tool for chat templates.
 
-The names here are what rule packs import. They are loaded when they are first used.
+The names here are what Python callers and rule packs import. They are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
-    from tpllint.api import check, render
+    from tpllint.api import check, diff, render
     from tpllint.capabilities import CAPABILITIES
-    from tpllint.conversations import Conversation, canonical
+    from tpllint.conversations import Conversation, ConversationError, canonical
+    from tpllint.difference import Diff
+    from tpllint.errors import RepairableError
+    from tpllint.finding import Finding, Report
     from tpllint.quoting import listed, quoted
+    from tpllint.report.text import as_text
     from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
     from tpllint.span import Place
@@ -30,10 +34,14 @@ _HOMES = {
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
-    "tpllint.api": ("check", "render"),
+    "tpllint.api": ("check", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
-    "tpllint.conversations": ("Conversation", "canonical"),
+    "tpllint.conversations": ("Conversation", "ConversationError", "canonical"),
+    "tpllint.difference": ("Diff",),
+    "tpllint.errors": ("RepairableError",),
+    "tpllint.finding": ("Finding", "Report"),
     "tpllint.quoting": ("listed", "quoted"),
+    "tpllint.report.text": ("as_text",),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.span": ("Place",),
@@ -47,6 +55,9 @@ __all__ = [
     "Anatomy",
     "Bad",
     "Conversation",
+    "ConversationError",
+    "Diff",
+    "Finding",
     "Good",
     "Model",
     "Place",
@@ -54,15 +65,19 @@ __all__ = [
     "Related",
     "Render",
     "RenderError",
+    "RepairableError",
+    "Report",
     "Rule",
     "Severity",
     "Template",
+    "as_text",
     "before_thinking",
     "begins_with_marker",
     "canonical",
     "check",
     "common_prefix",
     "common_suffix",
+    "diff",
     "listed",
     "quoted",
     "render",
