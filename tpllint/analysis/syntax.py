@@ -23,6 +23,7 @@ class Syntax:
         self.tree = tree
         self.filters = frozenset(environment.filters)
         self.tests = frozenset(environment.tests)
+        self.globals = frozenset(environment.globals)
         self._environment = environment
         self._ends: dict[int, int] | None = None
 
