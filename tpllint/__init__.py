@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tpllint.analysis.markers import CLOSING_MARKER, before_thinking, begins_with_marker, common_prefix, common_suffix
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
+    from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
+    from tpllint.analysis.variables import FreeVariable
     from tpllint.api import check, diff, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import Conversation, ConversationError, canonical
@@ -33,7 +35,9 @@ _HOMES = {
     "tpllint.analysis.markers": ("CLOSING_MARKER", "before_thinking", "begins_with_marker", "common_prefix", "common_suffix"),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
+    "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
+    "tpllint.analysis.variables": ("FreeVariable",),
     "tpllint.api": ("check", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("Conversation", "ConversationError", "canonical"),
@@ -54,20 +58,25 @@ __all__ = [
     "SENTINEL_TOKENS",
     "Anatomy",
     "Bad",
+    "Binding",
     "Conversation",
     "ConversationError",
     "Diff",
     "Finding",
+    "FreeVariable",
     "Good",
     "Model",
+    "Names",
     "Place",
     "Problem",
+    "Read",
     "Related",
     "Render",
     "RenderError",
     "RepairableError",
     "Report",
     "Rule",
+    "Scope",
     "Severity",
     "Template",
     "as_text",

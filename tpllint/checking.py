@@ -168,7 +168,7 @@ class _Said:
 
     def _untold(self) -> dict[str, dict[str, str]]:
         """The templates that reached a limit after the rule that tells of limits had run."""
-        told = {message["template"] for message in self._answers.messages if message.get("rule") == INCOMPLETE}
+        told = {message.get("template") for message in self._answers.messages if message.get("rule") == INCOMPLETE}
         return {name: steps for name, steps in self._answers.exhausted.items() if name not in told}
 
     def _unread(self) -> bool:

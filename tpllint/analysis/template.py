@@ -21,8 +21,10 @@ from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
+from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tracing import Tracing
+from tpllint.analysis.variables import FreeVariable, free_variables, is_input
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
 
@@ -96,6 +98,26 @@ class Template:
     def anatomy(self) -> Anatomy:
         """The structure that follows from the renders."""
         return Anatomy(self)
+
+    @functools.cached_property
+    def names(self) -> Names:
+        """Every name that the source reads or sets, and which setting can reach which read; none where it has no syntax."""
+        return Names((), ()) if self.syntax is None else names_of(self.syntax.tree)
+
+    @functools.cached_property
+    def free_variables(self) -> tuple[FreeVariable, ...]:
+        """The variables that the template takes from its caller, such as `enable_thinking`, in the order of the source."""
+        return () if self.syntax is None else tuple(free_variables(self.syntax, self.names))
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """What the user passes to the template in every render."""
+        return self._variables
+
+    def is_passed(self, name: str) -> bool:
+        """Whether the template is given this name without its caller having to know it, or the user passes it."""
+        known = self._variables.keys() | {key for each in self.own_conversations for key in each.variables}
+        return name in known or (self.syntax is not None and is_input(name, self.syntax))
 
     @functools.cached_property
     def _parsed(self) -> nodes.Template | Failure:
