@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
+    from tpllint.analysis.environment import CLOCK
     from tpllint.analysis.markers import CLOSING_MARKER, before_thinking, begins_with_marker, common_prefix, common_suffix
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
+    "tpllint.analysis.environment": ("CLOCK",),
     "tpllint.analysis.markers": ("CLOSING_MARKER", "before_thinking", "begins_with_marker", "common_prefix", "common_suffix"),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
@@ -50,6 +52,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CAPABILITIES",
+    "CLOCK",
     "CLOSING_MARKER",
     "SENTINEL_TOKENS",
     "Anatomy",
