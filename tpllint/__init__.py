@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
+    from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.api import check, diff, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import Conversation, ConversationError, canonical
@@ -36,6 +37,7 @@ _HOMES = {
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
+    "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.api": ("check", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("Conversation", "ConversationError", "canonical"),
@@ -62,6 +64,7 @@ __all__ = [
     "Diff",
     "Finding",
     "Good",
+    "Imbalance",
     "Model",
     "Place",
     "Problem",
@@ -73,6 +76,7 @@ __all__ = [
     "Rule",
     "Severity",
     "Template",
+    "TurnMarkers",
     "as_text",
     "before_thinking",
     "begins_with_marker",
@@ -81,11 +85,13 @@ __all__ = [
     "common_prefix",
     "common_suffix",
     "diff",
+    "imbalance",
     "listed",
     "quoted",
     "render",
     "sentinels",
     "spoken",
+    "turn_markers",
 ]
 
 
