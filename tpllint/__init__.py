@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
+    from tpllint.analysis.environment import CLOCK
     from tpllint.analysis.markers import CLOSING_MARKER, before_thinking, begins_with_marker, common_prefix, common_suffix
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
+    from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
     from tpllint.api import check, diff, render
     from tpllint.capabilities import CAPABILITIES
@@ -32,11 +34,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
+    "tpllint.analysis.environment": ("CLOCK",),
     "tpllint.analysis.markers": ("CLOSING_MARKER", "before_thinking", "begins_with_marker", "common_prefix", "common_suffix"),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
+    "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
     "tpllint.api": ("check", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
@@ -54,6 +58,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CAPABILITIES",
+    "CLOCK",
     "CLOSING_MARKER",
     "SENTINEL_TOKENS",
     "Anatomy",
@@ -65,6 +70,7 @@ __all__ = [
     "Finding",
     "FreeVariable",
     "Good",
+    "Imbalance",
     "Model",
     "Names",
     "Place",
@@ -79,6 +85,7 @@ __all__ = [
     "Scope",
     "Severity",
     "Template",
+    "TurnMarkers",
     "as_text",
     "before_thinking",
     "begins_with_marker",
@@ -87,11 +94,13 @@ __all__ = [
     "common_prefix",
     "common_suffix",
     "diff",
+    "imbalance",
     "listed",
     "quoted",
     "render",
     "sentinels",
     "spoken",
+    "turn_markers",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
-from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
@@ -189,14 +190,15 @@ class Template:
         generation_prompt: bool = False,
         tokens: Mapping[str, str] | None = None,
         keep_none: bool = False,
+        clock: datetime.datetime = CLOCK,
     ) -> Render:
         """Any conversation through this template, kept by identity: the same call gives the same Render.
 
         `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
-        5.23 and other engines do.
+        5.23 and other engines do; `clock` is what strftime_now sees.
         """
-        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none)
-        key = (id(conversation), generation_prompt, recipe.tokens, keep_none)
+        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none, clock)
+        key = (id(conversation), generation_prompt, recipe.tokens, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
         return self._renders[key]
@@ -257,6 +259,7 @@ class Template:
                     inputs,
                     generation_prompt=recipe.generation_prompt,
                     keep_none=recipe.keep_none,
+                    clock=recipe.clock,
                 )
         except LimitReached as error:
             result = _ended(error)
