@@ -102,10 +102,9 @@ def test_on_a_terminal_each_line_stands_beside_its_message(folder: Path) -> None
         "=== t.jinja (default): c.json, with generation prompt\n"
         "messages: 0 user\n"
         "\n"
-        "       \u2502 <|im_start|>user\u21b5\n"
+        "0 user \u2502 <|im_start|>user\u21b5\n"
         "0 user \u2502 two\u21b5\n"
-        "0 user \u2502 lines\u00b7\n"
-        "       \u2502 <|im_end|>\u21b5\n"
+        "0 user \u2502 lines\u00b7<|im_end|>\u21b5\n"
         "       \u2502 <|im_start|>assistant\u21b5\n"
     )
 
@@ -120,20 +119,19 @@ def test_one_line_that_several_messages_wrote_is_cut_between_them(folder: Path) 
     (folder / "t.jinja").write_text("<s>{% for m in messages %}[{{ m.content }}]{% endfor %}")
     option = conversation(folder, user("a question"), {"role": "assistant", "content": "an answer"})
     assert rows(on_terminal("t.jinja", *option, cwd=folder)) == [
-        "            \u2502 <s>[",
-        "0 user      \u2502 a question",
-        "            \u2502 ][",
-        "1 assistant \u2502 an answer",
-        "            \u2502 ]",
+        "            \u2502 <s>",
+        "0 user      \u2502 [a question]",
+        "1 assistant \u2502 [an answer]",
     ]
 
 
 def test_messages_have_colours_and_special_tokens_stand_out(folder: Path) -> None:
     shown = on_terminal("t.jinja", *conversation(folder, user("a"), {"role": "assistant", "content": "b"}), cwd=folder)
     assert "\x1b[32m0 user\x1b[0m, \x1b[36m1 assistant\x1b[0m" in shown
-    assert "\x1b[32m0 user     \x1b[0m \u2502 \x1b[32ma\x1b[0m\n" in shown
-    assert "\x1b[36m1 assistant\x1b[0m \u2502 \x1b[36mb\x1b[0m\n" in shown
-    assert "\x1b[1m<|im_start|>\x1b[0m\x1b[2muser\u21b5\x1b[0m\n" in shown
+    closer = "\x1b[1m<|im_end|>\x1b[0m\x1b[2m\u21b5\x1b[0m\n"
+    assert f"\x1b[32m0 user     \x1b[0m \u2502 \x1b[32ma\x1b[0m{closer}" in shown
+    assert f"\x1b[36m1 assistant\x1b[0m \u2502 \x1b[36mb\x1b[0m{closer}" in shown
+    assert "\x1b[1m<|im_start|>\x1b[0m\x1b[2muser\x1b[0m\x1b[2m\u21b5\x1b[0m\n" in shown
 
 
 @pytest.mark.parametrize(
@@ -194,15 +192,15 @@ def test_a_message_that_the_template_refuses_is_told_safely(folder: Path) -> Non
 
 def test_a_line_of_a_megabyte_is_shown_whole(folder: Path) -> None:
     option = conversation(folder, user("word\x1b " * 170_000 + "end"))
-    (row,) = [line for line in rows(on_terminal("t.jinja", *option, cwd=folder)) if line.startswith("0 user")]
-    assert row == "0 user \u2502 " + "word\\u{1b} " * 170_000 + "end"
+    _, row, _ = rows(on_terminal("t.jinja", *option, cwd=folder))
+    assert row == "0 user \u2502 " + "word\\u{1b} " * 170_000 + "end<|im_end|>\u21b5"
 
 
 def test_a_chat_of_many_messages_has_a_short_legend(folder: Path) -> None:
     shown = on_terminal("t.jinja", *conversation(folder, *[user(f"turn {index}") for index in range(100)]), cwd=folder)
     legend = STYLE.sub("", shown).splitlines()[1]
     assert legend.endswith("19 user, and 80 more")
-    assert rows(shown)[-3].startswith("99 user \u2502 turn 99")
+    assert rows(shown)[-2].startswith("99 user \u2502 turn 99")
 
 
 @pytest.mark.parametrize("role", [None, 7, ["user"], "r" * 1000])
@@ -215,7 +213,7 @@ def test_a_role_may_be_anything(folder: Path, role: object) -> None:
 def test_every_conversation_is_shown_with_its_own_messages(folder: Path) -> None:
     shown = on_terminal("t.jinja", "--all-conversations", cwd=folder, NO_COLOR="1")
     assert (
-        "\n\n=== t.jinja (default): user, with generation prompt\nmessages: 0 user\n\n       \u2502 <|im_start|>user" in shown
+        "\n\n=== t.jinja (default): user, with generation prompt\nmessages: 0 user\n\n0 user \u2502 <|im_start|>user" in shown
     )
     assert "\n\n=== t.jinja (default): system-user, with generation prompt\nmessages: 0 system, 1 user\n\n" in shown
 

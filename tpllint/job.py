@@ -22,11 +22,16 @@ class Fact:
 
 @dataclass(frozen=True)
 class Origin:
-    """A span of a prompt, and the index of the message it came from; None for the template's own words and all else."""
+    """A span of a prompt, and whose it is, by the index of the message.
+
+    `message` has these words in it; None for the template's own words and all else. `during` is the message in whose turn of a
+    loop they were written, None outside of such turns.
+    """
 
     start: int
     end: int
-    message: int | None
+    message: int | None = None
+    during: int | None = None
 
 
 @dataclass(frozen=True)

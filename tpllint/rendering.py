@@ -122,7 +122,7 @@ def _renders(target: Target, answers: Answers, asked: Asked) -> Renders:
 
 def _prompt(argument: str, message: Mapping[str, Any]) -> Prompt:
     record = {key: value for key, value in message.items() if key not in ("kind", "origins")}
-    origins = tuple(Origin(start, end, index) for start, end, index in message.get("origins", ()))
+    origins = tuple(Origin(*origin) for origin in message.get("origins", ()))
     return Prompt({"target": argument, "engine": "transformers", **record}, origins)
 
 

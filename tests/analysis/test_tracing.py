@@ -105,17 +105,32 @@ def test_every_text_tells_whose_words_it_is() -> None:
     told = [(text[piece.start : piece.end], piece.message, piece.during) for piece in made.tracing.written(render) or ()]
     assert told == [
         ("<", None, 0),
-        ("user", 0, 0),
+        ("user", None, 0),
         (">", None, 0),
         ("hello", 0, 0),
         ("|", None, 0),
         ("<", None, 1),
-        ("assistant", 1, 1),
+        ("assistant", None, 1),
         (">", None, 1),
         ("good  day", 1, 1),
         ("|", None, 1),
         ("end", None, None),
     ]
+
+
+def test_what_a_message_calls_is_its_own_also_as_json() -> None:
+    made = template(
+        "{% for m in messages %}{% for c in m.tool_calls or [] %}({{ c.function | tojson }}){% endfor %}{% endfor %}"
+    )
+    told = [(piece.message, piece.during) for piece in made.tracing.written(made.render("tool-call")) or ()]
+    assert told == [(None, 1), (1, 1), (None, 1)]
+
+
+def test_a_message_that_is_left_open_is_traced_up_to_there() -> None:
+    made = template("{% for m in messages %}<{{ m.content }}>{% endfor %}")
+    render = made.continued(CHAT)
+    assert render.text == "<hello>< good  day "
+    assert [piece.message for piece in made.tracing.written(render) or ()] == [None, 0, None, None, 1]
 
 
 def test_a_message_that_is_left_out_leads_to_the_condition_that_left_it_out() -> None:

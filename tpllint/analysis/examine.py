@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +12,6 @@ from typing import Any
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
-from tpllint.analysis.origins import origins
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import suppressions
 from tpllint.analysis.template import Template
@@ -139,7 +137,7 @@ def render_all(job: Job, send: Send) -> None:
                 result = template.render_conversation(conversation, generation_prompt=flag)
             record = _render_as_json(template, conversation, flag, result)
             if job.selection.get("origins"):
-                record["origins"] = _origins(template, result, record["inputs"])
+                record["origins"] = _origins(template, result)
             send({"kind": "render", **record, "continue_final_message": bool(job.selection.get("continue_final_message"))})
     send({"kind": "done", "exhausted": _exhausted(templates), "undecided": {}})
 
@@ -148,12 +146,10 @@ def _exhausted(templates: Iterable[Template]) -> dict[str, dict[str, str]]:
     return {template.name: template.exhausted for template in templates if template.exhausted}
 
 
-def _origins(template: Template, result: Render, inputs: dict[str, Any]) -> list[tuple[int, int, int | None]]:
-    if result.text is None:
-        return []
-    others = [inputs["tools"], inputs["documents"], inputs["variables"]]
-    elsewhere = template.text + json.dumps(others, ensure_ascii=False)
-    return [(found.start, found.end, found.message) for found in origins(result.text, inputs["messages"], elsewhere)]
+def _origins(template: Template, result: Render) -> list[tuple[int, int, int | None, int | None]]:
+    """Whose each part of a prompt is; nothing where the second compilation cannot tell."""
+    pieces = template.tracing.written(result) or ()
+    return [(piece.start, piece.end, piece.message, piece.during) for piece in pieces]
 
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:

@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.syntax import Syntax
-from tpllint.analysis.traced import Piece, TracedText, joined, pieces_of
+from tpllint.analysis.traced import Piece, TracedText, between, joined, message_of, pieces_of
 from tpllint.span import Place
 
 
@@ -67,6 +67,11 @@ class Trace:
     reached: set[int] = field(default_factory=set)
     writing: set[int | None] = field(default_factory=set)
 
+    def shorten(self, length: int) -> None:
+        """Keep this many characters of the text."""
+        if self.text is not None:
+            self.text, self.pieces = self.text[:length], between(self.pieces, 0, length)
+
 
 class TracingEnvironment(ChatEnvironment):
     """The environment of the second compilation: what the wrapped code reports to."""
@@ -75,6 +80,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def __init__(self) -> None:
         super().__init__()
+        self.filters["tojson"] = _whose(self.filters["tojson"])
         self.sites: list[Site] = []
         self.trace = Trace()
         self._turns: dict[int, int] = {}
@@ -90,7 +96,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def wrote(self, site: int, value: Any) -> TracedText:
         """An output statement: what nobody else answers for, this site wrote."""
-        text = str(value)
+        text = value if isinstance(value, str) else TracedText(str(value), (Piece(len(str(value)), message=message_of(value)),))
         self.trace.writing.add(self._loop)
         return TracedText(text, tuple(self._answered(piece, site) for piece in pieces_of(text)))
 
@@ -354,12 +360,26 @@ class Tracer:
         return trace
 
 
+KINDS = frozenset(("role", "type"))
+"""Keys of a message whose values name kinds and are nobody's words."""
+
+
+def _whose(write: Callable[..., str]) -> Callable[..., str]:
+    """A filter that writes a value as text, which is its message's as the value was."""
+
+    def written(value: Any, *args: Any, **kwargs: Any) -> str:
+        text = write(value, *args, **kwargs)
+        return TracedText(text, (Piece(len(text), message=message_of(value)),))
+
+    return written
+
+
 def _traced(value: Any, message: int) -> Any:
     """A message whose texts know that they are its own."""
     if isinstance(value, str):
         return TracedText(value, (Piece(len(value), message=message),))
     if isinstance(value, dict):
-        return {key: _traced(item, message) for key, item in value.items()}
+        return {key: item if key in KINDS else _traced(item, message) for key, item in value.items()}
     if isinstance(value, list):
         return [_traced(item, message) for item in value]
     return value

@@ -51,12 +51,13 @@ class RenderError:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a render was asked for: all that it takes to make it again."""
+    """What a render was asked for: all that it takes to make it again. `continued`: with the final message left open."""
 
     conversation: Conversation
     generation_prompt: bool = False
     tokens: tuple[tuple[str, str], ...] = ()
     keep_none: bool = False
+    continued: bool = False
     clock: datetime.datetime = CLOCK
 
 
@@ -64,7 +65,7 @@ class Recipe:
 class Render:
     """The prompt, or the error; never both.
 
-    `spans` are the generation spans as transformers computes them; `recipe` is None only for a continued final message.
+    `spans` are the generation spans as transformers computes them; `recipe` is set by whoever keeps the render.
     """
 
     text: str | None
@@ -181,21 +182,36 @@ def _offset(template: JinjaTemplate, traceback: TracebackType | None) -> int | N
     return offset
 
 
+@dataclass(frozen=True)
+class Tagged:
+    """A conversation whose last text ends with CONTINUE_TAG, and that text without it."""
+
+    inputs: Inputs
+    final: str
+
+
 def continue_final_message(environment: ChatEnvironment, template: JinjaTemplate, source: str, inputs: Inputs) -> Render:
     """Render with the last message left open, as `continue_final_message=True` does (transformers >= 4.57)."""
+    opened = tagged(inputs)
+    if isinstance(opened, str):
+        return _refused(opened)
+    if "content" not in source:
+        return _refused("continue_final_message is set but the template never reads a message's content")
+    result = render(environment, template, opened.inputs, generation_prompt=False)
+    return result if result.text is None else _cut(result.text, opened.final)
+
+
+def tagged(inputs: Inputs) -> Tagged | str:
+    """The conversation that `continue_final_message` renders, or why it renders none."""
     messages = [dict(message) for message in with_reasoning_aliases(without_none(inputs.messages))]
     content = messages[-1].get("content") if messages else None
     if content is None:
-        return _refused("continue_final_message is set but the final message has no content to continue")
-    if "content" not in source:
-        return _refused("continue_final_message is set but the template never reads a message's content")
+        return "continue_final_message is set but the final message has no content to continue"
     opened = _left_open(content)
     if opened is None:
-        return _refused("continue_final_message is set but the final message has no text to continue")
+        return "continue_final_message is set but the final message has no text to continue"
     messages[-1]["content"], final = opened
-    tagged = Inputs(messages, inputs.tools, inputs.documents, inputs.variables)
-    result = render(environment, template, tagged, generation_prompt=False)
-    return result if result.text is None else _cut(result.text, final)
+    return Tagged(Inputs(messages, inputs.tools, inputs.documents, inputs.variables), final)
 
 
 def _refused(message: str) -> Render:

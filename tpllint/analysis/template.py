@@ -197,7 +197,7 @@ class Template:
         `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
         5.23 and other engines do; `clock` is what strftime_now sees.
         """
-        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none, clock)
+        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none, clock=clock)
         key = (id(conversation), generation_prompt, recipe.tokens, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
@@ -234,6 +234,9 @@ class Template:
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
+        return replace(self._continued(conversation), recipe=Recipe(conversation, continued=True))
+
+    def _continued(self, conversation: Conversation) -> Render:
         if isinstance(self._compiled, Failure):
             return _failed(self._compiled)
         try:

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple, SupportsIndex
 
+MAX_DEPTH = 20
+"""How deep in a value its texts are asked whose they are."""
+
 
 class Piece(NamedTuple):
     """A stretch of text from one writer.
@@ -122,7 +125,7 @@ class TracedText(str):
 
     def _cut(self, start: int, text: str) -> TracedText:
         """The part of this text that begins at `start` and reads `text`."""
-        return TracedText(text, tuple(_between(self._pieces, start, start + len(text))))
+        return TracedText(text, between(self._pieces, start, start + len(text)))
 
 
 def pieces_of(text: str) -> tuple[Piece, ...]:
@@ -137,8 +140,26 @@ def joined(parts: Iterable[str], text: str | None = None) -> TracedText:
     return TracedText("".join(map(str.__str__, parts)) if text is None else text, pieces)
 
 
-def _between(pieces: Iterable[Piece], start: int, end: int) -> Iterator[Piece]:
-    pieces = tuple(pieces)
+def message_of(value: Any) -> int | None:
+    """The message whose words a value holds, None where they are of several or of none."""
+    found = {piece.message for text in _texts(value, 0) for piece in pieces_of(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple) and depth < MAX_DEPTH:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item, depth + 1)
+
+
+def between(pieces: Iterable[Piece], start: int, end: int) -> tuple[Piece, ...]:
+    """The part of some pieces that lies between two offsets."""
+    return tuple(_parts(tuple(pieces), start, end))
+
+
+def _parts(pieces: tuple[Piece, ...], start: int, end: int) -> Iterator[Piece]:
     for begin, piece in zip(accumulate((piece.length for piece in pieces), initial=0), pieces, strict=False):
         first, last = max(begin, start), min(begin + piece.length, end)
         if first < last:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tpllint.analysis.instrument import Body, Site, Trace, Tracer
 from tpllint.analysis.limits import LimitReached
-from tpllint.analysis.renders import Render, context_of, shown
+from tpllint.analysis.renders import Recipe, Render, context_of, shown, tagged
 from tpllint.analysis.traced import Piece
 from tpllint.conversations import canonical
 from tpllint.span import Place
@@ -118,14 +118,22 @@ class Tracing:
         recipe = render.recipe
         if recipe is None or self._tracer is None or (render.error and render.error.kind == "limit"):
             return None
-        inputs = self._template.inputs(recipe.conversation, dict(recipe.tokens))
-        context = context_of(inputs, generation_prompt=recipe.generation_prompt, keep_none=recipe.keep_none, clock=recipe.clock)
+        context = self._context(recipe)
         try:
             with self._template.running():
-                trace = self._tracer.run(context)
+                trace = None if context is None else self._tracer.run(context)
         except (LimitReached, MemoryError, RecursionError):
             return None
-        return trace if trace.text == render.text else None
+        if trace is not None and recipe.continued and trace.text is not None and render.text is not None:
+            trace.shorten(len(render.text))
+        return trace if trace is not None and trace.text == render.text else None
+
+    def _context(self, recipe: Recipe) -> Mapping[str, Any] | None:
+        inputs = self._template.inputs(recipe.conversation, dict(recipe.tokens))
+        if recipe.continued:
+            opened = tagged(inputs)
+            return None if isinstance(opened, str) else context_of(opened.inputs, generation_prompt=False)
+        return context_of(inputs, generation_prompt=recipe.generation_prompt, keep_none=recipe.keep_none, clock=recipe.clock)
 
     def _stretches(self, pieces: Iterable[Piece]) -> Iterator[Written]:
         pieces = tuple(pieces)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, TextIO
 
 import click
@@ -87,7 +86,7 @@ class _View:
 
     def __init__(self, prompt: Prompt, marks: Marks, color: bool) -> None:
         self._text: str = prompt.record["text"]
-        self._origins = prompt.origins or (Origin(0, len(self._text), None),)
+        self._origins = prompt.origins or (Origin(0, len(self._text)),)
         self._tokens = prompt.tokens
         self._snippet = prompt.snippet
         self._marks = marks
@@ -179,12 +178,9 @@ def _rows(text: str, origins: Sequence[Origin]) -> Iterator[_Row]:
 
 
 def _owned(origins: Sequence[Origin]) -> Iterator[tuple[Origin, int | None]]:
-    """Each span with the message it is shown beside: what stands between two spans of a message is shown with them."""
-    padded = (None, *origins, None)
-    for (before, origin), (_, after) in zip(pairwise(padded), pairwise(padded[1:]), strict=False):
-        assert origin is not None
-        between = before is not None and after is not None and before.message == after.message
-        yield origin, before.message if origin.message is None and before is not None and between else origin.message
+    """Each span with the message it is shown beside: what is written around a message's words is shown with them."""
+    for origin in origins:
+        yield origin, origin.during if origin.message is None else origin.message
 
 
 def _messages_of(tokens: Iterable[Token], origins: Sequence[Origin]) -> Iterator[tuple[Token, int | None]]:
