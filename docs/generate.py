@@ -154,7 +154,7 @@ def _said(rule: Rule, files: Mapping[str, str], pool: Pool) -> str:
     """What `check` prints about a model of these files when only this rule is asked for."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_model(Path("model"), files)
-        report = check(["model"], pool, Check(selection=Selection(select=(rule.name,))))
+        report = check(["model"], pool, Check(Request(expect=expect), Selection(select=(rule.name,))))
     stream = io.StringIO()
     text.write(report, stream)
     return f"$ tpllint check --select {rule.name} model\n{stream.getvalue()}"

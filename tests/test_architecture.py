@@ -23,7 +23,7 @@ LAYERS = (
     ("finding", "rule", "sources"),
     ("registry", "selection", "storage", "pool"),
     ("targets", "analysis"),
-    ("checking", "rendering"),
+    ("checking", "describing", "rendering"),
     ("api", "report", "testing"),
     ("cli",),
     ("__main__",),
@@ -36,7 +36,7 @@ NETWORK = {"socket", "socketserver", "ssl", "http", "urllib.request", "httpx", "
 HUB = "tpllint.sources.hub"
 NAMES_OF_FAILURES = ("tpllint.sources.hub_failures", "huggingface_hub.errors")
 """A module that puts the client's exceptions into words needs their classes, and opens nothing."""
-VERBS = ("api", "checking", "rendering", "selection", "storage", "targets")
+VERBS = ("api", "checking", "describing", "rendering", "selection", "storage", "targets")
 """The modules that do what a command asks for; `cli` parses, prints and exits."""
 NOT_FOR_VERBS = {"sys", "os", "click", "print", "exit", "quit", "input", "open"}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
-    from tpllint.api import check, render
+    from tpllint.api import check, describe, render
     from tpllint.conversations import Conversation, canonical
     from tpllint.quoting import quoted
     from tpllint.rule import Bad, Good, Problem, Related, Rule
@@ -29,7 +29,7 @@ _HOMES = {
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
-    "tpllint.api": ("check", "render"),
+    "tpllint.api": ("check", "describe", "render"),
     "tpllint.conversations": ("Conversation", "canonical"),
     "tpllint.quoting": ("quoted",),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
@@ -60,6 +60,7 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
+    "describe",
     "quoted",
     "render",
     "sentinels",

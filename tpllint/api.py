@@ -1,4 +1,4 @@
-"""What the command line does, for Python: `tpllint.check(...)` and `tpllint.render(...)`.
+"""What the command line does, for Python: `tpllint.check(...)`, `tpllint.describe(...)` and `tpllint.render(...)`.
 
 Each call starts its own worker process and ends it; for many calls give all targets at once.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tpllint import checking, rendering
+from tpllint import checking, describing, rendering
 from tpllint.conversations import from_json
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
@@ -35,6 +35,18 @@ def check(
     asked = checking.Check(Request(variables=dict(variables or {})), selection)
     with Pool(plugin_packs()) as pool:
         return checking.check(targets, pool, asked)
+
+
+def describe(target: str, *, template: str | None = None) -> list[Mapping[str, Any]]:
+    """The anatomy of a target's templates, each as `tpllint describe --output-format json` shows it under `descriptions`.
+
+    Raises RepairableError where the target cannot be had or has no such template.
+    """
+    with Pool() as pool:
+        (result,) = describing.describe([target], pool, Request(template=template))
+    if result.error:
+        raise RepairableError(result.error.kind, result.error.message, result.error.hint)
+    return list(result.templates)
 
 
 def render(

@@ -8,7 +8,7 @@ from typing import Any
 
 from tpllint.finding import TargetError
 from tpllint.pool import Pool
-from tpllint.targets import Request, opened, order_for
+from tpllint.targets import Request, no_template, opened, order_for
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
 
@@ -42,7 +42,7 @@ def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
         if target.resolved is None:
             results.append(Renders(target.argument, error=target.error))
         elif not target.resolved.templates:
-            results.append(Renders(target.argument, error=_nothing(target.argument, target.resolved.facts)))
+            results.append(Renders(target.argument, error=no_template(target.argument, target.resolved.facts)))
         else:
             results.append(None)
             selection = _selection(asked)
@@ -75,9 +75,3 @@ def _renders(argument: str, answers: Any) -> Renders:
 def _record(argument: str, message: Mapping[str, Any]) -> dict[str, Any]:
     record = {key: value for key, value in message.items() if key != "kind"}
     return {"target": argument, "engine": "transformers", **record}
-
-
-def _nothing(argument: str, facts: Sequence[Any]) -> TargetError:
-    unusable = next((fact for fact in facts if fact.file), None)
-    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {argument}"
-    return TargetError("no-chat-template", message, "run tpllint check on it for more")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
-from tpllint.job import Job
+from tpllint.job import Fact, Job
 from tpllint.pool import Order
 from tpllint.sources import open_target
 from tpllint.sources.files import TEMPLATE, ModelFile, ModelFiles, merged
@@ -22,11 +22,13 @@ class Request:
     """What the user passed beside the targets.
 
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
-    name; `chat_template` is the path of a template to use with each target's tokens.
+    name; `chat_template` is the path of a template to use with each target's tokens. `expect` names capabilities that a target
+    must have.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    expect: tuple[str, ...] = ()
     template: str | None = None
     chat_template: str | None = None
     offline: bool = False
@@ -79,6 +81,13 @@ def _failed(argument: str, error: RepairableError) -> Target:
     return Target(argument, "local", None, TargetError(error.kind, error.message, error.hint))
 
 
+def no_template(argument: str, facts: Sequence[Fact]) -> TargetError:
+    """Why a target that could be read has nothing to render."""
+    unusable = next((fact for fact in facts if fact.file), None)
+    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {argument}"
+    return TargetError("no-chat-template", message, "run tpllint check on it for more")
+
+
 def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple[str, ...], **wanted: Any) -> Order:
     """What a worker is told to do with a target."""
     job = Job(
@@ -90,6 +99,7 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         rules=rules,
         conversations=request.conversations,
         variables=request.variables,
+        expect=request.expect,
         **wanted,
     )
     return Order(target.origin, job)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from tpllint.analysis.description.unreached import Guarded, coverage_as_json
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
@@ -56,6 +57,7 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             absent_tokens=job.absent_tokens,
             own_conversations=own,
             variables=job.variables,
+            expected=job.expect,
             deadline=deadline,
         )
 
@@ -132,6 +134,24 @@ def render_all(job: Job, send: Send) -> None:
             record = _render_as_json(template, conversation, flag, result)
             send({"kind": "render", **record, "continue_final_message": bool(job.selection.get("continue_final_message"))})
     send({"kind": "done", "exhausted": {}, "undecided": {}})
+
+
+def describe_all(job: Job, send: Send) -> None:
+    """Describe every template."""
+    for template in _templates(job, Deadline()):
+        described = template.description.as_json()
+        if job.selection.get("coverage"):
+            described["coverage"] = _coverage(template)
+        send({"kind": "description", **described})
+    send({"kind": "done", "exhausted": {}, "undecided": {}})
+
+
+def _coverage(template: Template) -> dict[str, Any] | None:
+    """Which code the canonical conversations reach; None where the template does not compile."""
+    if template.failure is not None or template.syntax is None:
+        return None
+    bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]
+    return coverage_as_json(template.syntax, bodies)
 
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:

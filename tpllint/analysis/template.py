@@ -14,6 +14,8 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.description.assembly import describe
+from tpllint.analysis.description.facts import Description
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import normalised
@@ -39,6 +41,7 @@ class Template:
         absent_tokens: Iterable[str] = (),
         own_conversations: Iterable[Conversation] = (),
         variables: Mapping[str, Any] | None = None,
+        expected: Iterable[str] = (),
         deadline: Deadline | None = None,
     ) -> None:
         self.name = name
@@ -48,6 +51,7 @@ class Template:
         self.tokens_known = tokens_known
         self.absent_tokens = frozenset(absent_tokens) - set(variables or {})
         self.own_conversations = tuple(own_conversations)
+        self.expected = frozenset(expected)
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -80,6 +84,11 @@ class Template:
     def anatomy(self) -> Anatomy:
         """The structure that follows from the renders."""
         return Anatomy(self)
+
+    @functools.cached_property
+    def description(self) -> Description:
+        """What `tpllint describe` tells of it."""
+        return describe(self)
 
     @functools.cached_property
     def _parsed(self) -> nodes.Template | Failure:
@@ -117,6 +126,7 @@ class Template:
             absent_tokens=self.absent_tokens,
             own_conversations=self.own_conversations,
             variables=self._variables,
+            expected=self.expected,
             deadline=self._deadline,
         )
 

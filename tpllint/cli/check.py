@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from tpllint.checking import Check, Progress, check, refused
-from tpllint.cli.options import output, request, with_request, workers
+from tpllint.cli.options import coloured, output, request, with_request, workers
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
 from tpllint.report import json as json_report
@@ -67,7 +66,7 @@ def command(
         if output_format == "json":
             json_report.write(report, stream)
         else:
-            text_report.write(report, stream, color=_coloured(color, stream), quiet=quiet)
+            text_report.write(report, stream, color=coloured(color, stream), quiet=quiet)
     return exit_code(report, Severity(fail_on), exit_zero=exit_zero)
 
 
@@ -97,10 +96,6 @@ def _level(word: str) -> tuple[str, Severity]:
     if level not in LEVELS:
         raise RepairableError("bad-severity", f"not of the form RULE=LEVEL: {word}", f"a level is {', '.join(LEVELS)}")
     return rule, Severity(level)
-
-
-def _coloured(color: str, stream: TextIO) -> bool:
-    return color == "always" or (color == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
 
 
 @contextlib.contextmanager

@@ -104,6 +104,11 @@ def workers() -> Iterator[Pool]:
         yield pool
 
 
+def coloured(color: str, stream: TextIO) -> bool:
+    """Whether text goes out in colours; `color` is "auto", "always" or "never"."""
+    return color == "always" or (color == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
+
+
 def _standard_output() -> Iterator[TextIO]:
     if sys.stdout is None:
         raise RepairableError("unusable-output", "standard output is closed", "write into a file with --output")
