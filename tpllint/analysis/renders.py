@@ -97,6 +97,18 @@ def with_reasoning_aliases(messages: Sequence[Mapping[str, Any]]) -> list[dict[s
     return aliased
 
 
+def context_of(inputs: Inputs, *, generation_prompt: bool, keep_none: bool = False) -> dict[str, Any]:
+    """The variables that a template sees, as `apply_chat_template` passes them."""
+    messages = inputs.messages if keep_none else without_none(inputs.messages)
+    return {
+        "messages": with_reasoning_aliases(messages),
+        "tools": inputs.tools,
+        "documents": inputs.documents,
+        "add_generation_prompt": generation_prompt,
+        **inputs.variables,
+    }
+
+
 def render(
     environment: ChatEnvironment,
     template: JinjaTemplate,
@@ -106,14 +118,7 @@ def render(
     keep_none: bool = False,
 ) -> Render:
     """Render one conversation. With `keep_none`, as engines do that leave `content: null` in place."""
-    messages = inputs.messages if keep_none else without_none(inputs.messages)
-    context = {
-        "messages": with_reasoning_aliases(messages),
-        "tools": inputs.tools,
-        "documents": inputs.documents,
-        "add_generation_prompt": generation_prompt,
-        **inputs.variables,
-    }
+    context = context_of(inputs, generation_prompt=generation_prompt, keep_none=keep_none)
     tag = environment.generation
     tag.written, tag.spans = [], []
     try:

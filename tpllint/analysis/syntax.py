@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from jinja2 import nodes
-from jinja2.exceptions import TemplateSyntaxError
 
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.offsets import normalised, raw_tokens
+from tpllint.analysis.tags import Tag, tags
 from tpllint.span import Place
 
 _CONTINUED_BY_A_NAME = (".", "is", "|")
+_NUMBERED_BY_END = (nodes.Compare, nodes.Operand)
+"""Nodes whose number in Jinja's parser is that of the token after them, or none."""
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
 class Syntax:
@@ -24,7 +30,6 @@ class Syntax:
         self.filters = frozenset(environment.filters)
         self.tests = frozenset(environment.tests)
         self._environment = environment
-        self._ends: dict[int, int] | None = None
 
     def find(self, *kinds: str) -> Iterator[Any]:
         """Every node whose class has one of these names (`Filter`, `Getattr`, ...), in source order."""
@@ -37,25 +42,59 @@ class Syntax:
 
     def place_at(self, offset: int) -> Place:
         """The token at an offset."""
-        return Place(offset, self._token_ends().get(offset, offset + 1))
+        return Place(offset, self._token_ends.get(offset, offset + 1))
 
+    def expression(self, node: nodes.Node) -> Place:
+        """The whole of an expression, from its first token to its last, brackets closed."""
+        offsets = [
+            child.lineno - 1 for child in _walk(node) if child.lineno is not None and not isinstance(child, _NUMBERED_BY_END)
+        ]
+        start, end = min(offsets), max(self._token_ends.get(offset, offset + 1) for offset in offsets)
+        first, last = bisect_left(self._tokens, (start,)), bisect_left(self._tokens, (end,))
+        inside = list(accumulate(_depth(token) for token in self._tokens[first:last]))
+        while inside and min(inside) < 0 and first > 0:
+            first -= 1
+            inside = [depth + _depth(self._tokens[first]) for depth in (0, *inside)]
+        depth = inside[-1] if inside else 0
+        while depth > 0 and last < len(self._tokens):
+            depth += _depth(self._tokens[last])
+            last += 1
+        final, _, text = self._tokens[last - 1]
+        return Place(self._tokens[first][0], final + len(text))
+
+    def body_of(self, offset: int) -> Place:
+        """The body that the tag around an offset opens."""
+        return next(tag.body for tag in self._tags if tag.place.start <= offset < tag.place.end)
+
+    def else_of(self, offset: int) -> Place:
+        """The body of the `{% else %}` that belongs to the statement whose first tag is around an offset."""
+        first = next(tag.chain for tag in self._tags if tag.place.start <= offset < tag.place.end)
+        return next(tag.body for tag in self._tags if tag.chain == first and tag.keyword == "else")
+
+    @functools.cached_property
     def _token_ends(self) -> dict[int, int]:
-        if self._ends is None:
-            self._ends = {}
-            opened: int | None = None
-            for offset, kind, value in self._tokens():
-                self._ends[offset] = offset + len(value)
-                if opened is not None and kind == "name":
-                    self._ends[opened] = offset + len(value)
-                if kind != "whitespace" and not (value == "not" and opened is not None):
-                    opened = offset if value in _CONTINUED_BY_A_NAME else None
-        return self._ends
+        ends: dict[int, int] = {}
+        opened: int | None = None
+        for offset, kind, value in self._tokens:
+            ends[offset] = offset + len(value)
+            if opened is not None and kind == "name":
+                ends[opened] = offset + len(value)
+            if kind != "whitespace" and not (value == "not" and opened is not None):
+                opened = offset if value in _CONTINUED_BY_A_NAME else None
+        return ends
 
-    def _tokens(self) -> Iterator[tuple[int, str, str]]:
-        try:
-            yield from raw_tokens(self._environment.lexer, self.text)
-        except TemplateSyntaxError:  # pragma: no cover - the tree exists, so the source has tokens
-            return
+    @functools.cached_property
+    def _tokens(self) -> list[tuple[int, str, str]]:
+        return list(raw_tokens(self._environment.lexer, self.text))
+
+    @functools.cached_property
+    def _tags(self) -> tuple[Tag, ...]:
+        return tags(self._tokens, frozenset(node.lineno - 1 for node in self.find("AssignBlock")))
+
+
+def _depth(token: tuple[int, str, str]) -> int:
+    """1 for a bracket that opens, -1 for one that closes."""
+    return (token[2] in _OPENING) - (token[2] in _CLOSING)
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:

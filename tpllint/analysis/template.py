@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import normalised
 from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
 from tpllint.analysis.syntax import Syntax
+from tpllint.analysis.tracing import Tracing
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
 
@@ -176,7 +178,16 @@ class Template:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""
         if render.error is not None:
             return self.place(render.error.offset)
-        return None
+        return self.tracing.place_of(render, shows)
+
+    @functools.cached_property
+    def tracing(self) -> Tracing:
+        """Which code wrote what, and which code ran; undecided where the template does not compile."""
+        return Tracing(self)
+
+    def running(self) -> AbstractContextManager[None]:
+        """The time that is left for this template's target (see `Deadline.running`)."""
+        return self._deadline.running()
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""

@@ -1,0 +1,356 @@
+"""The second compilation: the same template, whose code reports what it does.
+
+Every output, literal and condition of the syntax tree is wrapped in a call that reports and hands its value on. The text comes
+out as `TracedText`, so that each piece of a prompt tells which code wrote it, through macros, set blocks, namespaces and
+filters. A trace whose text is not the one of the plain compilation is thrown away by whoever asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import nodes
+
+from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.syntax import Syntax
+from tpllint.analysis.traced import Piece, TracedText, joined, pieces_of
+from tpllint.span import Place
+
+
+@dataclass(frozen=True)
+class Site:
+    """A piece of code that writes or decides. `exact`: its text stands in the source character by character."""
+
+    place: Place
+    exact: bool = False
+
+    def place_of(self, at: int, length: int) -> Place:
+        """Where the characters from `at` on stand that this code wrote."""
+        return Place(self.place.start + at, self.place.start + at + length) if self.exact else self.place
+
+
+@dataclass(frozen=True)
+class Body:
+    """Code that runs only under a condition: the branch of an if, the body of a loop or a macro.
+
+    `guard` is the place of the condition, None where there is none of its own (`else`, a macro). `kind` is the word that opens
+    the body: if, elif, else, for, macro, call or `... if ... else ...` for the two sides of a conditional expression.
+    """
+
+    kind: str
+    place: Place
+    guard: Place | None = None
+
+
+@dataclass
+class Trace:
+    """What one render did: the pieces of its text, and which bodies ran and how conditions came out, in order.
+
+    A test is (number of its site, outcome, index of the message in whose turn of the loop it was asked).
+    """
+
+    text: str | None = None
+    pieces: tuple[Piece, ...] = ()
+    tests: list[tuple[int, bool, int | None]] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    looped: set[int] = field(default_factory=set)
+
+
+class TracingEnvironment(ChatEnvironment):
+    """The environment of the second compilation: what the wrapped code reports to."""
+
+    concat: Any = staticmethod(joined)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sites: list[Site] = []
+        self.trace = Trace()
+        self._turns: dict[int, int] = {}
+        self._during: int | None = None
+        self._loop: int | None = None
+
+    def begin(self, messages: Sequence[Any]) -> Trace:
+        """Start a new trace of a render of these messages, which are told apart by identity."""
+        self.trace = Trace()
+        self._turns = {id(message): index for index, message in enumerate(messages)}
+        self._during = self._loop = None
+        return self.trace
+
+    def wrote(self, site: int, value: Any) -> TracedText:
+        """An output statement: what nobody else answers for, this site wrote."""
+        text = str(value)
+        return TracedText(text, tuple(self._answered(piece, site) for piece in pieces_of(text)))
+
+    def part(self, site: int, value: Any) -> Any:
+        """An operand of `+` or `~`; what is no text goes on as it is."""
+        return self.wrote(site, value) if type(value) in (str, TracedText) else value
+
+    def _answered(self, piece: Piece, site: int) -> Piece:
+        """The piece, with a writer and a turn of the loop where it had none."""
+        if piece.site is not None and piece.during is not None:
+            return piece
+        return piece._replace(
+            site=site if piece.site is None else piece.site,
+            during=self._during if piece.during is None else piece.during,
+        )
+
+    def literal(self, site: int, value: str) -> TracedText:
+        """A string written out in the template."""
+        return TracedText(value, (Piece(len(value), site, during=self._during),))
+
+    def put_together(self, parts: Iterable[Any]) -> TracedText:
+        """The operator `~`."""
+        return joined(map(str, parts))
+
+    def tested(self, site: int, value: Any) -> Any:
+        """A condition."""
+        self.trace.tests.append((site, bool(value), self._during))
+        return value
+
+    def reach(self, site: int, value: Any = None) -> Any:
+        """A body begins, or one side of a conditional expression was chosen."""
+        self.trace.reached.add(site)
+        return value
+
+    def turn(self, site: int, item: Any) -> None:
+        """A turn of a loop begins."""
+        self.reach(site)
+        index = self._turns.get(id(item))
+        if index is not None:
+            self._during, self._loop = index, site
+            self.trace.looped.add(index)
+
+    def leave(self, site: int) -> None:
+        """A loop is over."""
+        if self._loop == site:
+            self._during = self._loop = None
+
+
+class Instrumenter:
+    """Rewrites a fresh syntax tree in place."""
+
+    def __init__(self, environment: TracingEnvironment, syntax: Syntax) -> None:
+        self._environment = environment
+        self._syntax = syntax
+        self.bodies: dict[int, Body] = {}
+
+    def rewrite(self) -> nodes.Template:
+        """The tree, every statement of it wrapped."""
+        tree = self._syntax.tree
+        tree.body = self._statements(tree.body)
+        return tree
+
+    def _statements(self, body: list[nodes.Node]) -> list[nodes.Node]:
+        return [made for node in body for made in self._statement(node)]
+
+    def _statement(self, node: nodes.Node) -> list[nodes.Node]:
+        rewrite = getattr(self, f"_{type(node).__name__.lower()}", None)
+        return [node] if rewrite is None else rewrite(node)
+
+    def _output(self, node: nodes.Output) -> list[nodes.Node]:
+        node.nodes = [self._written(child) for child in node.nodes]
+        return [node]
+
+    def _written(self, node: nodes.Expr) -> nodes.Expr:
+        if isinstance(node, nodes.TemplateData):
+            start = node.lineno - 1
+            site = self._site(Place(start, start + len(node.data)), exact=True)
+            return self._call("wrote", node, site, self._call("literal", node, site, nodes.Const(node.data)))
+        return self._call("wrote", node, self._site(self._syntax.expression(node)), self._value(node))
+
+    def _assign(self, node: nodes.Assign) -> list[nodes.Node]:
+        node.node = self._value(node.node)
+        return [node]
+
+    def _assignblock(self, node: nodes.AssignBlock) -> list[nodes.Node]:
+        node.body = self._statements(node.body)
+        return [node]
+
+    _filterblock = _assignblock
+    _block = _assignblock
+
+    def _with(self, node: nodes.With) -> list[nodes.Node]:
+        node.values = [self._value(value) for value in node.values]
+        node.body = self._statements(node.body)
+        return [node]
+
+    def _if(self, node: nodes.If) -> list[nodes.Node]:
+        for branch in (node, *node.elif_):
+            place = self._syntax.expression(branch.test)
+            kind = "if" if branch is node else "elif"
+            body = self._body(kind, self._syntax.body_of(place.start), place)
+            branch.body = [self._reach(body, node), *self._statements(branch.body)]
+            branch.test = self._tested(branch.test, place)
+        if node.else_:
+            node.else_ = self._otherwise(node, node.else_)
+        return [node]
+
+    def _for(self, node: nodes.For) -> list[nodes.Node]:
+        guard = self._syntax.expression(node.iter)
+        body = self._body("for", self._syntax.body_of(node.lineno - 1), guard)
+        target = node.target if isinstance(node.target, nodes.Name) else next(node.target.find_all(nodes.Name))
+        turn = self._call("turn", node, body, nodes.Name(target.name, "load"))
+        node.body = [nodes.ExprStmt(turn), *self._statements(node.body)]
+        if node.else_:
+            node.else_ = self._otherwise(node, node.else_)
+        return [node, nodes.ExprStmt(self._call("leave", node, body))]
+
+    def _otherwise(self, node: nodes.Node, body: list[nodes.Node]) -> list[nodes.Node]:
+        return [self._reach(self._body("else", self._syntax.else_of(node.lineno - 1)), node), *self._statements(body)]
+
+    def _macro(self, node: nodes.Macro) -> list[nodes.Node]:
+        body = self._body("macro", self._syntax.body_of(node.lineno - 1))
+        node.defaults = [self._value(value) for value in node.defaults]
+        node.body = [self._reach(body, node), *self._statements(node.body)]
+        return [node]
+
+    def _callblock(self, node: nodes.CallBlock) -> list[nodes.Node]:
+        body = self._body("call", self._syntax.body_of(node.lineno - 1))
+        node.body = [self._reach(body, node), *self._statements(node.body)]
+        return [node]
+
+    def _value(self, node: Any) -> Any:
+        """An expression whose literals say where they stand, as far as they can reach the prompt."""
+        rewrite = self._EXPRESSIONS.get(type(node))
+        return node if rewrite is None else rewrite(self, node)
+
+    def _const(self, node: nodes.Const) -> nodes.Expr:
+        if not isinstance(node.value, str):
+            return node
+        place = self._syntax.expression(node)
+        inside = Place(place.start + 1, place.end - 1)
+        exact = self._syntax.text[inside.start : inside.end] == node.value
+        return self._call("literal", node, self._site(inside if exact else place, exact=exact), node)
+
+    def _both_sides(self, node: nodes.BinExpr) -> nodes.Expr:
+        node.left, node.right = self._operand(node.left), self._operand(node.right)
+        return node
+
+    def _operand(self, node: Any) -> Any:
+        """A part of a text that is put together: it answers for itself."""
+        made = self._value(node)
+        own = type(node) in (nodes.Const, nodes.Add, nodes.Concat, nodes.CondExpr)
+        return made if own else self._call("part", node, self._site(self._syntax.expression(node)), made)
+
+    def _concat(self, node: nodes.Concat) -> nodes.Expr:
+        return self._call("put_together", node, nodes.List([self._operand(part) for part in node.nodes]))
+
+    def _condexpr(self, node: nodes.CondExpr) -> nodes.Expr:
+        guard = self._syntax.expression(node.test)
+        for side in ("expr1", "expr2"):
+            value = getattr(node, side)
+            if value is not None:
+                body = self._body("... if ... else ...", self._syntax.expression(value), guard)
+                setattr(node, side, self._call("reach", value, body, self._value(value)))
+        node.test = self._tested(node.test, guard)
+        return node
+
+    def _call_or_filter(self, node: nodes.Call | nodes.Filter) -> nodes.Expr:
+        if node.node is not None:
+            node.node = self._value(node.node)
+        node.args = [self._value(arg) for arg in node.args]
+        for keyword in node.kwargs:
+            keyword.value = self._value(keyword.value)
+        return node
+
+    def _owner(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Expr:
+        node.node = self._value(node.node)
+        return node
+
+    def _items(self, node: nodes.List | nodes.Tuple | nodes.Dict) -> nodes.Expr:
+        node.items = [self._value(item) for item in node.items]
+        return node
+
+    def _pair(self, node: nodes.Pair) -> nodes.Pair:
+        node.value = self._value(node.value)
+        return node
+
+    _EXPRESSIONS: dict[type[Any], Callable[[Any, Any], Any]] = {  # noqa: RUF012 - a table that nobody changes
+        nodes.Const: _const,
+        nodes.Add: _both_sides,
+        nodes.And: _both_sides,
+        nodes.Or: _both_sides,
+        nodes.Concat: _concat,
+        nodes.CondExpr: _condexpr,
+        nodes.Call: _call_or_filter,
+        nodes.Filter: _call_or_filter,
+        nodes.Getattr: _owner,
+        nodes.Getitem: _owner,
+        nodes.List: _items,
+        nodes.Tuple: _items,
+        nodes.Dict: _items,
+        nodes.Pair: _pair,
+    }
+
+    def _site(self, place: Place, *, exact: bool = False) -> int:
+        self._environment.sites.append(Site(place, exact))
+        return len(self._environment.sites) - 1
+
+    def _body(self, kind: str, place: Place, guard: Place | None = None) -> int:
+        site = self._site(place)
+        self.bodies[site] = Body(kind, place, guard)
+        return site
+
+    def _tested(self, test: Any, place: Place) -> nodes.Expr:
+        return self._call("tested", test, self._site(place), test)
+
+    def _reach(self, body: int, near: nodes.Node) -> nodes.Node:
+        return nodes.ExprStmt(self._call("reach", near, body))
+
+    def _call(self, name: str, near: nodes.Node, *values: int | nodes.Expr) -> nodes.Expr:
+        """A call of one of the environment's reporters, at the place of a node that was written."""
+        arguments = [nodes.Const(value) if isinstance(value, int) else value for value in values]
+        made = nodes.Call(nodes.EnvironmentAttribute(name), arguments, [], None, None)
+        made.set_lineno(near.lineno)
+        return made
+
+
+class Tracer:
+    """A template's second compilation."""
+
+    def __init__(self, source: str) -> None:
+        """Compile it. Raises whatever Jinja or Python raise: the caller knows that the plain compilation succeeded."""
+        self._environment = TracingEnvironment()
+        syntax = Syntax(self._environment, source, self._environment.parse(source))
+        instrumenter = Instrumenter(self._environment, syntax)
+        tree = instrumenter.rewrite()
+        tree.set_environment(self._environment)
+        self.bodies = instrumenter.bodies
+        code = self._environment.compile(tree)
+        self._compiled = JinjaTemplate.from_code(self._environment, code, self._environment.make_globals(None))
+
+    @property
+    def sites(self) -> list[Site]:
+        """The code that writes and decides, by number."""
+        return self._environment.sites
+
+    def run(self, context: Mapping[str, Any]) -> Trace:
+        """Render with these variables; where the template raises, the trace up to there, without a text."""
+        messages = [_traced(message, index) for index, message in enumerate(context["messages"])]
+        trace = self._environment.begin(messages)
+        tag = self._environment.generation
+        tag.written = written = []
+        try:
+            for piece in self._compiled.root_render_func(self._compiled.new_context({**context, "messages": messages})):
+                written.append(piece)
+            whole = joined(written)
+            trace.text, trace.pieces = str.__str__(whole), pieces_of(whole)
+        except Exception:  # the plain render raises too, and tells it
+            trace.text = None
+        finally:
+            tag.written = None
+        return trace
+
+
+def _traced(value: Any, message: int) -> Any:
+    """A message whose texts know that they are its own."""
+    if isinstance(value, str):
+        return TracedText(value, (Piece(len(value), message=message),))
+    if isinstance(value, dict):
+        return {key: _traced(item, message) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_traced(item, message) for item in value]
+    return value

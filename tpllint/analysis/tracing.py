@@ -1,0 +1,147 @@
+"""What the second compilation tells about a template: which code wrote what, which code ran, and why something was left out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from tpllint.analysis.instrument import Body, Site, Trace, Tracer
+from tpllint.analysis.limits import LimitReached
+from tpllint.analysis.renders import Render, context_of, shown
+from tpllint.analysis.traced import Piece
+from tpllint.conversations import canonical
+from tpllint.span import Place
+
+if TYPE_CHECKING:
+    from tpllint.analysis.template import Template
+
+
+@dataclass(frozen=True)
+class Written:
+    """A stretch of a prompt, `start` to `end`, the code that wrote it, and the message whose words it holds.
+
+    `during` is the message in whose turn of a loop it was written. Indices are into the conversation's messages; None: none.
+    """
+
+    start: int
+    end: int
+    place: Place | None
+    message: int | None
+    during: int | None
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A body and whether any render entered it."""
+
+    body: Body
+    reached: bool
+
+
+class Tracing:
+    """Traces of a template's renders, each made when first asked for. Undecided where a trace is not the plain text."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self._traces: dict[int, tuple[Render, Trace | None]] = {}
+
+    def written(self, render: Render) -> tuple[Written, ...] | None:
+        """Who wrote what in a prompt, from its beginning to its end; None where nothing can be told."""
+        trace = self._trace(render)
+        return None if trace is None or trace.text is None else tuple(self._stretches(trace.pieces))
+
+    def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
+        """The code that wrote a part of a prompt (see `tpllint.Problem.shows`)."""
+        if render.text is None:
+            return None
+        start, end = shown(render.text, shows)
+        pieces = self.written(render) or ()
+        inside = [_clipped(piece, start, end) for piece in pieces if piece.start < max(end, start + 1) and piece.end > start]
+        return _together([place for place in inside if place is not None], self._template.text) or self._last(pieces, start)
+
+    def place_of_loss(self, render: Render, message: int) -> Place | None:
+        """The condition that kept a message out of a prompt: the first that failed in its turn of the loop.
+
+        None where no condition failed, or where no loop came to the message.
+        """
+        trace = self._trace(render)
+        failed = [site for site, outcome, during in trace.tests if during == message and not outcome] if trace else []
+        return self._sites[failed[0]].place if failed else None
+
+    @functools.cached_property
+    def coverage(self) -> tuple[Covered, ...]:
+        """Every body of the template in source order, and whether the canonical conversations reach it."""
+        if self._tracer is None:
+            return ()
+        traces = [self._trace(render) for render in self._every_render()]
+        reached = {site for trace in traces if trace is not None for site in trace.reached}
+        bodies = sorted(self._tracer.bodies.items(), key=lambda item: item[1].place.start)
+        return tuple(Covered(body, site in reached) for site, body in bodies)
+
+    def _every_render(self) -> Iterator[Render]:
+        for conversation in canonical().values():
+            for flag in (False, True):
+                yield self._template.render_conversation(conversation, generation_prompt=flag)
+
+    @functools.cached_property
+    def _tracer(self) -> Tracer | None:
+        try:
+            with self._template.running():
+                return Tracer(self._template.source)
+        except (Exception, LimitReached):  # the plain compilation succeeded; what wrapping it breaks leaves places undecided
+            return None
+
+    @property
+    def _sites(self) -> list[Site]:
+        return [] if self._tracer is None else self._tracer.sites
+
+    def _trace(self, render: Render) -> Trace | None:
+        if id(render) not in self._traces:
+            self._traces[id(render)] = render, self._made(render)
+        return self._traces[id(render)][1]
+
+    def _made(self, render: Render) -> Trace | None:
+        recipe = render.recipe
+        if recipe is None or self._tracer is None or (render.error and render.error.kind == "limit"):
+            return None
+        inputs = self._template.inputs(recipe.conversation, dict(recipe.tokens))
+        context = context_of(inputs, generation_prompt=recipe.generation_prompt, keep_none=recipe.keep_none)
+        try:
+            with self._template.running():
+                trace = self._tracer.run(context)
+        except (LimitReached, MemoryError, RecursionError):
+            return None
+        return trace if trace.text == render.text else None
+
+    def _stretches(self, pieces: Iterable[Piece]) -> Iterator[Written]:
+        pieces = tuple(pieces)
+        for start, piece in zip(accumulate((piece.length for piece in pieces), initial=0), pieces, strict=False):
+            place = None if piece.site is None else self._sites[piece.site].place_of(piece.at, piece.length)
+            yield Written(start, start + piece.length, place, piece.message, piece.during)
+
+    def _last(self, pieces: Iterable[Written], offset: int) -> Place | None:
+        """What wrote the end of the text before an offset."""
+        before = [piece.place for piece in pieces if piece.start < offset]
+        return before[-1] if before else None
+
+
+def _clipped(piece: Written, start: int, end: int) -> Place | None:
+    """The place of the part of a piece that lies between two offsets, as far as its code stands for it letter by letter."""
+    place = piece.place
+    if place is None or place.end - place.start != piece.end - piece.start:
+        return place
+    first, last = max(start - piece.start, 0), min(end, piece.end) - piece.start
+    return Place(place.start + first, place.start + max(last, first + 1))
+
+
+def _together(places: list[Place], source: str) -> Place | None:
+    """One place for several: all of them where they stand side by side on one line, else the first."""
+    if not places:
+        return None
+    first = places[0]
+    whole = Place(min(place.start for place in places), max(place.end for place in places))
+    alone = "%}" not in source[whole.start : whole.end] and "\n" not in source[whole.start : whole.end]
+    return whole if alone else first
