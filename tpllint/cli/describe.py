@@ -20,9 +20,7 @@ from tpllint.report.escape import escape
 @click.option("--output", "path", metavar="FILE", help="Write into a file.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
 @with_request
-def command(
-    targets: tuple[str, ...], coverage: bool, output_format: str, path: str | None, color: str, **asked: Any
-) -> int:
+def command(targets: tuple[str, ...], coverage: bool, output_format: str, path: str | None, color: str, **asked: Any) -> int:
     """Show how a chat template is built: turns, roles, tools, reasoning, variables.
 
     What no render of a canonical conversation can tell is shown as undecided.

@@ -47,11 +47,12 @@ def describe(template: Template) -> Description:
 
 
 def _from_source(known: Description, template: Template) -> Description:
+    names = inputs.read(template)
     return replace(
         known,
         generation_markers=_marks_generation(template),
-        variables=inputs.variables(template),
-        special_tokens=inputs.special_tokens(template),
+        variables=inputs.variables(template, names),
+        special_tokens=inputs.special_tokens(template, names),
     )
 
 
@@ -113,14 +114,14 @@ def _with_content(role: RoleDescription, template: Template) -> RoleDescription:
 def _orders(template: Template, turns: Turns) -> dict[str, Outcome]:
     """What becomes of messages in an order that many templates do not expect."""
     return {
-        "system message in the middle": _system_in_the_middle(template) if turns.system_outcome.works else UNDECIDED,
-        "two system messages": _when(turns.system_outcome, asked(template, "system-twice", SYSTEM, "instruction-grove")),
-        "only a system message": _when(turns.system_outcome, asked(template, "system-only", SYSTEM)),
-        "two user messages in a row": _in_a_row(template, turns),
+        "system in the middle": _system_in_the_middle(template) if turns.system_outcome.works else UNDECIDED,
+        "two systems": _when(turns.system_outcome, asked(template, "system-twice", SYSTEM, "instruction-grove")),
+        "system alone": _when(turns.system_outcome, asked(template, "system-only", SYSTEM)),
+        "two users in a row": _in_a_row(template, turns),
         "two answers in a row": asked(template, "two-assistants-in-a-row", ANSWER, "answer-dune"),
-        "an answer first": asked(template, "assistant-first", ANSWER),
-        "a result without a call": asked(template, "tool-result-without-call", RESULT),
-        "no message at all": asked(template, "empty"),
+        "answer first": asked(template, "assistant-first", ANSWER),
+        "result without a call": asked(template, "tool-result-without-call", RESULT),
+        "no message": asked(template, "empty"),
     }
 
 
@@ -154,7 +155,10 @@ def _continued(template: Template) -> Outcome:
 
 def _with_images(known: Description, template: Template) -> Description:
     """Whether an image leaves a placeholder, and which."""
-    shown, plain = template.render("image-and-text", generation_prompt=True), template.render("user-parts", generation_prompt=True)
+    shown, plain = (
+        template.render("image-and-text", generation_prompt=True),
+        template.render("user-parts", generation_prompt=True),
+    )
     found = of_parts(shown, USER)
     if found.status != "shown" or shown.text is None or plain.text is None:
         return replace(known, images=found)

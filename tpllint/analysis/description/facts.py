@@ -42,7 +42,8 @@ class Token:
 
 @dataclass(frozen=True)
 class RoleDescription:
-    """How the turns of one role look. `{name}` and `{id}` in an opener stand for a tool's name and a call's id.
+    """How the turns of one role look. `{role}`, `{name}` and `{id}` in an opener stand for the role, a
+    tool's name and a call's id.
 
     `last_opener` and `last_closer` are those of a final message where they differ. `whitespace` is "kept", "trimmed",
     "trimmed on the left" or "trimmed on the right"; `text` is "as it is", "escaped as JSON", "escaped as HTML", "printed as
@@ -92,8 +93,8 @@ class Toggle:
     """A variable about reasoning that may be true or false.
 
     `unset` is what leaving it out equals: "true", "false", "neither" or "either" (it changes nothing that was asked).
-    `on` and `off` are what a prompt ends with where the two differ, from where they do; `acts_on` is "generation prompt" or
-    "history", or both.
+    `on` and `off` are what a prompt ends with, from where the two part. `acts_on` holds "beginning" (what stands before the
+    user's text), "generation prompt" and "history", as far as they change.
     """
 
     name: str
@@ -124,7 +125,7 @@ class ReasoningDescription:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable that a caller can set: its default where the source gives one as a literal, and the literals it meets there."""
+    """A variable that a caller can set: its default where the source gives a literal, and the literals it is compared with."""
 
     name: str
     default: str | None = None

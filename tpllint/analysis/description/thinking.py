@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tpllint.analysis.anatomy import REASONING
 from tpllint.analysis.description.facts import Outcome, ReasoningDescription, Toggle, Variable
-from tpllint.analysis.markers import THINKING, before_thinking, common_prefix, gaps
 from tpllint.analysis.description.probes import asked, outcome, with_variables
-from tpllint.analysis.renders import REASONING_FIELDS
 from tpllint.analysis.description.turns import ANSWER, USER
+from tpllint.analysis.markers import THINKING, before_thinking, common_prefix, gaps
+from tpllint.analysis.renders import REASONING_FIELDS
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -45,12 +44,15 @@ def _in_tool_loop(template: Template) -> Outcome:
 
 
 def renders_reasoning(template: Template, known: ReasoningDescription) -> bool | None:
-    """Whether reasoning in its field ever reaches the prompt, also with a toggle on; None where a render failed."""
-    found = [known.last.works, known.earlier.works, known.in_tool_loop.works]
+    """Whether reasoning in its field ever reaches the prompt, also with a toggle on; None where the renders fail."""
+    found = [known.last, known.earlier, known.in_tool_loop]
     for toggle in known.toggles or ():
         conversation = with_variables(template.conversation("reasoning-last"), **{toggle.name: True})
-        found.append(outcome(template.render_conversation(conversation), THOUGHT).works)
-    return True if True in found else None if None in found or known.toggles is None else False
+        found.append(outcome(template.render_conversation(conversation), THOUGHT))
+    if any(one.works for one in found):
+        return True
+    lost = any(one.status == "dropped" for one in found) and all(one.status is not None for one in found)
+    return False if lost and known.toggles is not None else None
 
 
 def _fields(template: Template) -> tuple[str, ...]:
@@ -94,10 +96,15 @@ def _toggle(template: Template, name: str) -> Toggle:
         if len({on, off, none}) == 1:
             continue
         unset.add("true" if none == on else "false" if none == off else "neither")
-        toggle = replace(toggle, acts_on=(*toggle.acts_on, where))
-        if where == "generation prompt":
+        if not flag:
+            toggle = replace(toggle, acts_on=(*toggle.acts_on, where))
+            continue
+        if on.partition(USER)[0] != off.partition(USER)[0]:
+            toggle = replace(toggle, acts_on=(*toggle.acts_on, "beginning"))
+        on, off = on.partition(USER)[2], off.partition(USER)[2]
+        if on != off:
             same = _where_they_part(on, off)
-            toggle = replace(toggle, on=on[same:], off=off[same:])
+            toggle = replace(toggle, acts_on=(*toggle.acts_on, where), on=on[same:], off=off[same:])
     return replace(toggle, unset=unset.pop() if len(unset) == 1 else "neither" if unset else "either")
 
 
@@ -110,6 +117,6 @@ def _prompt(template: Template, name: str, flag: bool, variable: str, value: boo
 
 def _where_they_part(left: str, right: str) -> int:
     """The offset at which two prompts part, moved back to the beginning of a thinking marker both have there."""
-    same = len(os.path.commonprefix([left, right]))
+    same = common_prefix(left, right)
     opened = max((found.start() for found in THINKING.finditer(left) if found.start() < same), default=same)
-    return opened if left[opened:same].strip() and not left[opened:same].count(USER) else common_prefix(left, right)
+    return opened if left[opened:same].strip() else same

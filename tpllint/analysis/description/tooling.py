@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import UNDECIDED, Outcome, ToolsDescription
-from tpllint.analysis.markers import common_prefix, common_suffix
 from tpllint.analysis.description.probes import asked, outcome, tool_loop
-from tpllint.analysis.renders import Render
 from tpllint.analysis.description.turns import ANSWER, CALL_ID, NEXT, RESULT, SYSTEM, TOOL, USER, Turns
+from tpllint.analysis.markers import common_prefix, common_suffix
+from tpllint.analysis.renders import Render
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -109,7 +109,7 @@ def _string_arguments(template: Template, objects: Outcome, texts: Outcome) -> s
     if texts.status != "shown":
         return texts.status
     prompt = _with_string_arguments(template).text or ""
-    if json.dumps('"place"')[1:-1] in prompt or "'{\"place\"" in prompt:
+    if json.dumps('"place"')[1:-1] in prompt or '\'{"place"' in prompt:
         return "double-encoded"
     if objects.works and prompt == template.render("tool-call").text:
         return "as given"

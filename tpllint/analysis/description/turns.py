@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import Outcome, Token
-from tpllint.analysis.markers import begins_with_marker, common_prefix, common_suffix, first_marker
 from tpllint.analysis.description.probes import asked, tool_loop
+from tpllint.analysis.markers import begins_with_marker, common_prefix, common_suffix, first_marker
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -240,7 +240,7 @@ class Turns:
     def other_opener(self) -> str | None:
         """What stands before the text of a role that no template knows."""
         gap = _without_prefix(self.gap("unknown-role", 2), self.assistant_closer)
-        return None if gap is None else _split(gap)[1]
+        return None if gap is None else _split(gap)[1].replace("moderator", "{role}")
 
     @functools.cached_property
     def other_closer(self) -> str | None:

@@ -55,7 +55,7 @@ def _as_json(syntax: Syntax, body: Guarded) -> dict[str, Any]:
         "end_column": end.column,
         "kind": body.kind,
         "conditions": [syntax.text[guard.start : guard.end] for guard in guards],
-        "needs": _needs(body),
+        "needs": _needs(body) if guards or body.kind != "else" else "no items",
         "names": list(dict.fromkeys(name for guard in guards for name in _names(syntax, guard))),
         "literals": list(dict.fromkeys(literal for guard in guards for literal in _literals(syntax, guard))),
     }
@@ -77,17 +77,11 @@ def _refused(syntax: Syntax, body: Guarded) -> Iterator[Place]:
     owners = [node for node in syntax.find("If") if any(_inside(statement, body.place) for statement in node.else_)]
     for owner in owners[-1:]:
         for test in (owner.test, *(branch.test for branch in owner.elif_)):
-            yield _place(syntax, test)
+            yield syntax.expression(test)
 
 
 def _inside(statement: nodes.Node, place: Place) -> bool:
     return statement.lineno is not None and place.start <= statement.lineno - 1 <= place.end
-
-
-def _place(syntax: Syntax, expression: nodes.Node) -> Place:
-    """From an expression's first token to its last."""
-    below = [syntax.place(node) for node in (expression, *expression.find_all(nodes.Node)) if node.lineno is not None]
-    return Place(min(place.start for place in below), max(place.end for place in below))
 
 
 def _names(syntax: Syntax, guard: Place) -> Iterator[str]:

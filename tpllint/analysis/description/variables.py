@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import meta, nodes
 
+from tpllint.analysis import compile as compilation
 from tpllint.analysis.description.facts import Variable
+from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import LimitReached
 from tpllint.tokens import STANDARD
 
@@ -24,20 +26,21 @@ def read(template: Template) -> frozenset[str] | None:
     if template.syntax is None or template.failure is not None:
         return None
     try:
-        return frozenset(meta.find_undeclared_variables(template.syntax.tree))
+        with template.running():
+            tree = compilation.parse(ChatEnvironment(), template.source)  # a tree of its own: the search folds constants in it
+            return frozenset(meta.find_undeclared_variables(tree)) if isinstance(tree, nodes.Template) else None
     except (Exception, LimitReached):  # the same code generator just compiled it; whatever it meets here decides nothing
         return None
 
 
-def special_tokens(template: Template) -> tuple[str, ...] | None:
+def special_tokens(template: Template, names: frozenset[str] | None) -> tuple[str, ...] | None:
     """The special tokens that the source reads by name."""
-    names = read(template)
     return None if names is None else tuple(sorted(name for name in names if _is_token(template, name)))
 
 
-def variables(template: Template) -> tuple[Variable, ...] | None:
+def variables(template: Template, names: frozenset[str] | None) -> tuple[Variable, ...] | None:
     """What is left for a caller to set."""
-    names, syntax = read(template), template.syntax
+    syntax = template.syntax
     if names is None or syntax is None:
         return None
     free = sorted(name for name in names - GIVEN if not _is_token(template, name) and _read_before_set(syntax, name))
