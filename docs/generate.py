@@ -72,7 +72,7 @@ def rule_page(rule: Rule, pool: Pool) -> str:
     info = rule.info()
     source = _source(rule)
     about, references = info.documentation.split("## References")
-    facts = f"{info.code} · {info.category} · {info.severity} by default · [source](../../{source})"
+    facts = f"{info.code} · {info.category} · {info.levels} · [source](../../{source})"
     parts = (
         NOTE.format(source),
         f"# {info.name}\n\n{info.summary}\n\n{facts}\n",

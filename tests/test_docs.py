@@ -27,6 +27,7 @@ LINK = re.compile(r"\]\(([^()\s#]+)[^()\s]*\)")
 EXAMPLES = {
     "good": set(),
     "chatml": set(),
+    "configured": {"unused-suppression"},
     "mistral-v01": set(),
     "zephyr": set(),
     "does-not-compile": {"template-syntax-error"},

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tpllint import Bad, Good, Rule
+from tpllint import Bad, Good, Rule, Severity
 from tpllint.pool import Pool
 from tpllint.registry import BUILT_IN
-from tpllint.rule import CATEGORIES
+from tpllint.rule import CATEGORIES, PROFILES
 from tpllint.testing import Case, cases, rules_of, run_case
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ def test_a_code_is_three_digits_after_the_prefix(rule: Rule) -> None:
 @each_rule
 def test_a_rule_has_a_known_category(rule: Rule) -> None:
     assert rule.category in CATEGORIES
+
+
+@each_rule
+def test_a_rule_is_raised_only_by_profiles_and_above_information(rule: Rule) -> None:
+    assert set(rule.raised_by) <= set(PROFILES)
+    assert Severity.INFO not in rule.raised_by.values()
 
 
 @each_rule

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from tpllint.analysis.renders import Render, RenderError
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
     from tpllint.api import check, describe, render
+    from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import Conversation, canonical
-    from tpllint.quoting import quoted
+    from tpllint.quoting import listed, quoted
     from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
     from tpllint.span import Place
@@ -30,8 +31,9 @@ _HOMES = {
     "tpllint.analysis.renders": ("Render", "RenderError"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
     "tpllint.api": ("check", "describe", "render"),
+    "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("Conversation", "canonical"),
-    "tpllint.quoting": ("quoted",),
+    "tpllint.quoting": ("listed", "quoted"),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.span": ("Place",),
@@ -39,6 +41,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "CAPABILITIES",
     "CLOSING_MARKER",
     "SENTINEL_TOKENS",
     "Anatomy",
@@ -61,6 +64,7 @@ __all__ = [
     "common_prefix",
     "common_suffix",
     "describe",
+    "listed",
     "quoted",
     "render",
     "sentinels",

@@ -24,15 +24,18 @@ def check(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     severity: Mapping[str, Severity] | None = None,
+    profile: str = "default",
+    expect: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
 ) -> Report:
     """The findings about chat templates.
 
     A target is a path (a `.jinja` file, a configuration file, a model folder) or a model on the Hub (`org/model`,
-    `org/model@revision`). What cannot be examined is told in `Report.targets`; nothing is raised for it.
+    `org/model@revision`). What cannot be examined is told in `Report.targets`; nothing is raised for it. No
+    configuration file is read.
     """
-    selection = Selection(tuple(select), tuple(ignore), dict(severity or {}))
-    asked = checking.Check(Request(variables=dict(variables or {})), selection)
+    selection = Selection(tuple(select), tuple(ignore), dict(severity or {}), profile=profile)
+    asked = checking.Check(Request(variables=dict(variables or {}), expect=tuple(expect)), selection)
     with Pool(plugin_packs()) as pool:
         return checking.check(targets, pool, asked)
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
 from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult
 from tpllint.pool import Answers, Order, Pool
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
 from tpllint.severity import Severity
+from tpllint.sources.files import LOCAL
 from tpllint.span import Position, Span
 from tpllint.storage import Resolved, Stored
+from tpllint.suppression import Suppressions
 from tpllint.targets import Request, Target, opened, order_for
 
 EXHAUSTION = "resource-exhaustion"
@@ -37,6 +40,7 @@ Progress = Callable[[int, int], None]
 def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress = lambda done, all_: None) -> Report:
     """Examine every target; one that cannot be examined does not stop the others."""
     try:
+        require_known(asked.request.expect)
         rules = asked.selection.chosen(pool.rules)
     except RepairableError as error:
         return refused(targets, error)
@@ -84,6 +88,7 @@ class _Said:
         self._answers = answers
         self._rules = {rule.name: rule for rule in rules}
         self._crashed = [message for message in answers.messages if message["kind"] == "crash"]
+        self._suppressions = Suppressions(answers.messages if target.origin == LOCAL else (), self._rules)
 
     def result(self) -> TargetResult:
         """The target's line in the report."""
@@ -103,20 +108,33 @@ class _Said:
                 if rule.needs_a_chat:
                     yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
 
-    def findings(self) -> Iterator[Finding]:
-        """Everything that was found, unfiltered."""
+    def findings(self, chosen: Set[str]) -> Iterator[tuple[Finding, bool]]:
+        """Everything that was found, unfiltered, and whether a comment in the template suppresses it."""
+        for message in self._problems():
+            yield self._finding(message), self._suppressions.cover(message)
+        for message in self._suppressions.unused(lambda rule, template: rule.name in chosen and self._judged(rule, template)):
+            yield self._finding(message), self._suppressions.cover(message)
+
+    def _problems(self) -> Iterator[Mapping[str, Any]]:
         for message in self._answers.messages:
             if message["kind"] == "problem":
-                yield self._finding(message)
+                yield message
             elif message["kind"] == "more":
                 yield self._more(message)
         if self._answers.ended:
             reason = f"the analysis ended early: {self._answers.ended}"
             for rule in (EXHAUSTION, INCOMPLETE):
-                yield self._finding({"rule": rule, "message": reason, "help": SHORTEN})
+                yield {"rule": rule, "message": reason, "help": SHORTEN}
         for template, steps in self._untold().items():
             reason = f"the analysis of this template is not complete: a limit ended {', '.join(steps)}"
-            yield self._finding({"rule": INCOMPLETE, "template": template, "message": reason, "help": SHORTEN})
+            yield {"rule": INCOMPLETE, "template": template, "message": reason, "help": SHORTEN}
+
+    def _judged(self, rule: RuleInfo, template: str) -> bool:
+        """Whether a rule that ran has said all it has to say about a template."""
+        answers = self._answers
+        if answers.ended or template in answers.exhausted or template in answers.undecided:
+            return False
+        return not any(message["kind"] in ("crash", "more") and message["rule"] == rule.name for message in answers.messages)
 
     def _untold(self) -> dict[str, dict[str, str]]:
         """The templates that reached a limit after the rule that tells of limits had run."""
@@ -127,10 +145,10 @@ class _Said:
         resolved = self.target.resolved
         return resolved is not None and any(fact.kind in ("unread", "unreadable") for fact in resolved.facts)
 
-    def _more(self, message: Mapping[str, Any]) -> Finding:
+    def _more(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         rule = self._rules[message["rule"]]
         text = f"and {message['count']} more of {rule.name}"
-        return self._finding({**message, "message": text, "help": "repair the ones that are shown first"})
+        return {**message, "message": text, "help": "repair the ones that are shown first"}
 
     def _finding(self, message: Mapping[str, Any]) -> Finding:
         rule = self._rules[message["rule"]]
@@ -185,14 +203,20 @@ def _span(place: Sequence[int] | None) -> Span | None:
 
 def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, RuleInfo], chosen: set[str]) -> Report:
     findings: list[Finding] = []
+    suppressed = 0
     for one in said:
-        levelled = (replace(each, severity=selection.level(rules[each.rule], each.severity)) for each in one.findings())
-        kept = [finding for finding in levelled if finding.rule in chosen and selection.shows(finding.severity)]
-        findings += _numbered(sorted(dict.fromkeys(kept), key=_order))
+        told: dict[bool, dict[Finding, None]] = {False: {}, True: {}}
+        for finding, is_suppressed in one.findings(chosen):
+            rule = rules[finding.rule]
+            finding = replace(finding, severity=selection.level(rule, finding.severity))
+            if rule.name in chosen and selection.shows(rule, finding.severity, finding.path, local=one.target.origin == LOCAL):
+                told[is_suppressed][finding] = None
+        findings += _numbered(sorted(told[False], key=_order))
+        suppressed += len(told[True])
     results = tuple(one.result() for one in said)
     crashes = tuple(crash for one in said for crash in one.crashes())
     skipped = tuple(one for each in said for one in each.skipped() if one.rule in chosen)
-    return Report(results, tuple(findings), skipped, crashes)
+    return Report(results, tuple(findings), skipped, crashes, suppressed)
 
 
 def _numbered(findings: Sequence[Finding]) -> Iterator[Finding]:

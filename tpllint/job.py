@@ -34,8 +34,8 @@ class Job:
 
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
-    `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `expect` names the
-    capabilities that the model promises. `want` is "findings", "renders" or "description".
+    `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
+    "findings", "renders" or "description". `expect` are the capabilities that the user was promised.
     """
 
     templates: tuple[Variant, ...]
@@ -46,9 +46,9 @@ class Job:
     rules: tuple[str, ...] = ()
     conversations: tuple[Mapping[str, Any], ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
-    expect: tuple[str, ...] = ()
     want: str = "findings"
     selection: Mapping[str, Any] = field(default_factory=dict)
+    expect: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -62,8 +62,8 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["storage"] = tuple(_storage(item) for item in data["storage"])
     fields["rules"] = tuple(data["rules"])
     fields["absent_tokens"] = tuple(data["absent_tokens"])
-    fields["expect"] = tuple(data["expect"])
     fields["conversations"] = tuple(data["conversations"])
+    fields["expect"] = tuple(data["expect"])
     return Job(**fields)
 
 

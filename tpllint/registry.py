@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import glob
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import os
 import pkgutil
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +47,10 @@ def _registers_rules(folder: str) -> bool:
 
 
 def load(packs: Iterable[str]) -> dict[str, Rule]:
-    """An instance of every rule of the built-in pack and of these, by name, in the order of their codes."""
+    """An instance of every rule of the built-in pack and of these, by name, in the order of their codes.
+
+    A pack is the name of a package, or the absolute path of a folder of rule files.
+    """
     _prefer_the_checkout()
     found: dict[str, Rule] = {}
     for pack in (BUILT_IN, *packs):
@@ -61,12 +66,27 @@ def _prefer_the_checkout() -> None:
     init = CHECKOUT / "rules" / "__init__.py"
     if BUILT_IN in sys.modules or not (CHECKOUT / "pyproject.toml").exists() or not init.exists():
         return
-    spec = importlib.util.spec_from_file_location(BUILT_IN, init, submodule_search_locations=[str(init.parent)])
+    _imported(BUILT_IN, str(init))
+
+
+def _imported(name: str, init: str) -> ModuleType:
+    """The package whose __init__.py this is, imported under a name."""
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[os.path.dirname(init)])
     if spec is None or spec.loader is None:
         raise BrokenPack(f"cannot read {init}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[BUILT_IN] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
+    return module
+
+
+def package_of(pack: str) -> str:
+    """The name of the package that a pack's rules live in; that of a folder follows from its path and is nobody else's."""
+    return f"tpllint_folder_{zlib.crc32(os.fsencode(pack)):08x}" if _is_folder(pack) else pack
+
+
+def _is_folder(pack: str) -> bool:
+    return os.path.isabs(pack)
 
 
 def _rules_of(pack: str) -> Iterator[Rule]:
@@ -78,9 +98,25 @@ def _rules_of(pack: str) -> Iterator[Rule]:
 
 def _modules(pack: str) -> Iterator[ModuleType]:
     try:
-        package = importlib.import_module(pack)
+        package = _folder(pack) if _is_folder(pack) else importlib.import_module(pack)
         yield package
-        for info in pkgutil.walk_packages(getattr(package, "__path__", ()), prefix=f"{pack}."):
+        for info in pkgutil.walk_packages(getattr(package, "__path__", ()), prefix=f"{package.__name__}."):
             yield importlib.import_module(info.name)
     except ImportError as error:
         raise BrokenPack(f"rule pack {pack!r} cannot be imported: {error}") from error
+    except Exception as error:  # a stranger's code: whatever it raises, the user has to learn whose it is
+        raise BrokenPack(f"rule pack {pack!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _folder(path: str) -> ModuleType:
+    """A folder as a package under a name of its own, whether it has an __init__.py or not."""
+    name = package_of(path)
+    if not os.path.isdir(path):
+        raise ImportError("no such folder")
+    init = os.path.join(path, "__init__.py")
+    if os.path.isfile(init):
+        return _imported(name, init)
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    spec.submodule_search_locations = [path]
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    return sys.modules[name]

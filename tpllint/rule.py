@@ -31,6 +31,10 @@ CATEGORIES = (
 )
 
 
+PROFILES = ("default", "agent", "training", "security", "all")
+"""What a model is checked for. Rules raise some of their infos in one of them; `Selection` tells what else each one means."""
+
+
 @dataclass(frozen=True)
 class Related:
     """Another piece of code that a problem is about, such as the opener that a generation prompt contradicts.
@@ -105,6 +109,13 @@ class RuleInfo:
     needs_a_chat: bool
     example: str = ""
     better: str = ""
+    raised_by: Mapping[str, Severity] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> str:
+        """How bad its findings are, in words: `error by default, warning instead of info in the profile agent`."""
+        raised = (f"{level} instead of info in the profile {profile}" for profile, level in self.raised_by.items())
+        return ", ".join((f"{self.severity} by default", *raised))
 
 
 class Rule:
@@ -123,7 +134,11 @@ class Rule:
     """Whether the check reads only the source and its syntax: such rules speak before anything is executed."""
     judges_failures: ClassVar[bool] = False
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
+    raised_by: ClassVar[Mapping[str, Severity]] = {}
+    """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
+    raised_by: ClassVar[Mapping[str, Severity]] = {}
+    """Profiles in which a finding that would be an info gets this severity."""
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         """Yield the problems of one template."""
@@ -150,9 +165,11 @@ class Rule:
             needs_a_chat=not (cls.static or cls.judges_failures),
             example=bad.template or "",
             better=bad.better or "",
+            raised_by=dict(cls.raised_by),
         )
 
 
 def rule_info_from_json(data: Mapping[str, Any]) -> RuleInfo:
     """The inverse of `dataclasses.asdict` for a RuleInfo; raises KeyError or ValueError on anything else."""
-    return RuleInfo(**{**data, "severity": Severity(data["severity"])})
+    raised = {profile: Severity(level) for profile, level in data["raised_by"].items()}
+    return RuleInfo(**{**data, "severity": Severity(data["severity"]), "raised_by": raised})

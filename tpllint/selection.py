@@ -1,14 +1,37 @@
-"""Which rules run and how bad their findings are: codes, prefixes, names and ALL."""
+"""Which rules run and how bad their findings are: codes, prefixes, names and ALL, and the profiles."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from tpllint.errors import RepairableError
-from tpllint.rule import RuleInfo
+from tpllint.names import nearest, unknown
+from tpllint.rule import PROFILES, RuleInfo
 from tpllint.severity import Severity
+
+VETTING = ("storage", "syntax", "security")
+"""The categories that the profile `security` runs: what has to be known before a download is used."""
+
+
+@dataclass(frozen=True)
+class PathIgnores:
+    """Rules that are silent about some files. `globs` are matched from the folder `root`; `here` is the working directory."""
+
+    globs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    root: str = ""
+    here: str = ""
+
+    def words(self, path: str, *, local: bool) -> Iterator[str]:
+        """What is ignored in the file that findings print as `path`; a glob fits its name, or its path from `root`."""
+        if not self.globs:
+            return
+        full = posixpath.relpath(posixpath.join(self.here, path), self.root) if local else path
+        for glob, words in self.globs.items():
+            if fnmatchcase(full, glob) or fnmatchcase(posixpath.basename(path), glob):
+                yield from words
 
 
 @dataclass(frozen=True)
@@ -19,42 +42,52 @@ class Selection:
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, Severity] = field(default_factory=dict)
     tells_infos: bool = False
+    profile: str = "default"
+    per_path: PathIgnores = field(default_factory=PathIgnores)
 
     def chosen(self, rules: Sequence[RuleInfo]) -> tuple[RuleInfo, ...]:
         """The rules that run. Raises RepairableError for a word that fits none."""
-        for word in (*self.select, *self.ignore, *self.severity):
-            _require(word, rules)
-        return tuple(
-            rule
-            for rule in rules
-            if (not self.select or any(_fits(word, rule) for word in self.select))
-            and not any(_fits(word, rule) for word in self.ignore)
-        )
+        if self.profile not in PROFILES:
+            raise unknown("unknown-profile", "profile", self.profile, PROFILES)
+        in_paths = (word for words in self.per_path.globs.values() for word in words)
+        for word in (*self.select, *self.ignore, *self.severity, *in_paths):
+            require_rule(word, rules)
+        return tuple(rule for rule in rules if self._selects(rule) and not any(fits(word, rule) for word in self.ignore))
+
+    def _selects(self, rule: RuleInfo) -> bool:
+        if self.select:
+            return any(fits(word, rule) for word in self.select)
+        return self.profile != "security" or rule.category in VETTING
 
     def level(self, rule: RuleInfo, found: Severity) -> Severity:
-        """The severity a finding of this rule gets; the last word that fits the rule wins."""
-        levels = [level for word, level in self.severity.items() if _fits(word, rule)]
-        return levels[-1] if levels else found
+        """The severity a finding of this rule gets: the last word that fits the rule wins, then what the profile raises."""
+        levels = [level for word, level in self.severity.items() if fits(word, rule)]
+        if levels:
+            return levels[-1]
+        return rule.raised_by.get(self.profile, found) if found is Severity.INFO else found
 
-    def shows(self, severity: Severity) -> bool:
-        """Whether findings of this severity are told."""
-        return severity is not Severity.INFO or self.tells_infos or bool(self.select)
+    def shows(self, rule: RuleInfo, severity: Severity, path: str, *, local: bool) -> bool:
+        """Whether a finding of this severity in this file is told."""
+        if any(fits(word, rule) for word in self.per_path.words(path, local=local)):
+            return False
+        return severity is not Severity.INFO or self.tells_infos or bool(self.select) or self.profile == "all"
 
 
-def _fits(word: str, rule: RuleInfo) -> bool:
+def fits(word: str, rule: RuleInfo) -> bool:
+    """Whether a word names a rule: its name, its code, the beginning of its code, or ALL."""
     return word in ("ALL", rule.name) or (bool(word) and rule.code.startswith(word))
 
 
-def _require(word: str, rules: Sequence[RuleInfo]) -> None:
-    if not any(_fits(word, rule) for rule in rules):
-        raise _unknown(word, rules)
+def require_rule(word: str, rules: Sequence[RuleInfo], where: str = "") -> None:
+    """Raise RepairableError for a word that fits no rule; `where` says who wrote it."""
+    if not any(fits(word, rule) for rule in rules):
+        raise _unknown(word, rules, where)
 
 
-def _unknown(word: str, rules: Sequence[RuleInfo]) -> RepairableError:
-    known = [name for rule in rules for name in (rule.name, rule.code)]
-    near = difflib.get_close_matches(word, known, n=1)
-    guess = f'did you mean "{near[0]}"? ' if near else ""
-    return RepairableError("unknown-rule", f'unknown rule "{word}"', f"{guess}tpllint rules lists them all")
+def _unknown(word: str, rules: Sequence[RuleInfo], where: str = "") -> RepairableError:
+    near = nearest(word, [name for rule in rules for name in (rule.name, rule.code)])
+    guess = f'did you mean "{near}"? ' if near else ""
+    return RepairableError("unknown-rule", f'{where}unknown rule "{word}"', f"{guess}tpllint rules lists them all")
 
 
 def find_rule(word: str, rules: Sequence[RuleInfo]) -> RuleInfo:

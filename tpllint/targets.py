@@ -12,7 +12,7 @@ from tpllint.finding import TargetError
 from tpllint.job import Fact, Job
 from tpllint.pool import Order
 from tpllint.sources import open_target
-from tpllint.sources.files import TEMPLATE, ModelFile, ModelFiles, merged
+from tpllint.sources.files import LOCAL, TEMPLATE, ModelFile, ModelFiles, merged
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
 
@@ -22,17 +22,16 @@ class Request:
     """What the user passed beside the targets.
 
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
-    name; `chat_template` is the path of a template to use with each target's tokens. `expect` names capabilities that a target
-    must have.
+    name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
-    expect: tuple[str, ...] = ()
     template: str | None = None
     chat_template: str | None = None
     offline: bool = False
     token: str | None = None
+    expect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _resolved(model: ModelFiles, request: Request) -> Target:
 
 
 def _failed(argument: str, error: RepairableError) -> Target:
-    return Target(argument, "local", None, TargetError(error.kind, error.message, error.hint))
+    return Target(argument, LOCAL, None, TargetError(error.kind, error.message, error.hint))
 
 
 def no_template(argument: str, facts: Sequence[Fact]) -> TargetError:

@@ -48,9 +48,10 @@ class Case:
 
 
 def rules_of(pack: str) -> list[Rule]:
-    """The rules of one pack, in the order of their codes."""
+    """The rules of one pack, a package or the absolute path of a folder, in the order of their codes."""
     found = registry.load([] if pack == registry.BUILT_IN else [pack])
-    return [rule for rule in found.values() if rule.info().pack == pack.partition(".")[0]]
+    package = registry.package_of(pack).partition(".")[0]
+    return [rule for rule in found.values() if rule.info().pack == package]
 
 
 def cases(rules: Iterable[Rule]) -> list[Case]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
@@ -56,6 +57,7 @@ class PythonReprContent(Rule):
     name = "python-repr-content"
     category = "content"
     severity = Severity.ERROR
+    raised_by: ClassVar = {"agent": Severity.WARNING}
     examples = (
         Bad(
             "{% if tools %}<tools>{{ tools }}</tools>{% endif %}{% for m in messages %}"

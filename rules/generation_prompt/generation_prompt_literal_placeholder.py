@@ -40,4 +40,5 @@ class GenerationPromptLiteralPlaceholder(Rule):
                 f"the generation prompt holds the unfilled placeholder {quoted(placeholder)}",
                 help="write the assistant's role itself",
                 render=template.render("user", generation_prompt=True),
+                shows=placeholder,
             )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, before_thinking, quoted
+from tpllint import Bad, Good, Problem, Related, Rule, Severity, Template, before_thinking, quoted
 
 
 class GenerationPromptLostAfterTool(Rule):
@@ -49,4 +49,11 @@ class GenerationPromptLostAfterTool(Rule):
                 f"after a tool result add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
                 help="let add_generation_prompt depend on nothing but its own value",
                 render=template.render("tool-result", generation_prompt=True),
+                related=(
+                    Related(
+                        "after a user message it is added here",
+                        render=template.render("user", generation_prompt=True),
+                        shows=anatomy.generation_prompt,
+                    ),
+                ),
             )

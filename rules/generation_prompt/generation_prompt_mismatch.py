@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Related, Rule, Severity, Template, quoted
 
 TRAILING_SPACE = re.compile(r"\S $")
 MARKER_AT_END = re.compile(r"[>\])\u232a\u3009]$")
@@ -91,8 +91,17 @@ class GenerationPromptMismatch(Rule):
             f"but answers in the history follow {quoted(opening[shared:])}",
             help="make the generation prompt the text that stands before an answer, whitespace included",
             severity=_severity(prompted, opening),
-            render=template.render("user-assistant"),
+            render=template.render("user", generation_prompt=True),
+            shows=prompted[shared:],
+            related=(_header(template, shared),),
         )
+
+
+def _header(template: Template, shared: int) -> Related:
+    """Where the header of an answer in the history is written."""
+    _, (start, opening), _ = template.anatomy.placed_gaps("user-assistant") or ()
+    span = (start + shared, start + len(opening))
+    return Related("answers in the history open here", render=template.render("user-assistant"), shows=span)
 
 
 def _trailing_space(template: Template, prompted: str) -> Problem:
@@ -101,6 +110,7 @@ def _trailing_space(template: Template, prompted: str) -> Problem:
         help="leave the space out: in the history it is part of the answer's first token",
         severity=Severity.WARNING,
         render=template.render("user", generation_prompt=True),
+        shows=prompted,
     )
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from tpllint import Anatomy, Bad, Good, Problem, Rule, Severity, Template, before_thinking, common_suffix, quoted
+from tpllint import Anatomy, Bad, Good, Problem, Related, Rule, Severity, Template, before_thinking, common_suffix, quoted
 
 LEAKED = re.compile(r"^[ \t]{2,}")
 """Indentation of the source, and no part of the header."""
@@ -62,7 +62,16 @@ class GenerationPromptMissing(Rule):
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
                 help=f"end the template with {{% if add_generation_prompt %}}{{{{ {wanted} }}}}{{% endif %}}",
                 render=template.render("user", generation_prompt=True),
+                related=(_header(template, missing),),
             )
+
+
+def _header(template: Template, missing: str) -> Related:
+    """Where the header of an answer in the history is written."""
+    _, (start, opening), _ = template.anatomy.placed_gaps("user-assistant") or ()
+    begin = start + opening.index(missing)
+    span = (begin, begin + len(missing))
+    return Related("answers in the history open here", render=template.render("user-assistant"), shows=span)
 
 
 def _missing(anatomy: Anatomy, user_end: str) -> str:

@@ -90,6 +90,7 @@ def _problem(
         help="put it inside {% if add_generation_prompt %} ... {% endif %}, after the loop over the messages",
         severity=severity,
         render=template.render(conversation),
+        shows=header,
     )
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
+from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Related, Render, Rule, Severity, Template, quoted, sentinels
 
+INSIDE = "user-assistant-user"
 CONVERSATIONS = ("user", "user-assistant-user", "system-user")
 
 
@@ -51,38 +52,48 @@ class BosDuplicated(Rule):
             return
         called = quoted(bos) if template.tokens_known else "bos_token"
         for name in CONVERSATIONS:
-            if _begins_twice(template, name, bos):
+            twice = _begins_twice(template, name, bos)
+            if twice is not None:
                 yield Problem(
                     f"the prompt begins with the beginning of sequence {called} twice",
                     help="write it once, before the first message",
+                    place=template.place_of(*twice[1]),
                     render=template.render(name),
+                    shows=(0, 0),
+                    related=(Related("the first is written here", place=template.place_of(*twice[0])),),
                 )
                 return
-        if _repeats_inside(template):
+        again = _repeated(template)
+        if again is not None:
             yield Problem(
                 f"the beginning of sequence {called} is written again inside the conversation",
                 help="write it once, before the first message, or close the round before it with the end of sequence",
                 severity=Severity.WARNING,
-                render=template.render("user-assistant-user"),
+                place=template.place_of(template.render_with_sentinel_tokens(INSIDE), again),
+                render=template.render(INSIDE),
             )
 
 
-def _begins_twice(template: Template, name: str, bos: str) -> bool:
-    sentinel = template.render_with_sentinel_tokens(name).text
-    if _doubled(sentinel, SENTINEL_TOKENS["bos_token"]):
-        return True
-    unmistakable = template.tokens_known and bos != template.tokens.get("eos_token")
-    return unmistakable and _doubled(template.render(name).text, bos)
+Part = tuple[Render, tuple[int, int]]
+"""A prompt, and from where to where in it."""
 
 
-def _doubled(text: str | None, token: str) -> bool:
-    return text is not None and re.match(rf"\s*{re.escape(token)}\s*{re.escape(token)}", text) is not None
+def _begins_twice(template: Template, name: str, bos: str) -> tuple[Part, Part] | None:
+    found = _doubled(template.render_with_sentinel_tokens(name), SENTINEL_TOKENS["bos_token"])
+    if found is None and template.tokens_known and bos != template.tokens.get("eos_token"):
+        found = _doubled(template.render(name), bos)
+    return found
 
 
-def _repeats_inside(template: Template) -> bool:
-    conversation = template.conversation("user-assistant-user")
-    text = template.render_with_sentinel_tokens("user-assistant-user").text or ""
-    before = (part.rstrip() for part in text.split(SENTINEL_TOKENS["bos_token"])[1:-1])
+def _doubled(render: Render, token: str) -> tuple[Part, Part] | None:
+    found = re.match(rf"\s*({re.escape(token)})\s*({re.escape(token)})", render.text or "")
+    return ((render, found.span(1)), (render, found.span(2))) if found else None
+
+
+def _repeated(template: Template) -> tuple[int, int] | None:
+    """Where, with sentinels for tokens, a beginning of sequence follows anything but an end of sequence or a message's text."""
+    text = template.render_with_sentinel_tokens(INSIDE).text or ""
     written_out = [template.tokens["eos_token"]] if template.tokens_known and template.tokens.get("eos_token") else []
-    separates = (SENTINEL_TOKENS["eos_token"], *written_out, *sentinels(conversation))
-    return any(not part.endswith(separates) for part in before)
+    separates = (SENTINEL_TOKENS["eos_token"], *written_out, *sentinels(template.conversation(INSIDE)))
+    found = list(re.finditer(re.escape(SENTINEL_TOKENS["bos_token"]), text))[1:]
+    return next((each.span() for each in found if not text[: each.start()].rstrip().endswith(separates)), None)

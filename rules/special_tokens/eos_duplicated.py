@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
+from tpllint import SENTINEL_TOKENS, Bad, Good, Place, Problem, Related, Render, Rule, Severity, Template, quoted, sentinels
 
 CONVERSATIONS = ("user-assistant", "user-assistant-user", "two-rounds")
 
@@ -57,11 +58,14 @@ class EosDuplicated(Rule):
         called = quoted(eos) if template.tokens_known else "eos_token"
         for name in CONVERSATIONS:
             for flag in (False, True):
-                if _is_doubled(template, name, flag, eos):
+                doubled = _doubled(template, name, flag, eos)
+                if doubled is not None:
                     yield Problem(
                         f"the end of sequence {called} stands twice in a row",
                         help="write it once, where the turn ends",
+                        place=doubled.second,
                         render=template.render(name, generation_prompt=flag),
+                        related=(Related("the first is written here", place=doubled.first),),
                     )
                     return
         closer = _closer_before_eos(template)
@@ -71,6 +75,7 @@ class EosDuplicated(Rule):
                 help="end a turn with one of the two; the end of sequence belongs after the last answer, if anywhere",
                 severity=Severity.WARNING,
                 render=template.render("user-assistant-user"),
+                shows=closer,
             )
 
 
@@ -83,13 +88,22 @@ def _closer_before_eos(template: Template) -> str | None:
     return found[1] if found else None
 
 
-def _is_doubled(template: Template, name: str, flag: bool, eos: str) -> bool:
-    through_variable = template.render_with_sentinel_tokens(name, generation_prompt=flag).text
-    if _adjacent(through_variable, SENTINEL_TOKENS["eos_token"]):
-        return True
-    unmistakable = template.tokens_known and eos != template.tokens.get("bos_token")
-    return unmistakable and _adjacent(template.render(name, generation_prompt=flag).text, eos)
+@dataclass(frozen=True)
+class Doubled:
+    """The code that writes the first end of sequence, and the code that writes the second."""
+
+    first: Place | None
+    second: Place | None
 
 
-def _adjacent(text: str | None, token: str) -> bool:
-    return text is not None and re.search(rf"{re.escape(token)}\s*{re.escape(token)}", text) is not None
+def _doubled(template: Template, name: str, flag: bool, eos: str) -> Doubled | None:
+    through_variable = template.render_with_sentinel_tokens(name, generation_prompt=flag)
+    found = _adjacent(template, through_variable, SENTINEL_TOKENS["eos_token"])
+    if found is None and template.tokens_known and eos != template.tokens.get("bos_token"):
+        found = _adjacent(template, template.render(name, generation_prompt=flag), eos)
+    return found
+
+
+def _adjacent(template: Template, render: Render, token: str) -> Doubled | None:
+    found = re.search(rf"({re.escape(token)})\s*({re.escape(token)})", render.text or "")
+    return Doubled(template.place_of(render, found.span(1)), template.place_of(render, found.span(2))) if found else None

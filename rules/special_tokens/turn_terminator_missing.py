@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import CLOSING_MARKER, Bad, Good, Problem, Rule, Severity, Template, begins_with_marker, quoted
+from tpllint import CLOSING_MARKER, Bad, Good, Problem, Related, Rule, Severity, Template, begins_with_marker, quoted, sentinels
 
 
 class TurnTerminatorMissing(Rule):
@@ -82,4 +82,13 @@ class TurnTerminatorMissing(Rule):
             help="write the end-of-turn token, or eos_token, after each answer",
             severity=severity,
             render=template.render("user-assistant"),
+            shows=sentinels(template.conversation("user-assistant"))[1],
+            related=(_user_closer(template, user_closer),) if user_closer else (),
         )
+
+
+def _user_closer(template: Template, closer: str) -> Related:
+    """Where the end of a user's turn is written."""
+    _, (start, end) = template.anatomy.placed_gaps("user") or ()
+    begin = start + end.index(closer)
+    return Related("user turns end here", render=template.render("user"), shows=(begin, begin + len(closer)))

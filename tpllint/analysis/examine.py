@@ -13,6 +13,7 @@ from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
 from tpllint.analysis.renders import Render, error_text, shown
+from tpllint.analysis.suppressions import suppressions
 from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
@@ -34,6 +35,9 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     deadline = Deadline()
     templates = tuple(_templates(job, deadline))
     model = Model(templates, job.storage)
+    for template in templates:
+        for message in suppressions(template):
+            send(message)
     for rule in rules:
         _run(rule, partial(rule.check_model, model), None, send)
     for static in (True, False):

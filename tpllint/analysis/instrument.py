@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
@@ -45,18 +45,27 @@ class Body:
     guard: Place | None = None
 
 
+class Asked(NamedTuple):
+    """A condition that was asked: its site, how it came out, the message in whose turn of which loop that was."""
+
+    site: int
+    outcome: bool
+    during: int | None
+    loop: int | None
+
+
 @dataclass
 class Trace:
-    """What one render did: the pieces of its text, and which bodies ran and how conditions came out, in order.
+    """What one render did: the pieces of its text, the conditions in the order in which they were asked, the bodies that ran.
 
-    A test is (number of its site, outcome, index of the message in whose turn of the loop it was asked).
+    `writing` are the loops over messages in whose turns something was written.
     """
 
     text: str | None = None
     pieces: tuple[Piece, ...] = ()
-    tests: list[tuple[int, bool, int | None]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
-    looped: set[int] = field(default_factory=set)
+    writing: set[int | None] = field(default_factory=set)
 
 
 class TracingEnvironment(ChatEnvironment):
@@ -82,6 +91,7 @@ class TracingEnvironment(ChatEnvironment):
     def wrote(self, site: int, value: Any) -> TracedText:
         """An output statement: what nobody else answers for, this site wrote."""
         text = str(value)
+        self.trace.writing.add(self._loop)
         return TracedText(text, tuple(self._answered(piece, site) for piece in pieces_of(text)))
 
     def part(self, site: int, value: Any) -> Any:
@@ -107,7 +117,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def tested(self, site: int, value: Any) -> Any:
         """A condition."""
-        self.trace.tests.append((site, bool(value), self._during))
+        self.trace.asked.append(Asked(site, bool(value), self._during, self._loop))
         return value
 
     def reach(self, site: int, value: Any = None) -> Any:
@@ -121,7 +131,6 @@ class TracingEnvironment(ChatEnvironment):
         index = self._turns.get(id(item))
         if index is not None:
             self._during, self._loop = index, site
-            self.trace.looped.add(index)
 
     def leave(self, site: int) -> None:
         """A loop is over."""

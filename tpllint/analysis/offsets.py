@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import Lexer
 
-from tpllint.span import NEWLINE, Position, offset_at
+from tpllint.span import NEWLINE, Place, Position, offset_at
 
 AT_OFFSET = re.compile(r" at \d+$")
 """Jinja's lexer tells an offset in its message, which means nothing to a reader."""
@@ -39,6 +39,18 @@ def raw_tokens(lexer: Lexer, source: str) -> Iterator[tuple[int, str, str]]:
     except TemplateSyntaxError as error:
         offset = max(at, offset_at(text, Position(error.lineno, 1)))
         raise LexicalError(AT_OFFSET.sub("", error.message or ""), min(offset, max(len(text) - 1, 0)) + 1) from error
+
+
+def comments(lexer: Lexer, source: str) -> Iterator[tuple[Place, str]]:
+    """Where every comment stands, from `{#` to `#}`, and what it says between them. Raises LexicalError."""
+    start, said = 0, ""
+    for at, kind, value in raw_tokens(lexer, source):
+        if kind == "comment_begin":
+            start, said = at, ""
+        elif kind == "comment":
+            said = value
+        elif kind == "comment_end":
+            yield Place(start, at + len(value.rstrip())), said
 
 
 def _find(text: str, value: str, start: int) -> int:

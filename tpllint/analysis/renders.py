@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,6 +19,8 @@ MAX_MESSAGE_CHARACTERS = 10_000
 REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
 RANGE_LIMIT = "Range too big"
 """How the sandbox refuses a range; any other OverflowError is arithmetic."""
+NAMES_A_FILTER = re.compile(r"t_\d+")
+"""The functions Jinja makes for filters and tests that do not exist; they stand at the top of the code, far from their use."""
 CONTINUE_TAG = "CONTINUE_FINAL_MESSAGE_TAG "
 
 
@@ -165,7 +168,8 @@ def _offset(template: JinjaTemplate, traceback: TracebackType | None) -> int | N
     """Where the template was when it failed: its innermost frame, whose debug information holds offsets."""
     offset = None
     while traceback is not None:
-        if traceback.tb_frame.f_globals.get("__jinja_template__") is template:
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__jinja_template__") is template and not NAMES_A_FILTER.fullmatch(frame.f_code.co_name):
             offset = template.get_corresponding_lineno(traceback.tb_lineno) - 1
         traceback = traceback.tb_next
     return offset

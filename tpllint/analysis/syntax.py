@@ -40,6 +40,22 @@ class Syntax:
         """Where a node stands: the token it begins with, and the name after a dot, a pipe or `is`."""
         return self.place_at(node.lineno - 1)
 
+    def code_at(self, offset: int) -> Place:
+        """The call that Jinja numbers with an offset (that of its bracket), whole; else the token there."""
+        call = next((node for node in self.find("Call") if node.lineno - 1 == offset), None)
+        return self.place_at(offset) if call is None else self.expression(call)
+
+    def mention(self, name: str, offset: int) -> Place | None:
+        """The variable or attribute of this name that is nearest to an offset, in the same pair of braces."""
+        nodes = [
+            node for node in self.find("Name", "Getattr") if name in (getattr(node, "name", None), getattr(node, "attr", None))
+        ]
+        nearest = min(nodes, key=lambda node: abs(node.lineno - 1 - offset), default=None)
+        if nearest is None:
+            return None
+        between = self.text[min(nearest.lineno - 1, offset) : max(nearest.lineno - 1, offset)]
+        return None if "}}" in between or "%}" in between else self.expression(nearest)
+
     def place_at(self, offset: int) -> Place:
         """The token at an offset."""
         return Place(offset, self._token_ends.get(offset, offset + 1))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -19,13 +21,14 @@ from tpllint.analysis.description.assembly import describe
 from tpllint.analysis.description.facts import Description
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
-from tpllint.analysis.offsets import normalised
+from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tracing import Tracing
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
 
+UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
 SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
 """Values no template contains: whatever shows them was written by way of the variable."""
 
@@ -66,6 +69,15 @@ class Template:
         """The syntax tree, or None where the source has none."""
         tree = self._parsed
         return Syntax(self._environment, self.source, tree) if isinstance(tree, nodes.Template) else None
+
+    @functools.cached_property
+    def comments(self) -> tuple[tuple[Place, str], ...]:
+        """The places and texts of the comments, up to where the source cannot be cut into tokens."""
+        found: list[tuple[Place, str]] = []
+        with contextlib.suppress(LexicalError, LimitReached, MemoryError), self._deadline.running():
+            for comment in comments(self._environment.lexer, self.source):
+                found.append(comment)
+        return tuple(found)
 
     @functools.cached_property
     def failure(self) -> Failure | None:
@@ -133,10 +145,10 @@ class Template:
         )
 
     def place(self, offset: int | None) -> Place | None:
-        """The token at an offset, None where there is none."""
+        """The call or token at an offset, None where there is none."""
         if offset is None or self.syntax is None:
             return None if offset is None else Place(offset, offset + 1)
-        return self.syntax.place_at(offset)
+        return self.syntax.code_at(offset)
 
     def conversation(self, name: str) -> Conversation:
         """A canonical conversation, in the form of content that this template reads (text, or lists of parts)."""
@@ -177,8 +189,22 @@ class Template:
     def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""
         if render.error is not None:
-            return self.place(render.error.offset)
+            return self._place_of_error(render.error)
         return self.tracing.place_of(render, shows)
+
+    def _place_of_error(self, error: RenderError) -> Place | None:
+        """The name that Jinja says is undefined, where it says so; else the code that was being executed."""
+        named = UNDEFINED.search(error.message)
+        mention = (
+            self.syntax.mention(named[1] or named["attribute"], error.offset)
+            if named and self.syntax and error.offset is not None
+            else None
+        )
+        return mention or self.place(error.offset)
+
+    def place_of_loss(self, render: Render, message: int) -> Place | None:
+        """The code that kept the message of this index out of a prompt, as far as anything tells."""
+        return self.tracing.place_of_loss(render, message)
 
     @functools.cached_property
     def tracing(self) -> Tracing:

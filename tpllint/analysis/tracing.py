@@ -63,13 +63,24 @@ class Tracing:
         return _together([place for place in inside if place is not None], self._template.text) or self._last(pieces, start)
 
     def place_of_loss(self, render: Render, message: int) -> Place | None:
-        """The condition that kept a message out of a prompt: the first that failed in its turn of the loop.
+        """The code that kept a message out of a prompt: the first condition that failed in its turn of a loop.
 
-        None where no condition failed, or where no loop came to the message.
+        A loop that writes something for other messages goes before one that does not. Where no condition failed or no loop came
+        to the message, the loop over messages or, without one, the first mention of them.
         """
-        trace = self._trace(render)
-        failed = [site for site, outcome, during in trace.tests if during == message and not outcome] if trace else []
-        return self._sites[failed[0]].place if failed else None
+        trace = self._trace(render) or Trace()
+        failed = [asked for asked in trace.asked if asked.during == message and not asked.outcome]
+        failed.sort(key=lambda asked: asked.loop not in trace.writing)
+        return self._sites[failed[0].site].place if failed else self._messages
+
+    @functools.cached_property
+    def _messages(self) -> Place | None:
+        syntax = self._template.syntax
+        if syntax is None:
+            return None
+        loops = (syntax.expression(loop.iter) for loop in syntax.find("For"))
+        mentions = (syntax.place(name) for name in syntax.find("Name") if name.name == "messages")
+        return next((place for place in loops if "messages" in syntax.text[place.start : place.end]), next(mentions, None))
 
     @functools.cached_property
     def coverage(self) -> tuple[Covered, ...]:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, Progress, check, refused
-from tpllint.cli.options import coloured, output, request, with_request, workers
+from tpllint.cli.options import coloured, configured, output, request, with_config, with_request, workers
+from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
 from tpllint.report import json as json_report
 from tpllint.report import text as text_report
+from tpllint.rule import PROFILES
 from tpllint.selection import Selection
 from tpllint.severity import Severity
+from tpllint.targets import Request
 
 LEVELS = [severity.value for severity in Severity]
 PROGRESS_FROM = 10
@@ -27,26 +32,33 @@ PROGRESS_FROM = 10
 @click.option("--select", metavar="RULES", multiple=True, help="Only these: codes, prefixes, names or ALL; repeatable.")
 @click.option("--ignore", metavar="RULES", multiple=True, help="Not these.")
 @click.option("--severity", metavar="RULE=LEVEL", multiple=True, help="Report a rule as error, warning or info.")
-@click.option("--fail-on", type=click.Choice(LEVELS[::-1]), default="error", help="The level at which the exit code is 1.")
+@click.option("--profile", metavar="PROFILE", help=f"What the model is for: {', '.join(PROFILES)}.")
+@click.option("--expect", metavar="CAPABILITY", multiple=True, help=f"Its absence is an error: {', '.join(CAPABILITIES)}.")
+@click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Report into a file.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
 @click.option("-q", "--quiet", is_flag=True, help="Findings and errors only.")
+@with_config
 @with_request
 def command(
     targets: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     severity: tuple[str, ...],
-    fail_on: str,
+    profile: str | None,
+    expect: tuple[str, ...],
+    fail_on: str | None,
     exit_zero: bool,
     output_format: str,
     path: str | None,
     no_progress: bool,
     color: str,
     quiet: bool,
+    config: str | None,
+    no_config: bool,
     **asked: Any,
 ) -> int:
     """Find what is wrong with chat templates.
@@ -54,9 +66,14 @@ def command(
     A TARGET is a .jinja file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a model
     on the Hub (org/model, org/model@revision), or - for standard input.
     """
+    failing = Severity(fail_on or Severity.ERROR)
     try:
-        asked_for = Check(request(**asked), _selection(select, ignore, severity, fail_on))
-        with workers() as pool, _progress(len(targets), no_progress) as progress:
+        given = configured(config, no_config)
+        failing = Severity(fail_on) if fail_on else given.fail_on
+        selection = _selection(given, select, ignore, severity, profile, failing)
+        asked_for = Check(_request(given, expect, asked), selection)
+        with workers(given) as pool, _progress(len(targets), no_progress) as progress:
+            given.require_rules(pool.rules)
             report = check(targets, pool, asked_for, progress)
     except RepairableError as error:
         if output_format == "text":
@@ -67,14 +84,37 @@ def command(
             json_report.write(report, stream)
         else:
             text_report.write(report, stream, color=coloured(color, stream), quiet=quiet)
-    return exit_code(report, Severity(fail_on), exit_zero=exit_zero)
+    return exit_code(report, failing, exit_zero=exit_zero)
 
 
-def _selection(select: tuple[str, ...], ignore: tuple[str, ...], severity: tuple[str, ...], fail_on: str) -> Selection:
+def _selection(
+    config: Config,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    severity: tuple[str, ...],
+    profile: str | None,
+    fail_on: Severity,
+) -> Selection:
+    """What is to run: --select and --profile replace what the file selects, --ignore and --severity add to it."""
     if select and not _words(select):
         raise RepairableError("bad-selection", "--select names no rule", "leave it out, or write --select ALL")
     levels = dict(_level(word) for word in _words(severity))
-    return Selection(_words(select), _words(ignore), levels, tells_infos=bool(select) or fail_on == Severity.INFO)
+    kept = {word: level for word, level in config.severity.items() if word not in levels}
+    return Selection(
+        select=_words(select) or (config.select if profile is None else ()),
+        ignore=(*config.ignore, *_words(ignore)),
+        severity=kept | levels,
+        tells_infos=fail_on is Severity.INFO,
+        profile=config.profile if profile is None else profile,
+        per_path=config.per_path,
+    )
+
+
+def _request(config: Config, expect: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
+    """What the command line asks for, and what the configuration adds to it."""
+    made = request(**{**asked, "conversations": (*config.conversations, *asked["conversations"])})
+    expected = tuple(dict.fromkeys((*config.expect, *_words(expect))))
+    return replace(made, variables={**config.variables, **made.variables}, expect=expected)
 
 
 def exit_code(report: Report, fail_on: Severity, *, exit_zero: bool) -> int:

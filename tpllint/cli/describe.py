@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tpllint.cli.options import coloured, output, request, with_request, workers
+from tpllint.config import Config
 from tpllint.describing import describe
 from tpllint.report import description as text_report
 from tpllint.report import description_json as json_report
@@ -25,7 +26,7 @@ def command(targets: tuple[str, ...], coverage: bool, output_format: str, path: 
 
     What no render of a canonical conversation can tell is shown as undecided.
     """
-    with workers() as pool:
+    with workers(Config()) as pool:
         results = describe(targets, pool, request(**asked), coverage=coverage)
     with output(path) as stream:
         if output_format == "json":

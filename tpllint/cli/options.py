@@ -12,6 +12,7 @@ from typing import Any, TextIO, TypeVar, cast
 
 import click
 
+from tpllint.config import RESERVED, Config, discovered, named
 from tpllint.conversations import ConversationError, from_json
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
@@ -38,6 +39,26 @@ def with_request(command: Command) -> Command:
     for option in reversed(REQUEST):
         command = option(command)
     return command
+
+
+def with_config(command: Command) -> Command:
+    """Add the options that `configured` reads."""
+    command = click.option("--no-config", is_flag=True, help="Read no configuration file.")(command)
+    text = "This configuration file, not the nearest tpllint.toml or pyproject.toml."
+    return click.option("--config", metavar="FILE", help=text)(command)
+
+
+def configured(file: str | None, unwanted: bool) -> Config:
+    """The configuration that holds for this run. Raises RepairableError."""
+    if file is not None and unwanted:
+        raise RepairableError("contradiction", "--config and --no-config exclude each other", "drop one of the two")
+    if unwanted:
+        return Config()
+    try:
+        here = os.getcwd()
+    except OSError:  # the working directory is gone, and with it what stood above it
+        here = "/"
+    return discovered(here, os.geteuid()) if file is None else named(file, here)
 
 
 def request(
@@ -89,7 +110,7 @@ def _variable(word: str) -> tuple[str, Any]:
     hint = "write --var enable_thinking=true, or --var name='\"text\"'"
     if not equals or not name.isidentifier():
         raise RepairableError("bad-variable", f"not of the form NAME=JSON: {word}", hint)
-    if name in ("messages", "tools", "documents", "add_generation_prompt"):
+    if name in RESERVED:
         raise RepairableError("bad-variable", f"{name} belongs to the conversation", "put it in a --conversation file")
     try:
         return name, json.loads(value)
@@ -98,9 +119,9 @@ def _variable(word: str) -> tuple[str, Any]:
 
 
 @contextlib.contextmanager
-def workers() -> Iterator[Pool]:
-    """A pool of workers that know the built-in rules and those of every installed plug-in."""
-    with Pool(plugin_packs()) as pool:
+def workers(config: Config) -> Iterator[Pool]:
+    """A pool of workers that know the built-in rules, those of every installed plug-in and those of the user's folders."""
+    with Pool([*plugin_packs(), *config.rules]) as pool:
         yield pool
 
 

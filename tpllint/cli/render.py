@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import click
 
 from tpllint.cli.options import output, request, with_request, workers
+from tpllint.config import Config
 from tpllint.conversations import canonical
 from tpllint.errors import RepairableError
 from tpllint.rendering import Asked, Renders, render
@@ -49,7 +50,7 @@ def command(
         )
     _require_known(names)
     wanted = Asked(request(**asked), all_conversations, names, generation_prompt, continue_final_message)
-    with workers() as pool:
+    with workers(Config()) as pool:
         results = render(targets, pool, wanted)
     with output(path) as stream:
         (_write_json if output_format == "json" else _write_text)(results, stream)

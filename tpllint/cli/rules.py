@@ -8,15 +8,16 @@ from dataclasses import asdict
 
 import click
 
-from tpllint.cli.options import output, workers
+from tpllint.cli.options import configured, output, with_config, workers
 from tpllint.rule import RuleInfo
 
 
 @click.command(name="rules")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to list them.")
-def command(output_format: str) -> int:
+@with_config
+def command(output_format: str, config: str | None, no_config: bool) -> int:
     """List the rules: code, name, severity and what each one finds."""
-    with workers() as pool:
+    with workers(configured(config, no_config)) as pool:
         rules = pool.rules
     with output() as stream:
         stream.write((_as_json(rules) if output_format == "json" else _as_text(rules)) + "\n")

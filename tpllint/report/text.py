@@ -75,7 +75,8 @@ def _summary(report: Report) -> str:
     incomplete = sum(not (result.fully_analysed or result.error) for result in report.targets)
     tails = ((failed, "could not be checked"), (incomplete, "not fully analysed"))
     tail = "".join(f", {_counted(number, 'target')} {what}" for number, what in tails if number)
-    return f"{', '.join(parts) or 'no findings'} in {_counted(checked, 'template')}{tail}"
+    suppressed = f" ({report.suppressed} suppressed)" if report.suppressed else ""
+    return f"{', '.join(parts) or 'no findings'} in {_counted(checked, 'template')}{suppressed}{tail}"
 
 
 def _counted(number: int, word: str) -> str:

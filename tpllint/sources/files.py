@@ -19,6 +19,10 @@ JSON_FILES = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
 """Configuration files in a model's root that tpllint reads, where they exist."""
 
 
+LOCAL = "local"
+"""The origin of what lies on this machine or came through standard input."""
+
+
 def max_bytes(name: str) -> int:
     """The largest size at which a file of this name is read."""
     return MAX_JSON_BYTES if name.endswith(".json") else MAX_TEMPLATE_BYTES
@@ -53,7 +57,7 @@ class ModelFiles:
     target: str
     files: Mapping[str, ModelFile]
     focus: frozenset[str] = frozenset()
-    origin: str = "local"
+    origin: str = LOCAL
     unread: tuple[UnreadFile, ...] = field(default=())
 
 

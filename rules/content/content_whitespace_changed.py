@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, listed
+
+CONVERSATIONS = ("padded-content", "padded-content-without-system")
+
+
+class ContentWhitespaceChanged(Rule):
+    """Blanks at the beginning or the end of content do not reach the prompt as they were sent.
+
+    ## What it does
+    Renders a chat whose texts have spaces, tabs and line breaks around them, and tells which roles lose them. This is
+    information: many templates trim on purpose.
+
+    Nothing is said of a text that vanishes altogether, and of what happens inside a text.
+
+    ## Why is this bad
+    A prefilled answer that ends in a line break is not continued where it stopped, and an indented first line of code is not
+    what the user sent.
+
+    ## References
+    - [transformers: continuing a final message](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL308"
+    name = "content-whitespace-changed"
+    category = "content"
+    severity = Severity.INFO
+    examples = (
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}",
+            says="blanks around the content are changed in messages of system, user and assistant",
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ '  ' | trim }}<|end|>{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        name = next((name for name in CONVERSATIONS if template.render(name).text is not None), None)
+        if name is None:
+            return
+        render = template.render(name)
+        changed = [message for message in template.conversation(name).messages if _is_changed(message["content"], render.text)]
+        if changed:
+            roles = list(dict.fromkeys(message["role"] for message in changed))
+            yield Problem(
+                f"blanks around the content are changed in messages of {listed(roles)}",
+                help="write the content as it is, unless the model was trained on trimmed content",
+                render=render,
+                shows=changed[0]["content"].strip(),
+            )
+
+
+def _is_changed(content: str, prompt: str | None) -> bool:
+    return prompt is not None and content not in prompt and content.strip() in prompt
