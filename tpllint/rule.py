@@ -137,8 +137,6 @@ class Rule:
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
-    raised_by: ClassVar[Mapping[str, Severity]] = {}
-    """Profiles in which a finding that would be an info gets this severity."""
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         """Yield the problems of one template."""
