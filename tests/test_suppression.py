@@ -161,10 +161,12 @@ def test_unknown_names_and_forms_are_reported(tmp_path: Path) -> None:
     assert done.json()["findings"][0]["help"] == 'write "eos-duplicated"; tpllint rules lists them all'
 
 
-def test_a_comment_below_the_top_cannot_reach_a_finding_about_the_whole(tmp_path: Path) -> None:
+def test_a_comment_that_stands_elsewhere_is_told_where_to_go(tmp_path: Path) -> None:
     done = run(tmp_path, NO_PROMPT + "{# tpllint: ignore[generation-prompt-missing] #}")
     assert [rule for rule, *_ in told(done)] == ["generation-prompt-missing", "unused-suppression"]
-    assert done.json()["findings"][1]["help"].startswith("put {# tpllint: ignore[rule] reason #} at the top of the template")
+    assert done.json()["findings"][1]["help"].startswith(
+        "put {# tpllint: ignore[rule] reason #} on the line before the finding"
+    )
 
 
 @pytest.mark.parametrize(

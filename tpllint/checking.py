@@ -15,6 +15,7 @@ from tpllint.pool import Answers, Order, Pool
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
 from tpllint.severity import Severity
+from tpllint.snippet import Snippet, snippet
 from tpllint.sources.files import LOCAL
 from tpllint.span import Position, Span
 from tpllint.storage import Resolved, Stored
@@ -23,6 +24,8 @@ from tpllint.targets import Request, Target, opened, order_for
 
 EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
+WHOLE_FILE = Span(Position(1, 1), Position(1, 1))
+"""The place of a problem that has none inside its file."""
 SHORTEN = "simplify the template: loops, repetition and nesting that grow without bound are what usually ends an analysis"
 
 
@@ -49,7 +52,8 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
     said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
-    return _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
+    report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
+    return replace(report, rules=tuple(rules))
 
 
 def refused(targets: Sequence[str], error: RepairableError) -> Report:
@@ -89,6 +93,7 @@ class _Said:
         self._rules = {rule.name: rule for rule in rules}
         self._crashed = [message for message in answers.messages if message["kind"] == "crash"]
         self._suppressions = Suppressions(answers.messages if target.origin == LOCAL else (), self._rules)
+        self._texts: dict[str, str] = {}
 
     def result(self) -> TargetResult:
         """The target's line in the report."""
@@ -136,6 +141,19 @@ class _Said:
             return False
         return not any(message["kind"] in ("crash", "more") and message["rule"] == rule.name for message in answers.messages)
 
+    def with_snippets(self, finding: Finding) -> Finding:
+        """The same, with the lines of the files that it points into."""
+        related = tuple(replace(place, snippet=self._snippet(place.path, place.span)) for place in finding.related)
+        return replace(finding, snippet=self._snippet(finding.path, finding.span), related=related)
+
+    def _snippet(self, path: str, span: Span | None) -> Snippet | None:
+        if span is None or span == WHOLE_FILE:
+            return None
+        if path not in self._texts:
+            files = self.target.resolved.files if self.target.resolved else ()
+            self._texts |= {file.shown: file.data.decode("utf-8", "replace") for file in files if file.shown == path}
+        return snippet(self._texts[path], span) if path in self._texts else None
+
     def _untold(self) -> dict[str, dict[str, str]]:
         """The templates that reached a limit after the rule that tells of limits had run."""
         told = {message["template"] for message in self._answers.messages if message.get("rule") == INCOMPLETE}
@@ -180,7 +198,7 @@ class _Said:
         stored = self._stored(message.get("template"))
         span = _span(message.get("place"))
         if message.get("file") is not None:
-            return message["file"], span or Span(Position(1, 1), Position(1, 1))
+            return message["file"], span or WHOLE_FILE
         if stored is None:
             return self.target.argument, None
         return stored.file.shown, span and stored.span_in_file(span.start, span.end)
@@ -203,7 +221,7 @@ def _span(place: Sequence[int] | None) -> Span | None:
 
 def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, RuleInfo], chosen: set[str]) -> Report:
     findings: list[Finding] = []
-    suppressed = 0
+    results: list[TargetResult] = []
     for one in said:
         told: dict[bool, dict[Finding, None]] = {False: {}, True: {}}
         for finding, is_suppressed in one.findings(chosen):
@@ -211,12 +229,12 @@ def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, Rul
             finding = replace(finding, severity=selection.level(rule, finding.severity))
             if rule.name in chosen and selection.shows(rule, finding.severity, finding.path, local=one.target.origin == LOCAL):
                 told[is_suppressed][finding] = None
-        findings += _numbered(sorted(told[False], key=_order))
-        suppressed += len(told[True])
-    results = tuple(one.result() for one in said)
+        findings += map(one.with_snippets, _numbered(sorted(told[False], key=_order)))
+        results.append(replace(one.result(), suppressed=len(told[True])))
     crashes = tuple(crash for one in said for crash in one.crashes())
     skipped = tuple(one for each in said for one in each.skipped() if one.rule in chosen)
-    return Report(results, tuple(findings), skipped, crashes, suppressed)
+    ran = tuple(rule for rule in rules.values() if rule.name in chosen)
+    return Report(tuple(results), tuple(findings), skipped, crashes, ran)
 
 
 def _numbered(findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+from tpllint.rule import RuleInfo
 from tpllint.severity import Severity
+from tpllint.snippet import Snippet
 from tpllint.span import Span
 
 
@@ -24,11 +29,15 @@ class RelatedPlace:
     path: str
     span: Span
     message: str
+    snippet: Snippet | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One defect of one target. `span` is None where there is no place, such as a missing file."""
+    """One defect of one target.
+
+    `span` is None where there is no place, such as a missing file; `snippet` where there is nothing to look at.
+    """
 
     code: str
     rule: str
@@ -43,6 +52,7 @@ class Finding:
     evidence: Evidence
     related: tuple[RelatedPlace, ...] = ()
     repetition: int = 0
+    snippet: Snippet | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -73,12 +83,16 @@ class TargetError:
 
 @dataclass(frozen=True)
 class TargetResult:
-    """One argument of the command line: the templates found in it, or why there are none."""
+    """One argument of the command line: the templates found in it, or why there are none.
+
+    `suppressed` is how many findings comments in the templates cover.
+    """
 
     target: str
     templates: tuple[str, ...] = ()
     fully_analysed: bool = True
     error: TargetError | None = None
+    suppressed: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,16 +104,43 @@ class Crash:
     traceback: str
 
 
+_Told = TypeVar("_Told", Finding, Skipped, Crash)
+
+
 @dataclass(frozen=True)
 class Report:
-    """Everything one run of `check` has to say."""
+    """Everything one run of `check` has to say; `rules` are those that ran."""
 
     targets: tuple[TargetResult, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...] = ()
     crashes: tuple[Crash, ...] = ()
-    suppressed: int = 0
+    rules: tuple[RuleInfo, ...] = ()
+
+    @property
+    def suppressed(self) -> int:
+        """How many findings comments in the templates cover."""
+        return sum(result.suppressed for result in self.targets)
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
         return sum(finding.severity is severity for finding in self.findings)
+
+    def undecided(self) -> tuple[tuple[str, str], ...]:
+        """The targets of which nothing was found although rules had no verdict on them, each with the reason."""
+        told = {finding.target for finding in self.findings}
+        return tuple(dict.fromkeys((one.target, one.reason) for one in self.skipped if one.target not in told))
+
+    def by_target(self) -> Iterator[Report]:
+        """The report of each target alone."""
+        findings, skipped, crashes = _by_target(self.findings), _by_target(self.skipped), _by_target(self.crashes)
+        for result in self.targets:
+            name = result.target
+            yield Report((result,), findings[name], skipped[name], crashes[name], rules=self.rules)
+
+
+def _by_target(told: Iterable[_Told]) -> Mapping[str, tuple[_Told, ...]]:
+    gathered: dict[str, list[_Told]] = defaultdict(list)
+    for one in told:
+        gathered[one.target].append(one)
+    return defaultdict(tuple, {target: tuple(those) for target, those in gathered.items()})

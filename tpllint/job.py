@@ -21,6 +21,15 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A span of a prompt, and the index of the message it came from; None for the template's own words and all else."""
+
+    start: int
+    end: int
+    message: int | None
+
+
+@dataclass(frozen=True)
 class Variant:
     """One template of a target: its name and its source. Which file holds it is the parent's business."""
 

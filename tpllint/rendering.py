@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
-from tpllint.pool import Pool
-from tpllint.targets import Request, no_template, opened, order_for
+from tpllint.job import Origin
+from tpllint.pool import Answers, Pool
+from tpllint.reproduction import Rendered, snippet
+from tpllint.targets import Request, Target, no_template, opened, order_for
+from tpllint.tokenizing import Token, encode, tokenizer_of
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """One render: its record in the form of the JSON contract, and what else was asked for about it.
+
+    `origins` cover the text without gaps; they are empty where nobody asked for them.
+    """
+
+    record: Mapping[str, Any]
+    origins: tuple[Origin, ...] = ()
+    tokens: tuple[Token, ...] | None = None
+    snippet: str | None = None
+
+
+@dataclass(frozen=True)
 class Renders:
-    """Every render of one target, in the form of the JSON contract, or the error that prevents them."""
+    """Every render of one target, or the error that prevents them."""
 
     target: str
-    renders: tuple[Mapping[str, Any], ...] = ()
+    prompts: tuple[Prompt, ...] = ()
     error: TargetError | None = None
+
+    @property
+    def renders(self) -> tuple[Mapping[str, Any], ...]:
+        """The records alone."""
+        return tuple(prompt.record for prompt in self.prompts)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last."""
+    """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last.
+
+    Beside the prompts: `origins`, the message that each part came from; `token_ids`; `snippets`, programs that reproduce them.
+    """
 
     request: Request = field(default_factory=Request)
     every: bool = False
     names: tuple[str, ...] = ()
     generation_prompt: bool | None = None
     continue_final_message: bool = False
+    origins: bool = False
+    token_ids: bool = False
+    snippets: bool = False
 
 
 def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
     """Render each target; one that cannot be opened does not stop the others."""
-    found = opened(targets, asked.request)
+    found = opened(targets, replace(asked.request, tokenizer=asked.token_ids))
     results: list[Renders | None] = []
     orders = []
     for target in found:
@@ -48,7 +76,7 @@ def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
             selection = _selection(asked)
             orders.append(order_for(target, target.resolved, asked.request, (), want="renders", selection=selection))
     answers = iter(pool.run(orders))
-    return [done or _renders(target.argument, next(answers)) for done, target in zip(results, found, strict=True)]
+    return [done or _renders(target, next(answers), asked) for done, target in zip(results, found, strict=True)]
 
 
 def _selection(asked: Asked) -> dict[str, Any]:
@@ -58,20 +86,49 @@ def _selection(asked: Asked) -> dict[str, Any]:
         "names": list(names),
         "generation_prompt": asked.generation_prompt,
         "continue_final_message": asked.continue_final_message,
+        "origins": asked.origins,
     }
 
 
-def _renders(argument: str, answers: Any) -> Renders:
+def _renders(target: Target, answers: Answers, asked: Asked) -> Renders:
+    argument = target.argument
     if answers.ended:
         message = f"{argument} could not be rendered: {answers.ended}"
         return Renders(argument, error=TargetError("resource-exhaustion", message, "run tpllint check on it"))
     crash = next((message for message in answers.messages if message["kind"] == "crash"), None)
     if crash:
         raise RuntimeError(crash["traceback"])
-    records = (message for message in answers.messages if message["kind"] == "render")
-    return Renders(argument, tuple(_record(argument, record) for record in records))
+    prompts = [_prompt(argument, message) for message in answers.messages if message["kind"] == "render"]
+    try:
+        prompts = _with_tokens(target, prompts) if asked.token_ids else prompts
+    except RepairableError as error:
+        return Renders(argument, error=TargetError(error.kind, error.message, error.hint))
+    return Renders(argument, tuple(_with_snippet(target, prompt) if asked.snippets else prompt for prompt in prompts))
 
 
-def _record(argument: str, message: Mapping[str, Any]) -> dict[str, Any]:
-    record = {key: value for key, value in message.items() if key != "kind"}
-    return {"target": argument, "engine": "transformers", **record}
+def _prompt(argument: str, message: Mapping[str, Any]) -> Prompt:
+    record = {key: value for key, value in message.items() if key not in ("kind", "origins")}
+    origins = tuple(Origin(start, end, index) for start, end, index in message.get("origins", ()))
+    return Prompt({"target": argument, "engine": "transformers", **record}, origins)
+
+
+def _with_tokens(target: Target, prompts: Sequence[Prompt]) -> list[Prompt]:
+    assert target.model is not None
+    assert target.resolved is not None
+    tokenizer, special = tokenizer_of(target.model), target.resolved.tokens
+    texts = dict.fromkeys(prompt.record["text"] for prompt in prompts if prompt.record["text"] is not None)
+    encoded = encode(tokenizer, tuple(texts), tuple(special.values.values()) if special.known else ())
+    tokens_of: dict[str | None, tuple[Token, ...]] = dict(zip(texts, encoded, strict=True))
+    return [_with_ids(prompt, tokens_of.get(prompt.record["text"])) for prompt in prompts]
+
+
+def _with_ids(prompt: Prompt, tokens: tuple[Token, ...] | None) -> Prompt:
+    ids = None if tokens is None else [token.id for token in tokens]
+    return replace(prompt, record={**prompt.record, "token_ids": ids}, tokens=tokens)
+
+
+def _with_snippet(target: Target, prompt: Prompt) -> Prompt:
+    if prompt.record["text"] is None or target.model is None or target.resolved is None:
+        return prompt
+    stored = next(stored for stored in target.resolved.templates if stored.name == prompt.record["template"])
+    return replace(prompt, snippet=snippet(Rendered(target.model, target.resolved, stored, prompt.record)))

@@ -10,15 +10,19 @@ import subprocess
 import sys
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_BOOT = "import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from tpllint.analysis.main import main; main()"
+_BOOT = "import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from {module} import main; main()"
+_WORKER = "tpllint.analysis.main"
 
 _waiting: list[subprocess.Popen[bytes]] = []
 
 
-def spawn() -> subprocess.Popen[bytes]:
-    """A new worker process: isolated from the user's environment, nothing in its environment, no terminal."""
+def spawn(module: str = _WORKER) -> subprocess.Popen[bytes]:
+    """A new worker process, or one that runs another module's `main`.
+
+    It is isolated from the user's environment, has nothing in its own, and no terminal.
+    """
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", _BOOT.format(first=[_ROOT], last=_import_path())],
+        [sys.executable, "-I", "-c", _BOOT.format(first=[_ROOT], last=_import_path(), module=module)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

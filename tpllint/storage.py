@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -59,11 +59,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a model's files amount to."""
+    """What a model's files amount to. `files` are those that a finding can point into."""
 
     templates: tuple[Stored, ...]
     tokens: SpecialTokens
     facts: tuple[Fact, ...]
+    files: tuple[ModelFile, ...] = ()
 
 
 class Unreadable(Exception):
@@ -87,7 +88,12 @@ def resolve(model: ModelFiles) -> Resolved:
         facts = [fact for fact in facts if fact.file in named]
     elif not templates and not facts:
         facts.append(Fact("missing", None, "no chat template"))
-    return Resolved(templates, tokens, tuple(facts))
+    return Resolved(templates, tokens, tuple(facts), tuple(_pointed_into(model, templates, facts)))
+
+
+def _pointed_into(model: ModelFiles, templates: Iterable[Stored], facts: Iterable[Fact]) -> Iterator[ModelFile]:
+    told = {stored.file.shown for stored in templates} | {fact.file for fact in facts}
+    return (file for file in model.files.values() if file.shown in told)
 
 
 def variants(resolved: Resolved) -> tuple[Variant, ...]:

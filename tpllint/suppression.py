@@ -45,19 +45,19 @@ class Suppressions:
     def __init__(self, messages: Iterable[Message], rules: Mapping[str, RuleInfo]) -> None:
         self._rules = rules
         self._comments = [_Comment(message) for message in messages if message["kind"] == "suppression"]
-        self._without_a_place: set[tuple[str, str | None]] = set()
+        self._uncovered: set[tuple[str, str | None]] = set()
 
     def cover(self, problem: Message) -> bool:
         """Whether a comment covers a problem; it counts as used from then on."""
         rule = self._rules[problem["rule"]]
-        if problem.get("place") is None:
-            self._without_a_place.add((rule.name, problem.get("template")))
         covered = False
         for comment in self._comments:
             words = [word for word in comment.words if fits(word, rule) and rule.category != NEVER]
             if words and comment.covers(problem):
                 comment.used.update(words)
                 covered = True
+        if not covered:
+            self._uncovered.add((rule.name, problem.get("template")))
         return covered
 
     def unused(self, decided: Callable[[RuleInfo, str], bool]) -> Iterator[Message]:
@@ -86,8 +86,8 @@ class Suppressions:
             yield self._problem(comment, f"ignore[{word}] suppresses nothing", self._remedy(comment, word, judging))
 
     def _remedy(self, comment: _Comment, word: str, judging: Iterable[RuleInfo]) -> str:
-        if any((rule.name, comment.message["template"]) in self._without_a_place for rule in judging):
-            return f"put {FORM} at the top of the template: this rule speaks about the whole of it"
+        if any((rule.name, comment.message["template"]) in self._uncovered for rule in judging):
+            return f"put {FORM} on the line before the finding, or at the top of the template"
         return f"take {quoted(word)} out of the comment"
 
     def _problem(self, comment: _Comment, message: str, help: str) -> Message:

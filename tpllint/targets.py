@@ -12,7 +12,7 @@ from tpllint.finding import TargetError
 from tpllint.job import Fact, Job
 from tpllint.pool import Order
 from tpllint.sources import open_target
-from tpllint.sources.files import LOCAL, TEMPLATE, ModelFile, ModelFiles, merged
+from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
 
@@ -22,7 +22,8 @@ class Request:
     """What the user passed beside the targets.
 
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
-    name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities.
+    name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities. With
+    `tokenizer`, each target's tokenizer.json is read as well.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
@@ -32,16 +33,18 @@ class Request:
     offline: bool = False
     token: str | None = None
     expect: tuple[str, ...] = ()
+    tokenizer: bool = False
 
 
 @dataclass(frozen=True)
 class Target:
-    """One argument: what its files amount to, or why they could not be had."""
+    """One argument: its files and what they amount to, or why they could not be had."""
 
     argument: str
     origin: str
     resolved: Resolved | None
     error: TargetError | None = None
+    model: ModelFiles | None = None
 
 
 def opened(arguments: Sequence[str], request: Request) -> list[Target]:
@@ -64,14 +67,15 @@ def opened(arguments: Sequence[str], request: Request) -> list[Target]:
 
 def _opened(argument: str, request: Request) -> ModelFiles | Target:
     try:
-        return open_target(argument, offline=request.offline, token=request.token)
+        more = (TOKENIZER,) if request.tokenizer else ()
+        return open_target(argument, offline=request.offline, token=request.token, more=more)
     except RepairableError as error:
         return _failed(argument, error)
 
 
 def _resolved(model: ModelFiles, request: Request) -> Target:
     try:
-        return Target(model.target, model.origin, _narrowed(model.target, resolve(model), request))
+        return Target(model.target, model.origin, _narrowed(model.target, resolve(model), request), model=model)
     except RepairableError as error:
         return _failed(model.target, error)
 
@@ -106,7 +110,8 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
 
 def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:
     if request.chat_template is not None:
-        resolved = replace(resolved, templates=(_given(request.chat_template),), facts=())
+        given = _given(request.chat_template)
+        resolved = replace(resolved, templates=(given,), facts=(), files=(given.file,))
     if request.template is None:
         return resolved
     kept = tuple(stored for stored in resolved.templates if stored.name == request.template)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ from tpllint.analysis.description.unreached import Guarded, coverage_as_json
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
+from tpllint.analysis.origins import origins
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import suppressions
 from tpllint.analysis.template import Template
@@ -136,6 +138,8 @@ def render_all(job: Job, send: Send) -> None:
             else:
                 result = template.render_conversation(conversation, generation_prompt=flag)
             record = _render_as_json(template, conversation, flag, result)
+            if job.selection.get("origins"):
+                record["origins"] = _origins(template, result, record["inputs"])
             send({"kind": "render", **record, "continue_final_message": bool(job.selection.get("continue_final_message"))})
     send({"kind": "done", "exhausted": {}, "undecided": {}})
 
@@ -156,6 +160,14 @@ def _coverage(template: Template) -> dict[str, Any] | None:
         return None
     bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]
     return coverage_as_json(template.syntax, bodies)
+
+
+def _origins(template: Template, result: Render, inputs: dict[str, Any]) -> list[tuple[int, int, int | None]]:
+    if result.text is None:
+        return []
+    others = [inputs["tools"], inputs["documents"], inputs["variables"]]
+    elsewhere = template.text + json.dumps(others, ensure_ascii=False)
+    return [(found.start, found.end, found.message) for found in origins(result.text, inputs["messages"], elsewhere)]
 
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:

@@ -39,10 +39,10 @@ class OutOfMemory(LimitReached):
         super().__init__("it takes more memory than a template may use")
 
 
-def confine() -> None:
-    """No more memory than the cap, no files, no sockets, no child processes, no core dump; for the rest of this process."""
+def confine(memory: int = MAX_MEMORY_BYTES) -> None:
+    """No more memory than this, no files, no sockets, no child processes, no core dump; for the rest of this process."""
     with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses to set it
-        _lower(resource.RLIMIT_AS, MAX_MEMORY_BYTES)
+        _lower(resource.RLIMIT_AS, memory)
     for limit, most in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 3)):
         _lower(limit, most)
     _lower(resource.RLIMIT_NPROC, 0)

@@ -47,10 +47,8 @@ class Syntax:
 
     def mention(self, name: str, offset: int) -> Place | None:
         """The variable or attribute of this name that is nearest to an offset, in the same pair of braces."""
-        nodes = [
-            node for node in self.find("Name", "Getattr") if name in (getattr(node, "name", None), getattr(node, "attr", None))
-        ]
-        nearest = min(nodes, key=lambda node: abs(node.lineno - 1 - offset), default=None)
+        named = [node for node in self.find("Name", "Getattr", "Getitem") if _name_of(node) == name]
+        nearest = min(named, key=lambda node: abs(node.lineno - 1 - offset), default=None)
         if nearest is None:
             return None
         between = self.text[min(nearest.lineno - 1, offset) : max(nearest.lineno - 1, offset)]
@@ -106,6 +104,13 @@ class Syntax:
     @functools.cached_property
     def _tags(self) -> tuple[Tag, ...]:
         return tags(self._tokens, frozenset(node.lineno - 1 for node in self.find("AssignBlock")))
+
+
+def _name_of(node: Any) -> Any:
+    """The variable, attribute or key that a node asks for by name."""
+    asked = {nodes.Name: "name", nodes.Getattr: "attr", nodes.Getitem: "arg"}[type(node)]
+    found = getattr(node, asked)
+    return getattr(found, "value", None) if isinstance(found, nodes.Expr) else found
 
 
 def _depth(token: tuple[int, str, str]) -> int:

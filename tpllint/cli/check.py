@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -16,7 +17,6 @@ from tpllint.cli.options import coloured, configured, output, request, with_conf
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
-from tpllint.report import json as json_report
 from tpllint.report import text as text_report
 from tpllint.rule import PROFILES
 from tpllint.selection import Selection
@@ -24,6 +24,8 @@ from tpllint.severity import Severity
 from tpllint.targets import Request
 
 LEVELS = [severity.value for severity in Severity]
+FORMATS = ["text", "json", "jsonl", "github", "sarif"]
+"""Each is a module of `tpllint.report`."""
 PROGRESS_FROM = 10
 
 
@@ -36,7 +38,7 @@ PROGRESS_FROM = 10
 @click.option("--expect", metavar="CAPABILITY", multiple=True, help=f"Its absence is an error: {', '.join(CAPABILITIES)}.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
-@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Report into a file.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
@@ -80,10 +82,10 @@ def command(
             raise
         report = refused(targets, error)
     with output(path) as stream:
-        if output_format == "json":
-            json_report.write(report, stream)
-        else:
+        if output_format == "text":
             text_report.write(report, stream, color=coloured(color, stream), quiet=quiet)
+        else:
+            importlib.import_module(f"tpllint.report.{output_format}").write(report, stream)
     return exit_code(report, failing, exit_zero=exit_zero)
 
 

@@ -126,7 +126,7 @@ def workers(config: Config) -> Iterator[Pool]:
 
 
 def coloured(color: str, stream: TextIO) -> bool:
-    """Whether text goes out in colours; `color` is "auto", "always" or "never"."""
+    """What --color means for a stream: `auto` is a terminal whose user has not set NO_COLOR."""
     return color == "always" or (color == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
 
 

@@ -9,11 +9,12 @@ from typing import Any, TextIO
 
 import click
 
-from tpllint.cli.options import output, request, with_request, workers
+from tpllint.cli.options import coloured, output, request, with_request, workers
 from tpllint.config import Config
 from tpllint.conversations import canonical
 from tpllint.errors import RepairableError
 from tpllint.rendering import Asked, Renders, render
+from tpllint.report import prompt as prompt_report
 from tpllint.report.escape import escape
 
 
@@ -30,6 +31,12 @@ from tpllint.report.escape import escape
 @click.option("--continue-final-message", is_flag=True, help="Leave the last message open, for the model to continue.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Write into a file.")
+@click.option("--visible", is_flag=True, help="Show whitespace and messages also where the output is no terminal.")
+@click.option("--token-ids", is_flag=True, help="Show the ids of the tokens, by the model's tokenizer.json.")
+@click.option("-v", "--verbose", is_flag=True, help="Print Python that reproduces the prompt with transformers.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours where messages are shown."
+)
 @with_request
 def command(
     targets: tuple[str, ...],
@@ -39,9 +46,16 @@ def command(
     continue_final_message: bool,
     output_format: str,
     path: str | None,
+    visible: bool,
+    token_ids: bool,
+    verbose: bool,
+    color: str,
     **asked: Any,
 ) -> int:
-    """Show the prompt that a chat template makes of a conversation, byte for byte as transformers makes it."""
+    """Show the prompt that a chat template makes of a conversation, byte for byte as transformers makes it.
+
+    On a terminal, whitespace is made visible, and every piece of the prompt stands beside the message it came from.
+    """
     if continue_final_message and generation_prompt:
         raise RepairableError(
             "contradiction",
@@ -49,11 +63,19 @@ def command(
             "a message that is continued has no new turn to prompt for; drop one of the two",
         )
     _require_known(names)
-    wanted = Asked(request(**asked), all_conversations, names, generation_prompt, continue_final_message)
+    shows = _shows(visible, token_ids, output_format, path)
+    beside = {"origins": shows, "token_ids": token_ids, "snippets": verbose}
+    wanted = Asked(request(**asked), all_conversations, names, generation_prompt, continue_final_message, **beside)
     with workers(Config()) as pool:
         results = render(targets, pool, wanted)
     with output(path) as stream:
-        (_write_json if output_format == "json" else _write_text)(results, stream)
+        if output_format == "json":
+            _write_json(results, stream)
+        else:
+            shows = shows or stream.isatty()
+            _write_text(results, stream, shows=shows, color=coloured(color, stream))
+    if not shows:
+        _write_snippets(results)
     for result in results:
         if result.error:
             click.echo(f"error: {escape(result.error.message)}\n  help: {escape(result.error.hint)}", err=True)
@@ -68,35 +90,49 @@ def _require_known(names: Sequence[str]) -> None:
             raise RepairableError("unknown-conversation", f'unknown conversation "{name}"', f"one of {known}")
 
 
+def _shows(visible: bool, token_ids: bool, output_format: str, path: str | None) -> bool:
+    """Whether prompts are shown to a person instead of handed on byte for byte."""
+    terminal = path is None and sys.stdout is not None and sys.stdout.isatty()
+    return output_format == "text" and (visible or token_ids or terminal)
+
+
 def _write_json(results: Sequence[Renders], stream: TextIO) -> None:
     body = {"schema": "tpllint-render-v1", "renders": [record for result in results for record in result.renders]}
     stream.write(json.dumps(body, indent=1) + "\n")
 
 
-def _write_text(results: Sequence[Renders], stream: TextIO) -> None:
-    """One render goes out as it is; several get a heading each."""
-    records = [record for result in results for record in result.renders]
-    for record in records:
-        if len(records) > 1:
+def _write_text(results: Sequence[Renders], stream: TextIO, *, shows: bool, color: bool) -> None:
+    """Prompts for a person each under a heading; bytes as they are, and under headings only where there are several."""
+    prompts = [prompt for result in results for prompt in result.prompts]
+    for index, prompt in enumerate(prompts):
+        record = prompt.record
+        if shows or len(prompts) > 1:
             stream.write(_heading(record) + "\n")
         if record["text"] is None:
             said = f"error: {record['conversation']} does not render: {record['error']}"
             click.echo(escape(said), err=True)
+        elif shows:
+            prompt_report.write(prompt, stream, color=color)
         else:
-            _write_prompt(record["text"], stream)
-        if len(records) > 1:
-            stream.write("\n\n")
+            _write_bytes(record["text"], stream)
+        if len(prompts) > 1 and not (shows and index == len(prompts) - 1):
+            stream.write("\n" if shows else "\n\n")
 
 
-def _write_prompt(text: str, stream: TextIO) -> None:
-    """The prompt itself; on a terminal with every line kept and nothing that could control the terminal."""
-    if stream.isatty():
-        stream.write("\n".join(escape(line) for line in text.split("\n")) + "\n")
-        return
+def _write_bytes(text: str, stream: TextIO) -> None:
+    """The prompt itself and nothing else."""
     stream.flush()
     buffer = getattr(stream, "buffer", sys.stdout.buffer)
     buffer.write(text.encode("utf-8", "surrogatepass"))
     buffer.flush()
+
+
+def _write_snippets(results: Sequence[Renders]) -> None:
+    """Beside the output: a program that runs on as it is stands in nobody's way on standard error."""
+    for result in results:
+        for prompt in result.prompts:
+            if prompt.snippet is not None:
+                click.echo(prompt.snippet, err=True)
 
 
 def _heading(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The one way for untrusted text to reach a terminal."""
+"""The one way for untrusted text to reach a terminal, and how much room it takes there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,22 @@ def escape(text: str, limit: int | None = None) -> str:
     """
     shown = "".join(map(_character, text if limit is None else text[:limit]))
     return shown if limit is None or len(text) <= limit else shown + "..."
+
+
+def code(text: str) -> str:
+    """A part of one line of source code: escaped, with a tab as four spaces."""
+    return escape(text.replace("\t", "    "))
+
+
+def width(escaped: str) -> int:
+    """How many columns of a terminal an escaped text takes: most East Asian characters two, combining marks none."""
+    return len(escaped) if escaped.isascii() else sum(map(_columns, escaped))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 def _character(character: str) -> str:

@@ -12,7 +12,12 @@ from tpllint.severity import Severity
 
 def write(report: Report, stream: TextIO) -> None:
     """Write the whole report."""
-    body = {
+    stream.write(json.dumps(body(report), indent=1) + "\n")
+
+
+def body(report: Report) -> dict[str, Any]:
+    """The report as one object: the contract `tpllint-check-v1`."""
+    return {
         "schema": "tpllint-check-v1",
         "version": tpllint.__version__,
         "targets": [_target(result) for result in report.targets],
@@ -26,7 +31,6 @@ def write(report: Report, stream: TextIO) -> None:
             "suppressed": report.suppressed,
         },
     }
-    stream.write(json.dumps(body, indent=1) + "\n")
 
 
 def _target(result: TargetResult) -> dict[str, Any]:

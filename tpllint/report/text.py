@@ -1,4 +1,4 @@
-"""The person's view: findings one after the other, errors of targets, and one line that sums up."""
+"""The person's view: findings with the code they are about, errors of targets, and one line that sums up."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import TextIO
 
 import click
 
-from tpllint.finding import Crash, Finding, Report, TargetResult
-from tpllint.report.escape import escape
+from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetResult
+from tpllint.report.escape import code, escape, width
 from tpllint.severity import Severity
+from tpllint.snippet import Excerpt, Snippet
+from tpllint.span import Span
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+GUTTER = "blue"
+CUT = "..."
 
 
 def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = False) -> None:
@@ -21,27 +25,34 @@ def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = 
         stream.write("\n".join(_finding(finding, color)) + "\n\n")
     for crash in report.crashes:
         stream.write(_crash(crash, color) + "\n")
-    told = {finding.target for finding in report.findings}
-    for undecided, reason in dict.fromkeys((skipped.target, skipped.reason) for skipped in report.skipped):
-        if undecided in told:
-            continue
+    for undecided, reason in report.undecided():
         stream.write(f"{_styled('undecided', 'blue', color)}: {escape(undecided)}: {escape(reason)}\n")
     for target in report.targets:
         if target.error:
             stream.write("\n".join(_error(target, color)) + "\n")
     if not quiet:
-        stream.write(_summary(report) + "\n")
+        stream.write(summary(report) + "\n")
 
 
 def _finding(finding: Finding, color: bool) -> Iterator[str]:
     head = _styled(f"{finding.severity}[{finding.rule}]", COLOURS[finding.severity], color)
+    margin = " " * _digits(finding)
     yield f"{head}: {escape(finding.message)}"
-    yield f"  --> {_place(finding)}"
+    yield f"{margin}{_styled('-->', GUTTER, color)} {place(finding.path, finding.span)}{_template(finding)}"
+    yield from _code(finding.snippet, margin, ("^", COLOURS[finding.severity]), color)
+    for related in finding.related:
+        yield from _related(related, margin, color)
+    for name, told in evidence(finding):
+        yield f"{margin} {_styled('=', GUTTER, color)} {name}: {told}"
+
+
+def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
+    """What stands below a finding, by name and ready to be shown."""
     if finding.evidence.conversation:
-        yield f"   = conversation: {escape(finding.evidence.conversation)}"
+        yield "conversation", escape(finding.evidence.conversation)
     if finding.evidence.excerpt is not None:
-        yield f"   = prompt: {_excerpt(finding.evidence.excerpt)}"
-    yield f"   = help: {escape(finding.help)}"
+        yield "prompt", _excerpt(finding.evidence.excerpt)
+    yield "help", escape(finding.help)
 
 
 def _excerpt(text: str) -> str:
@@ -49,10 +60,45 @@ def _excerpt(text: str) -> str:
     return escape(json.dumps(text, ensure_ascii=False))
 
 
-def _place(finding: Finding) -> str:
-    path = escape(finding.path)
-    place = f"{path}:{finding.span.start.line}:{finding.span.start.column}" if finding.span else path
-    return f"{place} ({escape(finding.template)})" if finding.template not in (None, "default") else place
+def place(path: str, span: Span | None) -> str:
+    """Where it is, in the form that terminals and editors turn into a link."""
+    return f"{escape(path)}:{span.start.line}:{span.start.column}" if span else escape(path)
+
+
+def _template(finding: Finding) -> str:
+    return "" if finding.template in (None, "default") else f" ({escape(str(finding.template))})"
+
+
+def _related(related: RelatedPlace, margin: str, color: bool) -> Iterator[str]:
+    yield f"{margin}{_styled(':::', GUTTER, color)} {place(related.path, related.span)}: {escape(related.message)}"
+    yield from _code(related.snippet, margin, ("-", GUTTER), color)
+
+
+def _digits(finding: Finding) -> int:
+    """The width of the column of line numbers; two digits are usual."""
+    snippets = (finding.snippet, *(related.snippet for related in finding.related))
+    return max([2, *(len(str(line.line)) for snippet in snippets if snippet for line in snippet.lines)])
+
+
+def _code(snippet: Snippet | None, margin: str, mark: tuple[str, str], color: bool) -> Iterator[str]:
+    """The lines of code with marks below them; `mark` is a character and its colour."""
+    if snippet is None:
+        return
+    character, colour = mark
+    bar = _styled("|", GUTTER, color)
+    yield f"{margin} {bar}"
+    for line in snippet.lines:
+        number = _styled(f"{line.line:>{len(margin)}}", GUTTER, color)
+        before, marked, after = _parts(line)
+        yield f"{number} {bar} {before}{marked}{after}".rstrip()
+        yield f"{margin} {bar} {' ' * width(before)}{_styled(character * max(width(marked), 1), colour, color)}"
+    if snippet.last_line > snippet.lines[-1].line:
+        yield f"{margin} {bar} {CUT} to line {snippet.last_line}"
+
+
+def _parts(line: Excerpt) -> tuple[str, str, str]:
+    before, marked, after = map(code, (line.before, line.marked, line.after))
+    return f"{CUT}{before}" if line.cut_before else before, marked, f"{after}{CUT}" if line.cut_after else after
 
 
 def _error(target: TargetResult, color: bool) -> Iterator[str]:
@@ -67,7 +113,8 @@ def _crash(crash: Crash, color: bool) -> str:
     return f"{_styled('defect', 'magenta', color)}: {what} failed on {escape(crash.target)}; please report this:\n{lines}"
 
 
-def _summary(report: Report) -> str:
+def summary(report: Report) -> str:
+    """The last line."""
     checked = sum(len(result.templates) for result in report.targets if not result.error)
     amounts = ((report.count(level), level.value) for level in (Severity.ERROR, Severity.WARNING, Severity.INFO))
     parts = [_counted(number, word) for number, word in amounts if number]

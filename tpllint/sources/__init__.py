@@ -11,15 +11,18 @@ from tpllint.sources.local import read_local
 from tpllint.sources.stdin import read_stdin
 
 
-def open_target(target: str, *, offline: bool = False, token: str | None = None) -> ModelFiles:
-    """The files of one target: `-`, an existing path, or a model on the Hub. Raises RepairableError."""
+def open_target(target: str, *, offline: bool = False, token: str | None = None, more: tuple[str, ...] = ()) -> ModelFiles:
+    """The files of one target: `-`, an existing path, or a model on the Hub. Raises RepairableError.
+
+    `more` names files that are read besides, where a model has them.
+    """
     if target == "-":
         return read_stdin(sys.stdin.buffer if sys.stdin else None)
     if os.path.lexists(target):
-        return read_local(target)
+        return read_local(target, more)
     wanted = parse_hub_target(target)
     if wanted is None:
-        return read_local(target)
+        return read_local(target, more)
     from tpllint.sources.hub import fetch
 
-    return fetch(target, wanted, offline=offline, token=token)
+    return fetch(target, wanted, offline=offline, token=token, more=more)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 MAX_TEMPLATE_BYTES = 2_000_000
 MAX_JSON_BYTES = 32_000_000
+MAX_TOKENIZER_BYTES = 64_000_000
 
 CONFIG = "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"
@@ -14,6 +15,8 @@ TEMPLATE_FOLDER = "additional_chat_templates"
 LEGACY_TEMPLATE = "chat_template.json"
 PROCESSOR = "processor_config.json"
 TOKENS_MAP = "special_tokens_map.json"
+TOKENIZER = "tokenizer.json"
+"""Read only where token ids are asked for: it is large, and no template is in it."""
 
 JSON_FILES = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
 """Configuration files in a model's root that tpllint reads, where they exist."""
@@ -25,6 +28,8 @@ LOCAL = "local"
 
 def max_bytes(name: str) -> int:
     """The largest size at which a file of this name is read."""
+    if name == TOKENIZER:
+        return MAX_TOKENIZER_BYTES
     return MAX_JSON_BYTES if name.endswith(".json") else MAX_TEMPLATE_BYTES
 
 
@@ -51,7 +56,8 @@ class ModelFiles:
     """What one target brought.
 
     `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
-    strangers from each other: a worker process never serves two of them.
+    strangers from each other: a worker process never serves two of them. `commit` is the one that the files of a model on the
+    Hub are of; None for anything else.
     """
 
     target: str
@@ -59,6 +65,7 @@ class ModelFiles:
     focus: frozenset[str] = frozenset()
     origin: str = LOCAL
     unread: tuple[UnreadFile, ...] = field(default=())
+    commit: str | None = None
 
 
 def merged(models: Sequence[ModelFiles]) -> ModelFiles:
@@ -66,4 +73,5 @@ def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     files = {name: file for model in models for name, file in model.files.items()}
     focus = frozenset(name for model in models for name in model.focus)
     unread = dict.fromkeys(file for model in models for file in model.unread)
-    return ModelFiles(" ".join(model.target for model in models), files, focus, models[0].origin, tuple(unread))
+    target = " ".join(model.target for model in models)
+    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit)

@@ -50,51 +50,57 @@ class _Listing:
     sizes: Mapping[str, int | None]
 
 
-def fetch(argument: str, target: HubTarget, *, offline: bool = False, token: str | None = None) -> ModelFiles:
-    """The few small files of a model that tpllint reads, all of one commit; every failure is a RepairableError."""
+def fetch(
+    argument: str, target: HubTarget, *, offline: bool = False, token: str | None = None, more: tuple[str, ...] = ()
+) -> ModelFiles:
+    """The few small files of a model that tpllint reads, and those of these names where it has them, all of one commit.
+
+    Every failure is a RepairableError.
+    """
     with _quiet_library(target) as constants, failures_told(target):
         _check_name(target)
         if offline or constants.HF_HUB_OFFLINE:
-            return _fetch_from_cache(argument, target)
-        return _fetch_from_hub(argument, target, token or None)
+            return _fetch_from_cache(argument, target, more)
+        return _fetch_from_hub(argument, target, token or None, more)
 
 
-def _fetch_from_hub(argument: str, target: HubTarget, token: str | None) -> ModelFiles:
+def _fetch_from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...]) -> ModelFiles:
     listing = _list_files(target, token)
-    names = _wanted(listing.sizes)
+    names = _wanted(listing.sizes, more)
     brought = [_download(target, listing, name, token) for name in names[:_MAX_FILES]]
     _remember_revision(target, listing.commit)
-    return _model_files(argument, target, [*brought, *_beyond(target, listing.commit, names[_MAX_FILES:])])
+    return _model_files(argument, target, listing.commit, [*brought, *_beyond(target, listing.commit, names[_MAX_FILES:])])
 
 
-def _fetch_from_cache(argument: str, target: HubTarget) -> ModelFiles:
+def _fetch_from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> ModelFiles:
     commit = _cached_commit(target)
     if commit is None:
         raise failure("not-cached", target)
     snapshot = _cache_folder(target.repository) / "snapshots" / commit
-    names = _wanted(_cached_names(snapshot))
-    if not names:
+    names = _wanted(_cached_names(snapshot, more), more)
+    if not set(names) - set(more):
         raise failure("not-cached", target)
     brought = [_read(snapshot / name, name, _shown(target, commit, name)) for name in names[:_MAX_FILES]]
-    return _model_files(argument, target, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
+    return _model_files(argument, target, commit, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
 
 
 def _beyond(target: HubTarget, commit: str, names: Sequence[str]) -> list[UnreadFile]:
     return [UnreadFile(name, _shown(target, commit, name), f"is beyond the first {_MAX_FILES} files") for name in names]
 
 
-def _model_files(argument: str, target: HubTarget, brought: Sequence[ModelFile | UnreadFile]) -> ModelFiles:
+def _model_files(argument: str, target: HubTarget, commit: str, brought: Sequence[ModelFile | UnreadFile]) -> ModelFiles:
     return ModelFiles(
         target=argument,
         files={file.name: file for file in brought if isinstance(file, ModelFile)},
         origin=target.repository,
         unread=tuple(file for file in brought if isinstance(file, UnreadFile)),
+        commit=commit,
     )
 
 
-def _wanted(names: Collection[str]) -> list[str]:
+def _wanted(names: Collection[str], more: tuple[str, ...]) -> list[str]:
     """The names that tpllint reads, in a stable order; a name from a server is taken only in exactly these forms."""
-    fixed = [name for name in (*JSON_FILES, TEMPLATE) if name in names]
+    fixed = [name for name in (*JSON_FILES, TEMPLATE, *more) if name in names]
     return fixed + sorted(name for name in names if _NAMED_TEMPLATE.fullmatch(name))
 
 
@@ -275,10 +281,10 @@ def _cached_commit(target: HubTarget) -> str | None:
     return commit if _COMMIT.fullmatch(commit) else None
 
 
-def _cached_names(snapshot: Path) -> list[str]:
+def _cached_names(snapshot: Path, more: tuple[str, ...]) -> list[str]:
     folder = snapshot / TEMPLATE_FOLDER
     named = [f"{TEMPLATE_FOLDER}/{path.name}" for path in folder.iterdir()] if folder.is_dir() else []
-    return [name for name in (*JSON_FILES, TEMPLATE, *named) if (snapshot / name).is_file()]
+    return [name for name in (*JSON_FILES, TEMPLATE, *more, *named) if (snapshot / name).is_file()]
 
 
 def _remember_revision(target: HubTarget, commit: str) -> None:

@@ -21,8 +21,11 @@ from tpllint.sources.files import (
 KNOWN_FILES = "a .jinja file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
 
 
-def read_local(target: str) -> ModelFiles:
-    """The files of a path the user named. Raises RepairableError where it cannot be read or is no kind of target."""
+def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
+    """The files of a path the user named; `more` are names of files to read from its folder besides.
+
+    Raises RepairableError where it cannot be read or is no kind of target.
+    """
     path = Path(target)
     if not target:
         raise RepairableError("no-such-path", "an empty target", f"name {KNOWN_FILES}, or org/model for a model on the Hub")
@@ -37,12 +40,12 @@ def read_local(target: str) -> ModelFiles:
     except (OSError, ValueError) as error:
         raise _unusable(target, error) from error
     if stat.S_ISDIR(mode):
-        return _folder(target, path)
+        return _folder(target, path, more)
     if not stat.S_ISREG(mode):
         raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
     if path.suffix != ".jinja" and path.name not in JSON_FILES:
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
-    return _file(target, path)
+    return _file(target, path, more)
 
 
 def model_folder(target: str) -> str | None:
@@ -54,21 +57,21 @@ def model_folder(target: str) -> str | None:
     return f"{path.parent.parent}/" if in_folder else None
 
 
-def _folder(target: str, path: Path) -> ModelFiles:
+def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
     try:
-        names = [*JSON_FILES, TEMPLATE, *_additional(path)]
+        names = [*JSON_FILES, TEMPLATE, *_additional(path), *more]
     except OSError as error:
         raise _unusable(target, error) from error
     return _gathered(target, path, names, frozenset())
 
 
-def _file(target: str, path: Path) -> ModelFiles:
+def _file(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
     """The named file, and its folder's configuration for the special tokens."""
     root, name = (path.parent, path.name)
     if root.name == TEMPLATE_FOLDER:
         root, name = root.parent, f"{TEMPLATE_FOLDER}/{name}"
     neighbours = [other for other in JSON_FILES if path.suffix == ".jinja" and _small(root / other)]
-    model = _gathered(target, root, [*neighbours, name], frozenset({name}))
+    model = _gathered(target, root, [*neighbours, name, *more], frozenset({name}))
     unread = {file.name: file for file in model.unread}
     if name in unread and unread[name].reason.startswith("cannot be opened"):
         raise RepairableError("no-permission", f"{target} {unread[name].reason}", "check the file's permissions")

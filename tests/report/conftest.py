@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.report.reports import pointing, run
+
+__all__ = ["pointing", "run"]

@@ -1,0 +1,148 @@
+"""SARIF 2.1.0, the format of code scanning: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import tpllint
+from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetResult
+from tpllint.report.escape import escape
+from tpllint.rule import RuleInfo
+from tpllint.severity import Severity
+from tpllint.span import Span
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+FINGERPRINT = "tpllint/v1"
+
+ON_THE_HUB = re.compile(r"(?P<repository>[^/:@]+(?:/[^/:@]+)?)@(?P<commit>[0-9a-f]{40}):(?P<name>.+)", re.DOTALL)
+WHAT_IT_DOES = re.compile(r"^## What it does\n+(.+?)(?=\n+^## |\Z)", re.DOTALL | re.MULTILINE)
+
+
+def write(report: Report, stream: TextIO) -> None:
+    """Write a log of one run."""
+    stream.write(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(report)]}, indent=1) + "\n")
+
+
+def _run(report: Report) -> dict[str, Any]:
+    index = {rule.code: number for number, rule in enumerate(report.rules)}
+    return {
+        "tool": {
+            "driver": {
+                "name": "tpllint",
+                "version": tpllint.__version__,
+                "semanticVersion": tpllint.__version__,
+                "rules": [_rule(rule) for rule in report.rules],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "invocations": [_invocation(report)],
+        "results": [_result(finding, index) for finding in report.findings],
+    }
+
+
+def _rule(rule: RuleInfo) -> dict[str, Any]:
+    about = WHAT_IT_DOES.search(rule.documentation)
+    documentation = rule.documentation or rule.summary
+    return {
+        "id": rule.code,
+        "name": rule.name,
+        "shortDescription": {"text": rule.summary},
+        "fullDescription": {"text": " ".join(about[1].split()) if about else rule.summary},
+        "help": {"text": documentation, "markdown": documentation},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"category": rule.category, "tags": [rule.category]},
+    }
+
+
+def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+    related = [_related(place, number) for number, place in enumerate(finding.related, start=1)]
+    return {
+        "ruleId": finding.code,
+        **({"ruleIndex": index[finding.code]} if finding.code in index else {}),
+        "level": LEVELS[finding.severity],
+        "message": _message(f"{escape(finding.message)}\nhelp: {escape(finding.help)}"),
+        "locations": [_location(finding.path, finding.span)],
+        **({"relatedLocations": related} if related else {}),
+        "partialFingerprints": {FINGERPRINT: finding.fingerprint},
+        "properties": {
+            "target": finding.target,
+            "template": finding.template,
+            "conversation": finding.evidence.conversation,
+            "excerpt": finding.evidence.excerpt,
+        },
+    }
+
+
+def _related(related: RelatedPlace, number: int) -> dict[str, Any]:
+    return {"id": number, **_location(related.path, related.span), "message": _message(escape(related.message))}
+
+
+def _location(path: str, span: Span | None) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(path)}}
+    if span is not None:
+        place["region"] = {
+            "startLine": span.start.line,
+            "startColumn": span.start.column,
+            "endLine": span.end.line,
+            "endColumn": span.end.column,
+        }
+    return {"physicalLocation": place}
+
+
+def _uri(path: str) -> str:
+    """A path as a URI: relative as it is, a file on the Hub in huggingface_hub's own form."""
+    hosted = ON_THE_HUB.fullmatch(path)
+    if hosted:
+        return f"hf://{hosted['repository']}@{hosted['commit']}/{_quoted(hosted['name'])}"
+    return f"file://{_quoted(path)}" if path.startswith("/") else _quoted(path)
+
+
+def _quoted(path: str) -> str:
+    try:
+        return quote(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # surrogates that stand for no byte of a file's name
+        return quote(path.encode("utf-8", "surrogatepass"))
+
+
+def _message(text: str) -> dict[str, str]:
+    """Plain text: a brace would begin a placeholder (3.11.5), and brackets before a parenthesis would be a link (3.11.6)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "\\](")}
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    return {
+        "executionSuccessful": not (report.crashes or any(result.error for result in report.targets)),
+        "toolExecutionNotifications": list(_notifications(report)),
+    }
+
+
+def _notifications(report: Report) -> Iterator[dict[str, Any]]:
+    for crash in report.crashes:
+        yield _defect(crash)
+    for target, reason in report.undecided():
+        message = _message(f"undecided: {escape(target)}: {escape(reason)}")
+        yield {"level": "note", "message": message, "properties": {"target": target}}
+    for result in report.targets:
+        if result.error:
+            yield _failure(result)
+
+
+def _defect(crash: Crash) -> dict[str, Any]:
+    what = f"rule {crash.rule}" if crash.rule else "tpllint"
+    message = f"{escape(what)} failed on {escape(crash.target)}; please report this"
+    return {
+        "level": "error",
+        "message": _message(message),
+        "properties": {"target": crash.target, "rule": crash.rule, "traceback": crash.traceback},
+    }
+
+
+def _failure(result: TargetResult) -> dict[str, Any]:
+    assert result.error is not None
+    message = f"{escape(result.error.message)}\nhelp: {escape(result.error.hint)}"
+    return {"level": "error", "message": _message(message), "properties": {"target": result.target, "kind": result.error.kind}}
