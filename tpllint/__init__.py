@@ -1,6 +1,6 @@
 """tpllint: a linter and diff tool for chat templates.
 
-The names here are what rule packs import. They are loaded when they are first used.
+The names here are what Python callers and rule packs import. They are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
+    from tpllint.analysis.environment import CLOCK
     from tpllint.analysis.markers import CLOSING_MARKER, before_thinking, begins_with_marker, common_prefix, common_suffix
     from tpllint.analysis.model import Model
     from tpllint.analysis.renders import Render, RenderError
+    from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
-    from tpllint.api import check, describe, render
+    from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
+    from tpllint.analysis.variables import FreeVariable
+    from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
-    from tpllint.conversations import Conversation, canonical
+    from tpllint.conversations import Conversation, ConversationError, canonical
+    from tpllint.difference import Diff
+    from tpllint.errors import RepairableError
+    from tpllint.finding import Finding, Report
     from tpllint.quoting import listed, quoted
+    from tpllint.report.text import as_text
     from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
     from tpllint.span import Place
@@ -26,14 +34,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
+    "tpllint.analysis.environment": ("CLOCK",),
     "tpllint.analysis.markers": ("CLOSING_MARKER", "before_thinking", "begins_with_marker", "common_prefix", "common_suffix"),
     "tpllint.analysis.model": ("Model",),
     "tpllint.analysis.renders": ("Render", "RenderError"),
+    "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
-    "tpllint.api": ("check", "describe", "render"),
+    "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
+    "tpllint.analysis.variables": ("FreeVariable",),
+    "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
-    "tpllint.conversations": ("Conversation", "canonical"),
+    "tpllint.conversations": ("Conversation", "ConversationError", "canonical"),
+    "tpllint.difference": ("Diff",),
+    "tpllint.errors": ("RepairableError",),
+    "tpllint.finding": ("Finding", "Report"),
     "tpllint.quoting": ("listed", "quoted"),
+    "tpllint.report.text": ("as_text",),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.span": ("Place",),
@@ -42,21 +58,35 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CAPABILITIES",
+    "CLOCK",
     "CLOSING_MARKER",
     "SENTINEL_TOKENS",
     "Anatomy",
     "Bad",
+    "Binding",
     "Conversation",
+    "ConversationError",
+    "Diff",
+    "Finding",
+    "FreeVariable",
     "Good",
+    "Imbalance",
     "Model",
+    "Names",
     "Place",
     "Problem",
+    "Read",
     "Related",
     "Render",
     "RenderError",
+    "RepairableError",
+    "Report",
     "Rule",
+    "Scope",
     "Severity",
     "Template",
+    "TurnMarkers",
+    "as_text",
     "before_thinking",
     "begins_with_marker",
     "canonical",
@@ -64,11 +94,14 @@ __all__ = [
     "common_prefix",
     "common_suffix",
     "describe",
+    "diff",
+    "imbalance",
     "listed",
     "quoted",
     "render",
     "sentinels",
     "spoken",
+    "turn_markers",
 ]
 
 

@@ -1,59 +1,105 @@
-"""What the command line does, for Python: `tpllint.check(...)`, `tpllint.describe(...)` and `tpllint.render(...)`.
+"""What the command line does, for Python: `tpllint.check`, `tpllint.describe`, `tpllint.diff` and `tpllint.render`.
 
-Each call starts its own worker process and ends it; for many calls give all targets at once.
+A target is what the command line takes (a path or a model on the Hub), a `Path`, or a live tokenizer or processor. Each call
+starts its own worker process and ends it; for many calls give all targets at once.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
-from tpllint import checking, describing, rendering
+from tpllint import checking, describing, diffing, rendering
 from tpllint.conversations import from_json
+from tpllint.difference import Diff
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
 from tpllint.pool import Pool
 from tpllint.registry import plugin_packs
 from tpllint.selection import Selection
 from tpllint.severity import Severity
+from tpllint.sources.tokenizer import Given, arguments
 from tpllint.targets import Request
+
+Conversations: TypeAlias = Sequence[Sequence[Mapping[str, Any]] | Mapping[str, Any]]
+"""Conversations as conversation files hold them: lists of messages, or dicts with `messages` and, beside it, `tools`,
+`documents`, `add_generation_prompt` and template variables."""
 
 
 def check(
-    *targets: str,
+    *targets: Given,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     severity: Mapping[str, Severity] | None = None,
     profile: str = "default",
     expect: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
+    conversations: Conversations = (),
 ) -> Report:
     """The findings about chat templates.
 
-    A target is a path (a `.jinja` file, a configuration file, a model folder) or a model on the Hub (`org/model`,
-    `org/model@revision`). What cannot be examined is told in `Report.targets`; nothing is raised for it. No
-    configuration file is read.
+    A target is a path (a `.jinja` file, a configuration file, a model folder), a model on the Hub (`org/model`,
+    `org/model@revision`), or a tokenizer or processor, which is judged by the files that its `save_pretrained` would write.
+    `select`, `ignore` and `severity` take codes, prefixes of codes, names or `ALL`. `profile` is one of default, agent,
+    training, security and all; `expect` names what the model has to be able to do (`tpllint.CAPABILITIES`). `variables` are
+    passed to every template. `conversations` are examined beside the built-in ones, and have to render. No configuration file
+    is read.
+
+    What cannot be examined is told in `Report.targets`; nothing is raised for it. Raises TypeError where a target is of another
+    type or a conversation holds what is not JSON, ConversationError where one has not the form of a conversation, and
+    RepairableError where no worker process can be started or a rule pack is broken.
     """
     selection = Selection(tuple(select), tuple(ignore), dict(severity or {}), profile=profile)
-    asked = checking.Check(Request(variables=dict(variables or {}), expect=tuple(expect)), selection)
+    request = replace(_request(conversations, variables), expect=tuple(expect))
+    asked = checking.Check(request, selection)
+    found = arguments(targets)
     with Pool(plugin_packs()) as pool:
-        return checking.check(targets, pool, asked)
+        return checking.check(found, pool, asked)
 
 
-def describe(target: str, *, template: str | None = None) -> list[Mapping[str, Any]]:
+def diff(
+    left: Given,
+    right: Given,
+    *,
+    conversations: Conversations = (),
+    variables: Mapping[str, Any] | None = None,
+    template: str | None = None,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Diff:
+    """What a change of chat templates changes for a caller: every canonical conversation through both sides, and the findings.
+
+    Targets, `conversations`, `variables`, `select` and `ignore` are those of `check`. `template` compares only the template of
+    that name. A template that only one side has is a change of behaviour; a conversation that both sides refuse is none, in
+    whatever words they refuse it. Where only one side declares special tokens, both are rendered with them.
+
+    Raises RepairableError where a side cannot be had, neither has a template, or a limit ended a render; TypeError and
+    ConversationError as `check` does.
+    """
+    request = _request(conversations, variables, template)
+    asked = checking.Check(request, Selection(tuple(select), tuple(ignore)))
+    one, other = arguments([left, right])
+    with Pool(plugin_packs()) as pool:
+        return diffing.diff(one, other, pool, asked)
+
+
+def describe(target: Given, *, template: str | None = None) -> list[Mapping[str, Any]]:
     """The anatomy of a target's templates, each as `tpllint describe --output-format json` shows it under `descriptions`.
 
     Raises RepairableError where the target cannot be had or has no such template.
     """
+    found = arguments([target])
     with Pool() as pool:
-        (result,) = describing.describe([target], pool, Request(template=template))
+        (result,) = describing.describe(found, pool, Request(template=template))
     if result.error:
         raise RepairableError(result.error.kind, result.error.message, result.error.hint)
     return list(result.templates)
 
 
 def render(
-    target: str,
+    target: Given,
     messages: Sequence[Mapping[str, Any]],
     *,
     tools: Sequence[Any] | None = None,
@@ -63,14 +109,18 @@ def render(
 ) -> str:
     """The prompt that a target's chat template makes of a conversation, as `apply_chat_template(tokenize=False)` makes it.
 
-    Raises RepairableError where the target has no such template, cannot be had, or does not render the conversation, and
-    ConversationError where the messages have not the form of a conversation.
+    Everything that is passed must be JSON: `tools` are schemas, not functions. `template` is the name of the template.
+
+    Raises RepairableError where the target has no such template, cannot be had, or does not render the conversation,
+    ConversationError where the messages have not the form of a conversation, and TypeError where something is not JSON or the
+    target is of another type.
     """
-    data = {"messages": list(messages), "tools": None if tools is None else list(tools), **variables}
-    from_json("conversation", data)
-    request = Request(conversations=({"name": "conversation", "data": data},), template=template)
+    data = {"messages": messages, "tools": tools, **variables}
+    request = _request([data], None, template)
+    asked = rendering.Asked(request, generation_prompt=add_generation_prompt)
+    found = arguments([target])
     with Pool() as pool:
-        (result,) = rendering.render([target], pool, rendering.Asked(request, generation_prompt=add_generation_prompt))
+        (result,) = rendering.render(found, pool, asked)
     if result.error:
         raise RepairableError(result.error.kind, result.error.message, result.error.hint)
     (record,) = result.renders
@@ -78,3 +128,18 @@ def render(
         raise RepairableError("does-not-render", record["error"], "run tpllint check on the target")
     text: str = record["text"]
     return text
+
+
+def _request(conversations: Conversations, variables: Mapping[str, Any] | None, template: str | None = None) -> Request:
+    """The request as a job carries it. Raises TypeError and ConversationError."""
+    named = ((f"conversations[{index}]", _as_json(data)) for index, data in enumerate(conversations))
+    return Request(
+        conversations=tuple({"name": from_json(name, data).name, "data": data} for name, data in named),
+        variables=_as_json(dict(variables or {})),
+        template=template,
+    )
+
+
+def _as_json(value: Any) -> Any:
+    """The value as a template will see it: lists for tuples, and nothing that JSON does not know."""
+    return json.loads(json.dumps(value))

@@ -20,7 +20,7 @@ from tpllint.sources.files import LOCAL
 from tpllint.span import Position, Span
 from tpllint.storage import Resolved, Stored
 from tpllint.suppression import Suppressions
-from tpllint.targets import Request, Target, opened, order_for
+from tpllint.targets import Argument, Request, Target, named, opened, order_for
 
 EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
@@ -40,14 +40,24 @@ class Check:
 Progress = Callable[[int, int], None]
 
 
-def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress = lambda done, all_: None) -> Report:
+def check(targets: Sequence[Argument], pool: Pool, asked: Check, progress: Progress = lambda done, all_: None) -> Report:
     """Examine every target; one that cannot be examined does not stop the others."""
     try:
         require_known(asked.request.expect)
         rules = asked.selection.chosen(pool.rules)
     except RepairableError as error:
         return refused(targets, error)
-    found = opened(targets, asked.request)
+    return examined(opened(targets, asked.request), rules, pool, asked, progress)
+
+
+def examined(
+    found: Sequence[Target],
+    rules: Sequence[RuleInfo],
+    pool: Pool,
+    asked: Check,
+    progress: Progress = lambda done, all_: None,
+) -> Report:
+    """The report about targets that are open, from these rules."""
     orders, places = _distinct(found, rules, asked.request)
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
@@ -56,10 +66,12 @@ def check(targets: Sequence[str], pool: Pool, asked: Check, progress: Progress =
     return replace(report, rules=tuple(rules))
 
 
-def refused(targets: Sequence[str], error: RepairableError) -> Report:
+def refused(targets: Sequence[Argument], error: RepairableError) -> Report:
     """The report of a run that cannot start: the same error of every target."""
     told = TargetError(error.kind, error.message, error.hint)
-    return Report(tuple(TargetResult(target, fully_analysed=False, error=told) for target in dict.fromkeys(targets)), ())
+    return Report(
+        tuple(TargetResult(target, fully_analysed=False, error=told) for target in dict.fromkeys(map(named, targets))), ()
+    )
 
 
 def _distinct(
@@ -156,7 +168,7 @@ class _Said:
 
     def _untold(self) -> dict[str, dict[str, str]]:
         """The templates that reached a limit after the rule that tells of limits had run."""
-        told = {message["template"] for message in self._answers.messages if message.get("rule") == INCOMPLETE}
+        told = {message.get("template") for message in self._answers.messages if message.get("rule") == INCOMPLETE}
         return {name: steps for name, steps in self._answers.exhausted.items() if name not in told}
 
     def _unread(self) -> bool:

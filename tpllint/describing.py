@@ -8,7 +8,7 @@ from typing import Any
 
 from tpllint.finding import TargetError
 from tpllint.pool import Answers, Pool
-from tpllint.targets import Request, no_template, opened, order_for
+from tpllint.targets import Argument, Request, no_template, opened, order_for
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Described:
     error: TargetError | None = None
 
 
-def describe(targets: Sequence[str], pool: Pool, request: Request, *, coverage: bool = False) -> list[Described]:
+def describe(targets: Sequence[Argument], pool: Pool, request: Request, *, coverage: bool = False) -> list[Described]:
     """Describe each target; one that cannot be opened does not stop the others."""
     found = opened(targets, request)
     results: list[Described | None] = []

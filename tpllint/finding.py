@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tpllint.rule import RuleInfo
 from tpllint.severity import Severity
@@ -30,6 +30,11 @@ class RelatedPlace:
     span: Span
     message: str
     snippet: Snippet | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The place in the form of the JSON contract."""
+        start = self.span.start
+        return {"path": self.path, "line": start.line, "column": start.column, "message": self.message}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,34 @@ class Finding:
 
         parts = (self.rule, self.template or "", self.path, self.message, *([str(self.repetition)] if self.repetition else []))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding in the form of the JSON contract."""
+        span = self.span
+        return {
+            "code": self.code,
+            "rule": self.rule,
+            "category": self.category,
+            "severity": str(self.severity),
+            "message": self.message,
+            "help": self.help,
+            "target": self.target,
+            "template": self.template,
+            "path": self.path,
+            "line": span.start.line if span else None,
+            "column": span.start.column if span else None,
+            "end_line": span.end.line if span else None,
+            "end_column": span.end.column if span else None,
+            "related": [related.as_json() for related in self.related],
+            "fingerprint": self.fingerprint,
+            "evidence": {
+                "conversation": self.evidence.conversation,
+                "engine": self.evidence.engine,
+                "excerpt": self.evidence.excerpt,
+            },
+            "fixable": False,
+            "url": f"docs/rules/{self.rule}.md",
+        }
 
 
 @dataclass(frozen=True)
@@ -121,6 +154,17 @@ class Report:
     def suppressed(self) -> int:
         """How many findings comments in the templates cover."""
         return sum(result.suppressed for result in self.targets)
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that are errors."""
+        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no error, every target could be examined whole, and no rule raised."""
+        examined = all(result.error is None and result.fully_analysed for result in self.targets)
+        return examined and not self.errors and not self.crashes
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""

@@ -11,7 +11,7 @@ from tpllint.finding import TargetError
 from tpllint.job import Origin
 from tpllint.pool import Answers, Pool
 from tpllint.reproduction import Rendered, snippet
-from tpllint.targets import Request, Target, no_template, opened, order_for
+from tpllint.targets import Argument, Request, Target, no_template, opened, order_for
 from tpllint.tokenizing import Token, encode, tokenizer_of
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
@@ -32,11 +32,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Renders:
-    """Every render of one target, or the error that prevents them."""
+    """Every render of one target, or the error that prevents them.
+
+    `cut_short` names what a limit ended: a render among the others that says nothing about the template.
+    """
 
     target: str
     prompts: tuple[Prompt, ...] = ()
     error: TargetError | None = None
+    cut_short: tuple[str, ...] = ()
 
     @property
     def renders(self) -> tuple[Mapping[str, Any], ...]:
@@ -48,7 +52,9 @@ class Renders:
 class Asked:
     """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last.
 
-    Beside the prompts: `origins`, the message that each part came from; `token_ids`; `snippets`, programs that reproduce them.
+    `every` means all canonical conversations beside the request's own, with and without generation prompt; `in_parts` adds them
+    with content as lists of parts, for a template that reads only that. Beside the prompts: `origins`, the message that each
+    part came from; `token_ids`; `snippets`, programs that reproduce them.
     """
 
     request: Request = field(default_factory=Request)
@@ -56,14 +62,19 @@ class Asked:
     names: tuple[str, ...] = ()
     generation_prompt: bool | None = None
     continue_final_message: bool = False
+    in_parts: bool = False
     origins: bool = False
     token_ids: bool = False
     snippets: bool = False
 
 
-def render(targets: Sequence[str], pool: Pool, asked: Asked) -> list[Renders]:
+def render(targets: Sequence[Argument], pool: Pool, asked: Asked) -> list[Renders]:
     """Render each target; one that cannot be opened does not stop the others."""
-    found = opened(targets, replace(asked.request, tokenizer=asked.token_ids))
+    return rendered(opened(targets, replace(asked.request, tokenizer=asked.token_ids)), pool, asked)
+
+
+def rendered(found: Sequence[Target], pool: Pool, asked: Asked) -> list[Renders]:
+    """The renders of targets that are open."""
     results: list[Renders | None] = []
     orders = []
     for target in found:
@@ -83,6 +94,7 @@ def _selection(asked: Asked) -> dict[str, Any]:
     names = asked.names or (() if asked.request.conversations else (SHOWN_BY_DEFAULT,))
     return {
         "all": asked.every,
+        "in_parts": asked.in_parts,
         "names": list(names),
         "generation_prompt": asked.generation_prompt,
         "continue_final_message": asked.continue_final_message,
@@ -103,7 +115,9 @@ def _renders(target: Target, answers: Answers, asked: Asked) -> Renders:
         prompts = _with_tokens(target, prompts) if asked.token_ids else prompts
     except RepairableError as error:
         return Renders(argument, error=TargetError(error.kind, error.message, error.hint))
-    return Renders(argument, tuple(_with_snippet(target, prompt) if asked.snippets else prompt for prompt in prompts))
+    prompts = [_with_snippet(target, prompt) for prompt in prompts] if asked.snippets else prompts
+    cut_short = tuple(step for steps in answers.exhausted.values() for step in steps)
+    return Renders(argument, tuple(prompts), cut_short=cut_short)
 
 
 def _prompt(argument: str, message: Mapping[str, Any]) -> Prompt:

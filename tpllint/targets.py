@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
@@ -15,6 +15,9 @@ from tpllint.sources import open_target
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
+
+Argument: TypeAlias = str | ModelFiles
+"""What names a target on the command line, or the files of one that was read already."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,18 @@ class Target:
     model: ModelFiles | None = None
 
 
-def opened(arguments: Sequence[str], request: Request) -> list[Target]:
+def named(argument: Argument) -> str:
+    """The argument as a report shows it."""
+    return argument.target if isinstance(argument, ModelFiles) else argument
+
+
+def opened(arguments: Sequence[Argument], request: Request) -> list[Target]:
     """Open and resolve every target, in the arguments' order; an error is kept with its target, not raised.
 
     Several files of one model folder are one target: which of its templates wins depends on all of them.
     """
-    targets: list[Target | ModelFiles] = [_opened(argument, request) for argument in dict.fromkeys(arguments)]
+    distinct = {named(argument): argument for argument in arguments}.values()
+    targets: list[Target | ModelFiles] = [_opened(argument, request) for argument in distinct]
     groups: dict[str, list[ModelFiles]] = {}
     for found in targets:
         if isinstance(found, ModelFiles):
@@ -65,7 +74,9 @@ def opened(arguments: Sequence[str], request: Request) -> list[Target]:
     ]
 
 
-def _opened(argument: str, request: Request) -> ModelFiles | Target:
+def _opened(argument: Argument, request: Request) -> ModelFiles | Target:
+    if isinstance(argument, ModelFiles):
+        return argument
     try:
         more = (TOKENIZER,) if request.tokenizer else ()
         return open_target(argument, offline=request.offline, token=request.token, more=more)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tpllint import Bad, Good, Place, Problem, Rule, Severity, Template, quoted
 
-CONVERSATIONS = ("user-assistant-user", "system-user-assistant-user")
+CONVERSATIONS = ("user-assistant-user", "system-user-assistant-user", "tools-declared-with-system", "tool-loop-follow-up")
 INDENTATION = re.compile(r"(?:^|\n)([ \t]{2,})")
 
 
@@ -14,9 +14,10 @@ class WhitespaceLeak(Rule):
     """Indentation of the template's source reaches the prompt.
 
     ## What it does
-    Looks between the messages of plain chats for runs of blanks that begin a line, and for the piece of source text outside of
-    all tags that wrote them. `lstrip_blocks` removes the indentation before `{% ... %}`, but not before `{{ ... }}`. Blanks
-    that a quoted string writes on purpose are left alone.
+    Looks between the messages of plain chats and of chats with tools for runs of blanks that begin a line, and for the piece
+    of source text outside of all tags that wrote them. `lstrip_blocks` removes the indentation before `{% ... %}`, but not
+    before `{{ ... }}`. Blanks that a quoted string writes on purpose are left alone, and so is indentation before words that
+    stand outside of tags: it may be meant.
 
     ## Why is this bad
     Every turn is preceded by blanks the model never saw in training. They cost tokens, and they move the answer.
@@ -35,6 +36,12 @@ class WhitespaceLeak(Rule):
             "{% for m in messages %}\n    {{ '<|' + m.role + '|>' + m.content + '<|end|>' }}\n{% endfor %}",
             says='the indentation "    " of the source reaches the prompt',
             better="{% for m in messages %}\n    {{- '<|' + m.role + '|>' + m.content + '<|end|>' }}\n{% endfor %}",
+        ),
+        Bad(
+            "{% if tools %}\n    {{ tools | tojson }}\n{% endif %}{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
+            says='the indentation "    " of the source reaches the prompt',
+            better="{% if tools %}\n    {{- tools | tojson }}\n{% endif %}"
+            "{% for m in messages %}{{ m.content }}<|end|>{% endfor %}",
         ),
         Good("{% for m in messages %}\n    {% if m.content %}\n{{ m.content }}<|end|>\n    {% endif %}\n{% endfor %}"),
         Good("{% for m in messages %}{{ m.role + ':\\n    ' + m.content + '<|end|>' }}{% endfor %}"),

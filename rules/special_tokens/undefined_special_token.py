@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template
-
-CONDITIONS = ("If", "CondExpr")
 
 
 class UndefinedSpecialToken(Rule):
@@ -52,27 +49,16 @@ class UndefinedSpecialToken(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.syntax is None:
             return
-        expected_absent = _tested(template) | _set(template) | _added(template)
-        told: set[str] = set()
-        for node in template.syntax.find("Name"):
-            name = node.name
-            if name not in template.absent_tokens or name in expected_absent or name in told:
-                continue
-            told.add(name)
-            yield Problem(
-                f'the tokenizer has no {name}, so "{name}" is written as empty text',
-                help="declare it in tokenizer_config.json, or write the token that the model was trained with",
-                place=template.syntax.place(node),
-            )
-
-
-def _tested(template: Template) -> set[str]:
-    """Names that some condition, test or `default` mentions."""
-    assert template.syntax is not None
-    asked: list[Any] = [node.test for node in template.syntax.find(*CONDITIONS)]
-    asked += template.syntax.find("Test", "Or")
-    asked += [node for node in template.syntax.find("Filter") if node.name in ("default", "d")]
-    return {name.name for node in asked for name in _names(node)}
+        added = _added(template)
+        for name in dict.fromkeys(read.name for read in template.names.reads):
+            reads = template.names.reads_of(name)
+            expected = template.names.bindings_of(name) or any(read.is_test for read in reads) or name in added
+            if name in template.absent_tokens and not expected:
+                yield Problem(
+                    f'the tokenizer has no {name}, so "{name}" is written as empty text',
+                    help="declare it in tokenizer_config.json, or write the token that the model was trained with",
+                    place=template.syntax.place(reads[0].node),
+                )
 
 
 def _added(template: Template) -> set[str]:
@@ -80,15 +66,3 @@ def _added(template: Template) -> set[str]:
     assert template.syntax is not None
     sides = [side for node in template.syntax.find("Add") for side in (node.left, node.right)]
     return {side.name for side in sides if type(side).__name__ == "Name"}
-
-
-def _names(node: Any) -> Iterator[Any]:
-    if type(node).__name__ == "Name":
-        yield node
-    for child in node.iter_child_nodes():
-        yield from _names(child)
-
-
-def _set(template: Template) -> set[str]:
-    assert template.syntax is not None
-    return {node.name for node in template.syntax.find("Name") if node.ctx in ("store", "param")}

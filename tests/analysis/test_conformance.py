@@ -11,6 +11,7 @@ import pytest
 from tpllint.analysis.compile import Failure, compiled
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.renders import Inputs, Render, continue_final_message, render
+from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical, from_json
 
 transformers = pytest.importorskip("transformers", minversion="5.23")
@@ -294,3 +295,13 @@ def test_an_empty_conversation_cannot_be_continued() -> None:
 def test_the_awkward_bytes_of_a_template_are_still_there(name: str) -> None:
     mark = {"crlf": "\r\n", "byte_order_mark": "\ufeff"}[name]
     assert mark in TEMPLATES[name]
+
+
+def test_a_render_against_another_clock_is_what_transformers_gives_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = datetime.datetime(2031, 11, 25, 16, 47, 58, 987654)
+    source = "{% macro now(f) %}{{ strftime_now(format=f) }}{% endmacro %}{{ now('%c %f') }} {{ messages[0].content }}"
+    monkeypatch.setattr(chat_template_utils, "datetime", type("Later", (), {"now": staticmethod(lambda: moment)}))
+    subject, conversation = Template("default", source, TOKENS), canonical()["user"]
+    expected, _ = theirs(source, conversation)
+    assert subject.render_conversation(conversation, clock=moment).text == expected
+    assert subject.render_conversation(conversation).text != expected

@@ -225,6 +225,7 @@ PARSED = {
         SYNTAX,
         "{% for m in messages %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
     ),
+    "a name that Jinja loses": (SYNTAX, "{% set a | default(b) %}{% endset %}"),
     "a hexadecimal integer too long to print": (SYNTAX, f"{{{{ 0x{'f' * 100_000} }}}}"),
     "a constant of a gigabyte": (LIMIT, "{{ 'a' * 10**9 }}"),
     "a constant centred in two gigabytes": (LIMIT, "{{ 'a'.center(2 * 10**9) }}"),

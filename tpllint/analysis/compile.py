@@ -57,7 +57,7 @@ def compiled(environment: ChatEnvironment, source: str) -> JinjaTemplate | Failu
         return Failure("limit", "compiling it takes more memory than a template may use", None)
     except SyntaxError as error:  # includes IndentationError: blocks nested deeper than Python allows
         return Failure("python", error.msg, _offset_of(environment, source, error.lineno))
-    except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, KeyError, AssertionError) as error:
         return Failure("python", f"{type(error).__name__}: {error}", None)
 
 

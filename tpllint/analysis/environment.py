@@ -118,9 +118,14 @@ for _operator, _fold in tuple(nodes._binop_to_func.items()):
     nodes._binop_to_func[_operator] = _unswallowed(_fold)
 
 
-def strftime_now(format: str) -> str:
-    """The global of that name, at a standing clock; a template may name the argument."""
-    return CLOCK.strftime(format)
+@functools.cache
+def clock_at(moment: datetime.datetime) -> Callable[[str], str]:
+    """The global strftime_now at a standing clock; a template may name the argument."""
+
+    def strftime_now(format: str) -> str:
+        return moment.strftime(format)
+
+    return strftime_now
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):
@@ -131,7 +136,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.filters["tojson"] = to_json
         self.filters = {name: _unswallowed(function) for name, function in self.filters.items()}
         self.globals["raise_exception"] = raise_exception
-        self.globals["strftime_now"] = strftime_now
+        self.globals["strftime_now"] = clock_at(CLOCK)
         self.globals["dict"] = RestrictedDict()
         self.globals["namespace"] = RestrictedNamespace
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -48,8 +49,7 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
                 if rule.static is static:
                     _run(rule, partial(rule.check_template, template), template, send)
     undecided = {template.name: why for template in templates if (why := template.undecided) is not None}
-    exhausted = {template.name: template.exhausted for template in templates if template.exhausted}
-    send({"kind": "done", "exhausted": exhausted, "undecided": undecided})
+    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided})
 
 
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
@@ -131,7 +131,8 @@ def _place(told: Problem | Related, template: Template | None) -> list[int] | No
 
 def render_all(job: Job, send: Send) -> None:
     """Render what the job asks for with every template, and send each result."""
-    for template in _templates(job, Deadline()):
+    templates = tuple(_templates(job, Deadline()))
+    for template in templates:
         for conversation, flag in _wanted(job, template):
             if job.selection.get("continue_final_message"):
                 result, flag = template.continued(conversation), False
@@ -141,7 +142,11 @@ def render_all(job: Job, send: Send) -> None:
             if job.selection.get("origins"):
                 record["origins"] = _origins(template, result, record["inputs"])
             send({"kind": "render", **record, "continue_final_message": bool(job.selection.get("continue_final_message"))})
-    send({"kind": "done", "exhausted": {}, "undecided": {}})
+    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": {}})
+
+
+def _exhausted(templates: Iterable[Template]) -> dict[str, dict[str, str]]:
+    return {template.name: template.exhausted for template in templates if template.exhausted}
 
 
 def describe_all(job: Job, send: Send) -> None:
@@ -172,13 +177,19 @@ def _origins(template: Template, result: Render, inputs: dict[str, Any]) -> list
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:
     if job.selection.get("all"):
-        for conversation in canonical().values():
+        every = (*canonical().values(), *template.own_conversations)
+        in_parts = _in_parts(every) if job.selection.get("in_parts") and template.anatomy.reads_parts_only else ()
+        for conversation in (*every, *in_parts):
             yield conversation, False
             yield conversation, True
         return
     named = [canonical()[name] for name in job.selection.get("names", ())]
     for conversation in (*named, *template.own_conversations):
         yield conversation, _flag(conversation, job.selection.get("generation_prompt"))
+
+
+def _in_parts(conversations: Iterable[Conversation]) -> Iterator[Conversation]:
+    return (replace(found.in_parts(), name=f"{found.name} (in parts)") for found in conversations)
 
 
 def _flag(conversation: Conversation, asked: bool | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 from jinja2 import Template as JinjaTemplate
 from jinja2.exceptions import SecurityError
 
-from tpllint.analysis.environment import ChatEnvironment, RaisedByTemplate
+from tpllint.analysis.environment import CLOCK, ChatEnvironment, RaisedByTemplate, clock_at
 from tpllint.conversations import Conversation
 
 MAX_OUTPUT_CHARACTERS = 4_000_000
@@ -56,6 +57,7 @@ class Recipe:
     generation_prompt: bool = False
     tokens: tuple[tuple[str, str], ...] = ()
     keep_none: bool = False
+    clock: datetime.datetime = CLOCK
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,13 @@ def with_reasoning_aliases(messages: Sequence[Mapping[str, Any]]) -> list[dict[s
     return aliased
 
 
-def context_of(inputs: Inputs, *, generation_prompt: bool, keep_none: bool = False) -> dict[str, Any]:
-    """The variables that a template sees, as `apply_chat_template` passes them."""
+def context_of(
+    inputs: Inputs, *, generation_prompt: bool, keep_none: bool = False, clock: datetime.datetime = CLOCK
+) -> dict[str, Any]:
+    """The variables that a template sees, as `apply_chat_template` passes them, and the clock."""
     messages = inputs.messages if keep_none else without_none(inputs.messages)
     return {
+        "strftime_now": clock_at(clock),
         "messages": with_reasoning_aliases(messages),
         "tools": inputs.tools,
         "documents": inputs.documents,
@@ -119,9 +124,10 @@ def render(
     *,
     generation_prompt: bool,
     keep_none: bool = False,
+    clock: datetime.datetime = CLOCK,
 ) -> Render:
     """Render one conversation. With `keep_none`, as engines do that leave `content: null` in place."""
-    context = context_of(inputs, generation_prompt=generation_prompt, keep_none=keep_none)
+    context = context_of(inputs, generation_prompt=generation_prompt, keep_none=keep_none, clock=clock)
     tag = environment.generation
     tag.written, tag.spans = [], []
     try:

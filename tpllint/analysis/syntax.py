@@ -29,6 +29,7 @@ class Syntax:
         self.tree = tree
         self.filters = frozenset(environment.filters)
         self.tests = frozenset(environment.tests)
+        self.globals = frozenset(environment.globals)
         self._environment = environment
 
     def find(self, *kinds: str) -> Iterator[Any]:

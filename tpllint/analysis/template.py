@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -19,12 +20,14 @@ from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.description.assembly import describe
 from tpllint.analysis.description.facts import Description
-from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
+from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tracing import Tracing
+from tpllint.analysis.variables import FreeVariable, free_variables, is_input
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
 
@@ -105,6 +108,26 @@ class Template:
         return describe(self)
 
     @functools.cached_property
+    def names(self) -> Names:
+        """Every name that the source reads or sets, and which setting can reach which read; none where it has no syntax."""
+        return Names((), ()) if self.syntax is None else names_of(self.syntax.tree)
+
+    @functools.cached_property
+    def free_variables(self) -> tuple[FreeVariable, ...]:
+        """The variables that the template takes from its caller, such as `enable_thinking`, in the order of the source."""
+        return () if self.syntax is None else tuple(free_variables(self.syntax, self.names))
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """What the user passes to the template in every render."""
+        return self._variables
+
+    def is_passed(self, name: str) -> bool:
+        """Whether the template is given this name without its caller having to know it, or the user passes it."""
+        known = self._variables.keys() | {key for each in self.own_conversations for key in each.variables}
+        return name in known or (self.syntax is not None and is_input(name, self.syntax))
+
+    @functools.cached_property
     def _parsed(self) -> nodes.Template | Failure:
         try:
             with self._deadline.running():
@@ -174,14 +197,15 @@ class Template:
         generation_prompt: bool = False,
         tokens: Mapping[str, str] | None = None,
         keep_none: bool = False,
+        clock: datetime.datetime = CLOCK,
     ) -> Render:
         """Any conversation through this template, kept by identity: the same call gives the same Render.
 
         `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
-        5.23 and other engines do.
+        5.23 and other engines do; `clock` is what strftime_now sees.
         """
-        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none)
-        key = (id(conversation), generation_prompt, recipe.tokens, keep_none)
+        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none, clock)
+        key = (id(conversation), generation_prompt, recipe.tokens, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
         return self._renders[key]
@@ -242,6 +266,7 @@ class Template:
                     inputs,
                     generation_prompt=recipe.generation_prompt,
                     keep_none=recipe.keep_none,
+                    clock=recipe.clock,
                 )
         except LimitReached as error:
             result = _ended(error)

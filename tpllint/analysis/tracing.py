@@ -119,7 +119,7 @@ class Tracing:
         if recipe is None or self._tracer is None or (render.error and render.error.kind == "limit"):
             return None
         inputs = self._template.inputs(recipe.conversation, dict(recipe.tokens))
-        context = context_of(inputs, generation_prompt=recipe.generation_prompt, keep_none=recipe.keep_none)
+        context = context_of(inputs, generation_prompt=recipe.generation_prompt, keep_none=recipe.keep_none, clock=recipe.clock)
         try:
             with self._template.running():
                 trace = self._tracer.run(context)

@@ -246,5 +246,5 @@ def _variable(variable: Fact) -> str:
     name = escape(variable["name"])
     if variable["default"] is not None:
         return f"{name} ({escape(variable['default'], 30)} unless set)"
-    values = [value for value in variable["values"] if value not in ("true", "false", "null")]
+    values = [value for value in variable["values"] if value not in ("true", "false", "none")]
     return f"{name} ({escape(' or '.join(values), 30)})" if values else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import TextIO
@@ -32,6 +33,13 @@ def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = 
             stream.write("\n".join(_error(target, color)) + "\n")
     if not quiet:
         stream.write(summary(report) + "\n")
+
+
+def as_text(report: Report) -> str:
+    """What `tpllint check` prints, for the message of an assertion or an exception."""
+    stream = io.StringIO()
+    write(report, stream)
+    return stream.getvalue().rstrip("\n")
 
 
 def _finding(finding: Finding, color: bool) -> Iterator[str]:

@@ -47,12 +47,11 @@ def describe(template: Template) -> Description:
 
 
 def _from_source(known: Description, template: Template) -> Description:
-    names = inputs.read(template)
     return replace(
         known,
         generation_markers=_marks_generation(template),
-        variables=inputs.variables(template, names),
-        special_tokens=inputs.special_tokens(template, names),
+        variables=inputs.variables(template),
+        special_tokens=inputs.special_tokens(template),
     )
 
 

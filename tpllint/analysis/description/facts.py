@@ -125,7 +125,7 @@ class ReasoningDescription:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable that a caller can set: its default where the source gives a literal, and the literals it is compared with."""
+    """A variable that a caller can set: what it counts as when left out, and the literals it meets."""
 
     name: str
     default: str | None = None

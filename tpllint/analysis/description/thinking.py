@@ -81,7 +81,7 @@ def _tags(template: Template) -> tuple[str | None, str | None]:
 def _toggles(template: Template, variables: Iterable[Variable]) -> Iterator[Toggle]:
     for variable in variables:
         literals = (*variable.values, *([variable.default] if variable.default else []))
-        if REASONING.search(variable.name) and all(literal in ("true", "false", "null") for literal in literals):
+        if REASONING.search(variable.name) and all(literal in ("true", "false", "none") for literal in literals):
             yield _toggle(template, variable.name)
 
 

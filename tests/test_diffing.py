@@ -1,0 +1,197 @@
+"""The verb `diff`: what changes for a caller, and what does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tpllint
+from tests.live import GOOD, NO_PROMPT
+from tpllint.conversations import canonical
+from tpllint.difference import Status, Verdict, differences
+
+KEEPS_SYSTEM = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+STRICT = "{% if messages[0].role == 'system' %}{{ raise_exception('no system messages') }}{% endif %}" + KEEPS_SYSTEM
+PARTS_ONLY = "{% for m in messages %}<|{{ m.role }}|>{% for part in m.content %}{{ part['text'] }}{% endfor %}{% endfor %}"
+
+
+@pytest.fixture
+def compare(tmp_path: Path) -> Any:
+    """A diff of two templates, or of two sets of files."""
+
+    def run(left: Any, right: Any, **asked: Any) -> tpllint.Diff:
+        for side, given in (("left", left), ("right", right)):
+            shutil.rmtree(tmp_path / side, ignore_errors=True)
+            (tmp_path / side).mkdir()
+            for name, text in ({"chat_template.jinja": given} if isinstance(given, str) else given).items():
+                path = tmp_path / side / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+        return tpllint.diff(tmp_path / "left", tmp_path / "right", **asked)
+
+    return run
+
+
+def statuses(diff: tpllint.Diff, name: str) -> list[str]:
+    return [str(compared.status) for compared in diff.conversations if compared.name == name]
+
+
+def test_the_same_source_is_identical(compare: Any) -> None:
+    diff = compare(GOOD, GOOD)
+    assert (diff.verdict, diff.source_changed, diff.changed, diff.added, diff.removed) == ("identical", False, (), (), ())
+
+
+def test_a_comment_is_cosmetic(compare: Any) -> None:
+    diff = compare(GOOD, "{# the same #}" + GOOD)
+    assert (diff.verdict, diff.source_changed, diff.changed) == ("cosmetic", True, ())
+
+
+def test_a_prompt_that_differs_is_behavioural_and_shown_on_both_sides(compare: Any) -> None:
+    diff = compare(GOOD, NO_PROMPT)
+    assert diff.verdict is Verdict.BEHAVIOURAL
+    assert statuses(diff, "user") == ["same", "different"]
+    compared = next(each for each in diff.changed if each.name == "user")
+    assert compared.add_generation_prompt
+    assert compared.left.text == f"{compared.right.text}<|assistant|>"
+
+
+def test_every_canonical_conversation_is_compared_with_and_without_generation_prompt(compare: Any) -> None:
+    diff = compare(GOOD, NO_PROMPT)
+    assert [(each.name, each.add_generation_prompt) for each in diff.conversations] == [
+        (name, flag) for name in canonical() for flag in (False, True)
+    ]
+
+
+def test_who_raises_is_told_in_its_words(compare: Any) -> None:
+    there, back = compare(KEEPS_SYSTEM, STRICT), compare(STRICT, KEEPS_SYSTEM)
+    assert statuses(there, "system-user") == ["right-raises"] * 2
+    assert statuses(back, "system-user") == ["left-raises"] * 2
+    compared = next(each for each in there.changed if each.name == "system-user")
+    assert (compared.right.text, compared.right.error) == (None, "no system messages")
+    assert compared.left.error is None
+
+
+def test_a_refusal_in_other_words_is_no_change(compare: Any) -> None:
+    diff = compare(STRICT, STRICT.replace("no system messages", "a system message is not supported"))
+    assert statuses(diff, "system-user") == ["both-raise"] * 2
+    assert diff.verdict is Verdict.COSMETIC
+
+
+def test_a_template_that_reads_only_parts_is_compared_with_parts(compare: Any) -> None:
+    diff = compare(PARTS_ONLY, PARTS_ONLY.replace("<|{{ m.role }}|>", "[{{ m.role }}]"))
+    assert statuses(diff, "user (in parts)") == ["different"] * 2
+    assert {each.status for each in diff.changed if each.name == "user-parts"} == {Status.DIFFERENT}
+    opened_up = compare(PARTS_ONLY, KEEPS_SYSTEM)
+    assert (statuses(opened_up, "user"), statuses(opened_up, "user (in parts)")) == (["different"] * 2, [])
+
+
+def test_findings_count_as_gone_or_new_wherever_they_stand(compare: Any) -> None:
+    moved = compare(NO_PROMPT, "{# a line #}\n\n\n" + NO_PROMPT)
+    assert (moved.added, moved.removed) == ((), ())
+    assert [finding.rule for finding in compare(GOOD, NO_PROMPT).added] == ["generation-prompt-missing"]
+    repaired = compare(NO_PROMPT, GOOD)
+    assert (repaired.added, [finding.rule for finding in repaired.removed]) == ((), ["generation-prompt-missing"])
+    assert compare(NO_PROMPT, GOOD, ignore=["generation-prompt-missing"]).removed == ()
+
+
+def test_templates_are_paired_by_name(compare: Any) -> None:
+    tool_use = "additional_chat_templates/tool_use.jinja"
+    diff = compare({"chat_template.jinja": GOOD, tool_use: GOOD}, {"chat_template.jinja": GOOD, tool_use: NO_PROMPT})
+    assert {each.template for each in diff.changed} == {"tool_use"}
+    only = {"template": "default"}
+    assert compare({"chat_template.jinja": GOOD, tool_use: GOOD}, {"chat_template.jinja": GOOD}, **only).verdict == "identical"
+
+
+def test_a_name_that_only_one_side_has_is_behavioural(compare: Any) -> None:
+    diff = compare({"chat_template.jinja": GOOD}, {"chat_template.jinja": GOOD, "additional_chat_templates/rag.jinja": GOOD})
+    assert (diff.verdict, diff.changed) == (Verdict.BEHAVIOURAL, ())
+    assert (diff.templates_added, diff.templates_removed) == (("rag",), ())
+
+
+def test_the_loss_of_the_only_template_is_behavioural(compare: Any) -> None:
+    diff = compare(GOOD, {"tokenizer_config.json": "{}"})
+    assert (diff.verdict, diff.templates_removed) == (Verdict.BEHAVIOURAL, ("default",))
+    assert [finding.rule for finding in diff.added] == ["no-chat-template"]
+
+
+def test_other_special_tokens_are_a_change_where_both_sides_tell_them(compare: Any) -> None:
+    def files(token: str) -> dict[str, str]:
+        return {"chat_template.jinja": GOOD, "tokenizer_config.json": json.dumps({"bos_token": token, "eos_token": "</s>"})}
+
+    diff = compare(files("<a>"), files("<b>"))
+    assert (diff.verdict, diff.source_changed) == (Verdict.BEHAVIOURAL, False)
+
+
+def test_a_side_that_tells_no_tokens_is_rendered_with_the_others(compare: Any) -> None:
+    tokens = {"tokenizer_config.json": json.dumps({"bos_token": "<a>", "eos_token": "<b>"})}
+    for left, right in (({}, tokens), (tokens, {})):
+        diff = compare({"chat_template.jinja": GOOD, **left}, {"chat_template.jinja": GOOD, **right})
+        assert diff.verdict is Verdict.IDENTICAL
+        assert (diff.conversations[0].left.text or "").startswith("<a>")
+
+
+def test_two_files_of_one_folder_are_two_sides(tmp_path: Path) -> None:
+    (tmp_path / "chat_template.jinja").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": NO_PROMPT}), encoding="utf-8")
+    diff = tpllint.diff(str(tmp_path / "tokenizer_config.json"), str(tmp_path / "chat_template.jinja"))
+    assert [finding.rule for finding in diff.removed] == ["generation-prompt-missing"]
+
+
+def test_own_conversations_and_variables_show_what_the_canonical_ones_do_not(compare: Any) -> None:
+    changed = GOOD + "{% if mood %}{{ mood }}{% endif %}"
+    assert compare(GOOD, changed).verdict is Verdict.COSMETIC
+    assert compare(GOOD, changed, variables={"mood": "grim"}).verdict is Verdict.BEHAVIOURAL
+    diff = compare(GOOD, changed, conversations=[{"messages": [{"role": "user", "content": "Hello"}], "mood": "grim"}])
+    assert {each.name for each in diff.changed} == {"conversations[0]"}
+
+
+def test_a_side_that_cannot_be_had_or_has_nothing_is_refused(compare: Any, tmp_path: Path) -> None:
+    with pytest.raises(tpllint.RepairableError, match="no such file or folder") as missing:
+        tpllint.diff(tmp_path / "missing", tmp_path / "missing")
+    assert missing.value.kind == "no-such-path"
+    with pytest.raises(tpllint.RepairableError, match=r"no chat template in .*left and none in .*right"):
+        compare({"tokenizer_config.json": "{}"}, {"tokenizer_config.json": "{}"})
+    with pytest.raises(tpllint.RepairableError, match="unknown rule"):
+        compare(GOOD, GOOD, select=["nothing-of-that-name"])
+
+
+def test_a_render_that_a_limit_ended_makes_no_verdict(compare: Any) -> None:
+    endless = GOOD + "{% macro more() %}{{ more() }}{% endmacro %}{{ more() }}"
+    with pytest.raises(tpllint.RepairableError, match="right cannot be compared: a limit ended rendering user"):
+        compare(GOOD, endless)
+
+
+def test_the_json_keeps_its_contract(compare: Any, tmp_path: Path) -> None:
+    data = compare(GOOD, NO_PROMPT).as_json()
+    assert json.loads(json.dumps(data)) == data
+    assert data["schema"] == "tpllint-diff-v1"
+    assert (data["left"], data["right"]) == (str(tmp_path / "left"), str(tmp_path / "right"))
+    assert (data["verdict"], data["source_changed"], data["anatomy"]) == ("behavioural", True, {})
+    assert (
+        data["conversations"][1].items()
+        >= {
+            "name": "user",
+            "add_generation_prompt": True,
+            "status": "different",
+            "left": "<s><|user|>question-amber</s>\n<|assistant|>",
+            "right": "<s><|user|>question-amber</s>\n",
+        }.items()
+    )
+    assert (data["findings"]["added"][0]["rule"], data["findings"]["removed"]) == ("generation-prompt-missing", [])
+
+
+def test_differences_name_the_path_and_both_sides() -> None:
+    left = {"same": 1, "prompt": "<a>", "roles": {"user": ["<u>", "</u>"], "tool": None}, "gone": 1}
+    right = {"same": 1, "prompt": "<b>", "roles": {"user": ["<u>", "<e>"], "tool": "<t>"}, "new": []}
+    assert differences(left, right) == {
+        "gone": {"left": 1},
+        "new": {"right": []},
+        "prompt": {"left": "<a>", "right": "<b>"},
+        "roles.tool": {"left": None, "right": "<t>"},
+        "roles.user.1": {"left": "</u>", "right": "<e>"},
+    }
+    assert differences(left, dict(left)) == {}
