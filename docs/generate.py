@@ -28,6 +28,7 @@ from tpllint.pool import Pool
 from tpllint.report import text
 from tpllint.rule import Bad, Rule
 from tpllint.selection import Selection
+from tpllint.targets import Request
 from tpllint.testing import better_files_of, files_of, write_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,7 +139,7 @@ def _examples(rule: Rule, pool: Pool) -> Iterator[str]:
     bad = next(example for example in rule.examples if isinstance(example, Bad))
     yield "## Example\n"
     yield from _shown(files_of(bad))
-    yield _fenced("console", _said(rule, files_of(bad), pool))
+    yield _fenced("console", _said(rule, bad, pool))
     if bad.better is not None or bad.better_files is not None:
         yield "## Use instead\n"
         yield from _shown(better_files_of(bad))
@@ -150,14 +151,15 @@ def _shown(files: Mapping[str, str]) -> Iterator[str]:
         yield _fenced(LANGUAGES.get(Path(name).suffix, "text"), content)
 
 
-def _said(rule: Rule, files: Mapping[str, str], pool: Pool) -> str:
-    """What `check` prints about a model of these files when only this rule is asked for."""
+def _said(rule: Rule, bad: Bad, pool: Pool) -> str:
+    """What `check` prints about an example when only this rule is asked for."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        write_model(Path("model"), files)
-        report = check(["model"], pool, Check(selection=Selection(select=(rule.name,))))
+        write_model(Path("model"), files_of(bad))
+        report = check(["model"], pool, Check(Request(expect=bad.expect), Selection(select=(rule.name,))))
     stream = io.StringIO()
     text.write(report, stream)
-    return f"$ tpllint check --select {rule.name} model\n{stream.getvalue()}"
+    promised = "".join(f"--expect {name} " for name in bad.expect)
+    return f"$ tpllint check --select {rule.name} {promised}model\n{stream.getvalue()}"
 
 
 def _files_table(rules: Iterable[Rule]) -> str:

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "report.escape"),
     ("names", "rule", "snippet", "sources"),
-    ("capabilities", "finding", "registry", "selection", "storage", "pool", "tokenizing", "difference"),
-    ("targets", "analysis", "config", "suppression", "reproduction"),
-    ("checking", "rendering"),
+    ("capabilities", "finding", "registry", "selection", "storage", "pool", "tokenizing"),
+    ("targets", "analysis", "config", "suppression", "reproduction", "difference"),
+    ("checking", "describing", "rendering"),
     ("diffing",),
     ("api", "report", "testing"),
     ("cli",),
@@ -37,7 +37,18 @@ NETWORK = {"socket", "socketserver", "ssl", "http", "urllib.request", "httpx", "
 HUB = "tpllint.sources.hub"
 NAMES_OF_FAILURES = ("tpllint.sources.hub_failures", "huggingface_hub.errors")
 """A module that puts the client's exceptions into words needs their classes, and opens nothing."""
-VERBS = ("api", "checking", "diffing", "rendering", "reproduction", "selection", "storage", "suppression", "targets")
+VERBS = (
+    "api",
+    "checking",
+    "describing",
+    "diffing",
+    "rendering",
+    "reproduction",
+    "selection",
+    "storage",
+    "suppression",
+    "targets",
+)
 """The modules that do what a command asks for; `cli` parses, prints and exits."""
 NOT_FOR_VERBS = {"sys", "os", "click", "print", "exit", "quit", "input", "open"}
 

@@ -29,6 +29,7 @@ EXAMPLES = {
     "chatml": set(),
     "configured": {"unused-suppression"},
     "mistral-v01": set(),
+    "two-critics": set(),
     "zephyr": set(),
     "does-not-compile": {"template-syntax-error"},
     "ends-twice": {"eos-duplicated"},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.template import SENTINEL_TOKENS, Template
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
-    from tpllint.api import check, diff, render
+    from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import Conversation, ConversationError, canonical
     from tpllint.difference import Diff
@@ -42,7 +42,7 @@ _HOMES = {
     "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
-    "tpllint.api": ("check", "diff", "render"),
+    "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("Conversation", "ConversationError", "canonical"),
     "tpllint.difference": ("Diff",),
@@ -93,6 +93,7 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
+    "describe",
     "diff",
     "imbalance",
     "listed",

@@ -6,7 +6,7 @@ import sys
 
 from tpllint import spawn
 
-NEED_A_WORKER = ("check", "render", "rules", "explain")
+NEED_A_WORKER = ("check", "render", "describe", "rules", "explain")
 
 
 def main() -> None:

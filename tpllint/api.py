@@ -1,4 +1,4 @@
-"""What the command line does, for Python: `tpllint.check(...)`, `tpllint.diff(...)` and `tpllint.render(...)`.
+"""What the command line does, for Python: `tpllint.check`, `tpllint.describe`, `tpllint.diff` and `tpllint.render`.
 
 A target is what the command line takes (a path or a model on the Hub), a `Path`, or a live tokenizer or processor. Each call
 starts its own worker process and ends it; for many calls give all targets at once.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from tpllint import checking, diffing, rendering
+from tpllint import checking, describing, diffing, rendering
 from tpllint.conversations import from_json
 from tpllint.difference import Diff
 from tpllint.errors import RepairableError
@@ -83,6 +83,19 @@ def diff(
     one, other = arguments([left, right])
     with Pool(plugin_packs()) as pool:
         return diffing.diff(one, other, pool, asked)
+
+
+def describe(target: Given, *, template: str | None = None) -> list[Mapping[str, Any]]:
+    """The anatomy of a target's templates, each as `tpllint describe --output-format json` shows it under `descriptions`.
+
+    Raises RepairableError where the target cannot be had or has no such template.
+    """
+    found = arguments([target])
+    with Pool() as pool:
+        (result,) = describing.describe(found, pool, Request(template=template))
+    if result.error:
+        raise RepairableError(result.error.kind, result.error.message, result.error.hint)
+    return list(result.templates)
 
 
 def render(

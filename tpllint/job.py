@@ -49,7 +49,7 @@ class Job:
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
-    "findings" or "renders". `expect` are the capabilities that the user was promised.
+    "findings", "renders" or "description". `expect` are the capabilities that the user was promised.
     """
 
     templates: tuple[Variant, ...]

@@ -11,7 +11,7 @@ from tpllint.finding import TargetError
 from tpllint.job import Origin
 from tpllint.pool import Answers, Pool
 from tpllint.reproduction import Rendered, snippet
-from tpllint.targets import Argument, Request, Target, opened, order_for
+from tpllint.targets import Argument, Request, Target, no_template, opened, order_for
 from tpllint.tokenizing import Token, encode, tokenizer_of
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
@@ -81,7 +81,7 @@ def rendered(found: Sequence[Target], pool: Pool, asked: Asked) -> list[Renders]
         if target.resolved is None:
             results.append(Renders(target.argument, error=target.error))
         elif not target.resolved.templates:
-            results.append(Renders(target.argument, error=_nothing(target.argument, target.resolved.facts)))
+            results.append(Renders(target.argument, error=no_template(target.argument, target.resolved.facts)))
         else:
             results.append(None)
             selection = _selection(asked)
@@ -146,9 +146,3 @@ def _with_snippet(target: Target, prompt: Prompt) -> Prompt:
         return prompt
     stored = next(stored for stored in target.resolved.templates if stored.name == prompt.record["template"])
     return replace(prompt, snippet=snippet(Rendered(target.model, target.resolved, stored, prompt.record)))
-
-
-def _nothing(argument: str, facts: Sequence[Any]) -> TargetError:
-    unusable = next((fact for fact in facts if fact.file), None)
-    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {argument}"
-    return TargetError("no-chat-template", message, "run tpllint check on it for more")

@@ -72,17 +72,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Good:
-    """An input on which the rule must stay silent."""
+    """An input on which the rule must stay silent; `expect` names capabilities that the model promises."""
 
     template: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    expect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Bad:
     """An input on which the rule must say exactly `says`, and `better`, the repaired template, must be silent.
 
-    Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both.
+    Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both. `expect`
+    names capabilities that the model promises, as `--expect` does.
     """
 
     template: str | None = None
@@ -90,6 +92,7 @@ class Bad:
     says: str = ""
     better: str | None = None
     better_files: Mapping[str, str] | None = None
+    expect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

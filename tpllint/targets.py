@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
-from tpllint.job import Job
+from tpllint.job import Fact, Job
 from tpllint.pool import Order
 from tpllint.sources import open_target
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
@@ -93,6 +93,13 @@ def _resolved(model: ModelFiles, request: Request) -> Target:
 
 def _failed(argument: str, error: RepairableError) -> Target:
     return Target(argument, LOCAL, None, TargetError(error.kind, error.message, error.hint))
+
+
+def no_template(argument: str, facts: Sequence[Fact]) -> TargetError:
+    """Why a target that could be read has nothing to render."""
+    unusable = next((fact for fact in facts if fact.file), None)
+    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {argument}"
+    return TargetError("no-chat-template", message, "run tpllint check on it for more")
 
 
 def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple[str, ...], **wanted: Any) -> Order:

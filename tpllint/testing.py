@@ -22,6 +22,7 @@ from tpllint.checking import Check, check
 from tpllint.rule import Bad, Good, Rule
 from tpllint.selection import Selection
 from tpllint.sources.files import TEMPLATE
+from tpllint.targets import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,6 +40,7 @@ class Case:
     rule: str
     files: Mapping[str, str]
     says: str | None
+    expect: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """What pytest shows: `eos-duplicated-bad-0`."""
@@ -61,7 +63,7 @@ def cases(rules: Iterable[Rule]) -> list[Case]:
 def run_case(case: Case, pool: Pool, folder: Path) -> None:
     """Write the files into an empty folder, check it as the command does, and compare. Raises AssertionError."""
     write_model(folder, case.files)
-    report = check([str(folder)], pool, Check(selection=Selection(select=(case.rule,))))
+    report = check([str(folder)], pool, Check(Request(expect=case.expect), Selection(select=(case.rule,))))
     _raise_on_failure(report)
     said = [finding.message for finding in report.findings if finding.rule == case.rule]
     if case.says is None and said:
@@ -85,11 +87,11 @@ def write_model(folder: Path, files: Mapping[str, str]) -> None:
 
 def _cases(rule: Rule, index: int, example: Bad | Good) -> Iterator[Case]:
     if isinstance(example, Good):
-        yield Case(f"{rule.name}-good-{index}", rule.name, files_of(example), None)
+        yield Case(f"{rule.name}-good-{index}", rule.name, files_of(example), None, example.expect)
         return
-    yield Case(f"{rule.name}-bad-{index}", rule.name, files_of(example), example.says)
+    yield Case(f"{rule.name}-bad-{index}", rule.name, files_of(example), example.says, example.expect)
     if example.better is not None or example.better_files is not None:
-        yield Case(f"{rule.name}-better-{index}", rule.name, better_files_of(example), None)
+        yield Case(f"{rule.name}-better-{index}", rule.name, better_files_of(example), None, example.expect)
 
 
 def better_files_of(example: Bad) -> dict[str, str]:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from tpllint.analysis.description.unreached import Guarded, coverage_as_json
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
@@ -144,6 +145,24 @@ def render_all(job: Job, send: Send) -> None:
 
 def _exhausted(templates: Iterable[Template]) -> dict[str, dict[str, str]]:
     return {template.name: template.exhausted for template in templates if template.exhausted}
+
+
+def describe_all(job: Job, send: Send) -> None:
+    """Describe every template."""
+    for template in _templates(job, Deadline()):
+        described = template.description.as_json()
+        if job.selection.get("coverage"):
+            described["coverage"] = _coverage(template)
+        send({"kind": "description", **described})
+    send({"kind": "done", "exhausted": {}, "undecided": {}})
+
+
+def _coverage(template: Template) -> dict[str, Any] | None:
+    """Which code the canonical conversations reach; None where the template does not compile."""
+    if template.failure is not None or template.syntax is None:
+        return None
+    bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]
+    return coverage_as_json(template.syntax, bodies)
 
 
 def _origins(template: Template, result: Render) -> list[tuple[int, int, int | None, int | None]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tpllint import registry, wire
 from tpllint.analysis import limits
-from tpllint.analysis.examine import examine, render_all
+from tpllint.analysis.examine import describe_all, examine, render_all
 from tpllint.job import job_from_json
 from tpllint.rule import Rule
 
@@ -86,6 +86,8 @@ def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) ->
         job = job_from_json(message)
         if job.want == "renders":
             render_all(job, send)
+        elif job.want == "description":
+            describe_all(job, send)
         else:
             examine(job, [rules[name] for name in job.rules], send)
     except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on

@@ -18,6 +18,8 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.description.assembly import describe
+from tpllint.analysis.description.facts import Description
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
@@ -99,6 +101,11 @@ class Template:
     def anatomy(self) -> Anatomy:
         """The structure that follows from the renders."""
         return Anatomy(self)
+
+    @functools.cached_property
+    def description(self) -> Description:
+        """What `tpllint describe` tells of it."""
+        return describe(self)
 
     @functools.cached_property
     def names(self) -> Names:

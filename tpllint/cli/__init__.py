@@ -17,6 +17,7 @@ from tpllint.report.escape import escape
 COMMANDS = {
     "check": "find what is wrong with chat templates",
     "render": "show the prompt a chat template makes of a conversation",
+    "describe": "show how a chat template is built",
     "rules": "list the rules",
     "explain": "document one rule",
 }

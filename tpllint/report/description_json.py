@@ -1,0 +1,21 @@
+"""What `describe` found, for machines: one JSON object per run, ASCII only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TextIO
+
+import tpllint
+from tpllint.describing import Described
+
+
+def write(results: Sequence[Described], stream: TextIO) -> None:
+    """Write the descriptions of all templates of all targets."""
+    body = {
+        "schema": "tpllint-describe-v1",
+        "version": tpllint.__version__,
+        "descriptions": [record for result in results for record in result.templates],
+        "errors": [{"target": result.target, **vars(result.error)} for result in results if result.error],
+    }
+    stream.write(json.dumps(body, indent=1) + "\n")
