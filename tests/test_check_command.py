@@ -53,7 +53,8 @@ def test_a_finding_is_exit_1_and_names_place_evidence_and_help(tmp_path: Path) -
     done = tpllint("check", "bad.jinja", cwd=tmp_path)
     assert done.code == 1
     assert done.out.startswith("error[generation-prompt-missing]: add_generation_prompt adds nothing")
-    assert "--> bad.jinja:1:1\n" in done.out
+    assert "--> bad.jinja:2:16\n" in done.out
+    assert " 2 | {{ m.content }}<|im_end|>\n   |                ^^^^^^^^^^" in done.out
     assert "= conversation: user\n" in done.out
     assert "= help: end the template with" in done.out
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tpllint.finding import TargetError
 from tpllint.pool import Answers, Pool
-from tpllint.targets import Argument, Request, no_template, opened, order_for
+from tpllint.targets import Argument, Request, Target, no_template, opened, order_for
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,11 @@ class Described:
 
 def describe(targets: Sequence[Argument], pool: Pool, request: Request, *, coverage: bool = False) -> list[Described]:
     """Describe each target; one that cannot be opened does not stop the others."""
-    found = opened(targets, request)
+    return described(opened(targets, request), pool, request, coverage=coverage)
+
+
+def described(found: Sequence[Target], pool: Pool, request: Request, *, coverage: bool = False) -> list[Described]:
+    """The anatomy of targets that are open."""
     results: list[Described | None] = []
     orders = []
     for target in found:

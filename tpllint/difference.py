@@ -82,8 +82,7 @@ class Diff:
 
     `templates_added` and `templates_removed` are the names that only the right or only the left side has. Every template that
     both have is compared in `conversations`. `added` and `removed` are the findings that only the right or only the left side
-    has. `anatomy` holds what differs between the descriptions of the two sides, as `differences` gives it; it is empty where
-    nobody described them.
+    has. `anatomy` holds what differs between the descriptions of the two sides, as `differences` gives it, by template.
     """
 
     left: str

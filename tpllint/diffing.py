@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tpllint.checking import Check, examined
-from tpllint.difference import Compared, Diff, Outcome
+from tpllint.describing import described
+from tpllint.difference import Compared, Diff, Outcome, differences
 from tpllint.errors import RepairableError
 from tpllint.finding import Finding
 from tpllint.pool import Pool
@@ -31,10 +32,11 @@ def diff(left: Argument, right: Argument, pool: Pool, asked: Check) -> Diff:
     if not _sources(before) and not _sources(after):
         message = f"no chat template in {before.argument} and none in {after.argument}"
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
-    reports, outcomes = [], []
+    reports, outcomes, anatomies = [], [], []
     for target in (before, after):  # one after the other: a worker serves only one of two strangers
         reports.append(examined([target], rules, pool, asked))
         outcomes.append(_rendered(target, pool, asked.request))
+        anatomies.append(_anatomy(target, pool, asked.request))
     old, new = _sources(before), _sources(after)
     return Diff(
         before.argument,
@@ -45,6 +47,7 @@ def diff(left: Argument, right: Argument, pool: Pool, asked: Check) -> Diff:
         conversations=tuple(_compared(*outcomes)),
         added=_unsaid(reports[1].findings, reports[0].findings),
         removed=_unsaid(reports[0].findings, reports[1].findings),
+        anatomy=differences(*anatomies),
         crashes=tuple(crash for report in reports for crash in report.crashes),
     )
 
@@ -91,6 +94,14 @@ def _rendered(target: Target, pool: Pool, request: Request) -> Outcomes:
     (result,) = rendered([target], pool, Asked(request, every=True, in_parts=True))
     _require_whole(result)
     return dict(map(_outcome, result.renders))
+
+
+def _anatomy(target: Target, pool: Pool, request: Request) -> dict[str, Mapping[str, Any]]:
+    """The description of each template, by its name."""
+    if not _sources(target):
+        return {}
+    (found,) = described([target], pool, request)
+    return {template["template"]: {key: template[key] for key in template if key != "target"} for template in found.templates}
 
 
 def _require_whole(result: Renders) -> None:

@@ -251,7 +251,8 @@ class Instrumenter:
         return made if own else self._call("part", node, self._site(self._syntax.expression(node)), made)
 
     def _concat(self, node: nodes.Concat) -> nodes.Expr:
-        return self._call("put_together", node, nodes.List([self._operand(part) for part in node.nodes]))
+        parts = [self._written(part) for part in node.nodes]
+        return self._call("put_together", node, nodes.List(parts))
 
     def _condexpr(self, node: nodes.CondExpr) -> nodes.Expr:
         guard = self._syntax.expression(node.test)

@@ -60,7 +60,8 @@ class Tracing:
         start, end = shown(render.text, shows)
         pieces = self.written(render) or ()
         inside = [_clipped(piece, start, end) for piece in pieces if piece.start < max(end, start + 1) and piece.end > start]
-        return _together([place for place in inside if place is not None], self._template.text) or self._last(pieces, start)
+        known = [place for place in inside if place is not None]
+        return _together(known, self._template.text) or _last(pieces, render.text[:start])
 
     def place_of_loss(self, render: Render, message: int) -> Place | None:
         """The code that kept a message out of a prompt: the first condition that failed in its turn of a loop.
@@ -141,10 +142,12 @@ class Tracing:
             place = None if piece.site is None else self._sites[piece.site].place_of(piece.at, piece.length)
             yield Written(start, start + piece.length, place, piece.message, piece.during)
 
-    def _last(self, pieces: Iterable[Written], offset: int) -> Place | None:
-        """What wrote the end of the text before an offset."""
-        before = [piece.place for piece in pieces if piece.start < offset]
-        return before[-1] if before else None
+
+def _last(pieces: Iterable[Written], text: str) -> Place | None:
+    """What wrote the end of a text, blanks aside."""
+    words = len(text.rstrip()) or len(text)
+    before = [piece.place for piece in pieces if piece.start < words]
+    return before[-1] if before else None
 
 
 def _clipped(piece: Written, start: int, end: int) -> Place | None:
