@@ -170,7 +170,8 @@ def test_the_json_keeps_its_contract(compare: Any, tmp_path: Path) -> None:
     assert json.loads(json.dumps(data)) == data
     assert data["schema"] == "tpllint-diff-v1"
     assert (data["left"], data["right"]) == (str(tmp_path / "left"), str(tmp_path / "right"))
-    assert (data["verdict"], data["source_changed"], data["anatomy"]) == ("behavioural", True, {})
+    assert (data["verdict"], data["source_changed"]) == ("behavioural", True)
+    assert data["anatomy"]["default.generation_prompt"] == {"left": "<|assistant|>", "right": ""}
     assert (
         data["conversations"][1].items()
         >= {

@@ -58,7 +58,7 @@ def examined(
     progress: Progress = lambda done, all_: None,
 ) -> Report:
     """The report about targets that are open, from these rules."""
-    orders, places = _distinct(found, rules, asked.request)
+    orders, places = _distinct(found, rules, asked)
     done = iter(range(1, len(orders) + 1))
     answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
     said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
@@ -75,19 +75,20 @@ def refused(targets: Sequence[Argument], error: RepairableError) -> Report:
 
 
 def _distinct(
-    found: Sequence[Target], rules: Sequence[RuleInfo], request: Request
+    found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check
 ) -> tuple[list[Order], list[tuple[Target, int | None]]]:
     """One order for all targets that ask the same of the same text; and for each target which one is its own."""
     orders: list[Order] = []
     index: dict[str, int] = {}
     places: list[tuple[Target, int | None]] = []
     names = tuple(rule.name for rule in rules)
+    quiet = tuple(rule.name for rule in rules if asked.selection.quiet(rule))
     for target in found:
         resolved = target.resolved
         if resolved is None or not (resolved.templates or resolved.facts):
             places.append((target, None))
             continue
-        order = order_for(target, resolved, request, names)
+        order = order_for(target, resolved, asked.request, names, quiet=quiet)
         key = json.dumps([order.origin, order.job.as_json()], sort_keys=True)
         if key not in index:
             index[key] = len(orders)

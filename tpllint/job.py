@@ -49,7 +49,8 @@ class Job:
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
-    "findings", "renders" or "description". `expect` are the capabilities that the user was promised.
+    "findings", "renders" or "description". `expect` are the capabilities that the user was promised. `quiet` are the rules
+    whose infos nobody is told.
     """
 
     templates: tuple[Variant, ...]
@@ -63,6 +64,7 @@ class Job:
     want: str = "findings"
     selection: Mapping[str, Any] = field(default_factory=dict)
     expect: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""

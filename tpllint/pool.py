@@ -43,7 +43,7 @@ class Answers:
 class Worker:
     """One child process and the job it is busy with."""
 
-    def __init__(self, packs: Sequence[str]) -> None:
+    def __init__(self, packs: Sequence[str], describes: bool) -> None:
         try:
             self.process = spawn.take()
         except OSError as error:
@@ -56,7 +56,7 @@ class Worker:
         self.deadline = 0.0
         self.size = 0
         self.buffer = bytearray()
-        self._send({"packs": list(packs)})
+        self._send({"packs": list(packs), "describes": describes})
 
     def give(self, index: int, order: Order) -> None:
         """Hand over a job; the clock for it starts now."""
@@ -96,12 +96,16 @@ class Worker:
 
 
 class Pool:
-    """Workers that share one list of jobs. Use as a context manager: leaving it ends them."""
+    """Workers that share one list of jobs. Use as a context manager: leaving it ends them.
 
-    def __init__(self, packs: Sequence[str] = (), size: int | None = None) -> None:
+    Without `describes` no job may ask for a description, unless there are packs: to import what makes one takes 15 ms.
+    """
+
+    def __init__(self, packs: Sequence[str] = (), size: int | None = None, *, describes: bool = True) -> None:
         self._packs = tuple(packs)
+        self._describes = describes
         self._size = size or os.cpu_count() or 1
-        self._staff = {Worker(self._packs)}
+        self._staff = {Worker(self._packs, self._describes)}
         self._idle = list(self._staff)
         self.rules: tuple[RuleInfo, ...] = ()
 
@@ -131,7 +135,7 @@ class Pool:
         return workers
 
     def _hired(self) -> Worker:
-        worker = Worker(self._packs)
+        worker = Worker(self._packs, self._describes)
         self._staff.add(worker)
         return worker
 

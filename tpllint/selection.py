@@ -70,7 +70,15 @@ class Selection:
         """Whether a finding of this severity in this file is told."""
         if any(fits(word, rule) for word in self.per_path.words(path, local=local)):
             return False
-        return severity is not Severity.INFO or self.tells_infos or bool(self.select) or self.profile == "all"
+        return severity is not Severity.INFO or self._shows_infos
+
+    def quiet(self, rule: RuleInfo) -> bool:
+        """Whether nobody is told what a rule has to say as an info."""
+        return not self._shows_infos and self.level(rule, Severity.INFO) is Severity.INFO
+
+    @property
+    def _shows_infos(self) -> bool:
+        return self.tells_infos or bool(self.select) or self.profile == "all"
 
 
 def fits(word: str, rule: RuleInfo) -> bool:

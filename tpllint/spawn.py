@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_BOOT = "import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from {module} import main; main()"
+_BOOT = "import gc; gc.disable(); import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from {module} import main; main()"
 _WORKER = "tpllint.analysis.main"
 
 _waiting: list[subprocess.Popen[bytes]] = []

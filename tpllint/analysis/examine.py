@@ -9,16 +9,16 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from tpllint.analysis.description.unreached import Guarded, coverage_as_json
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model
 from tpllint.analysis.renders import Render, error_text, shown
-from tpllint.analysis.suppressions import suppressions
+from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
 from tpllint.rule import Problem, Related, Rule
+from tpllint.severity import Severity
 from tpllint.span import position_at
 
 MAX_PROBLEMS = 10
@@ -45,9 +45,20 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
         for template in templates:
             for rule in rules:
                 if rule.static is static:
-                    _run(rule, partial(rule.check_template, template), template, send)
+                    _run(rule, partial(_told, job, rule, template), template, send)
     undecided = {template.name: why for template in templates if (why := template.undecided) is not None}
     send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided})
+
+
+def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
+    """A rule's problems, without the infos that nobody is told: to find the place of each would take the most time of all.
+
+    Where comments speak to tpllint all of them count: one that covers an info is in use.
+    """
+    quiet = rule.name in job.quiet and MARK not in template.text
+    for problem in rule.check_template(template):
+        if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
+            yield problem
 
 
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
@@ -159,6 +170,8 @@ def describe_all(job: Job, send: Send) -> None:
 
 def _coverage(template: Template) -> dict[str, Any] | None:
     """Which code the canonical conversations reach; None where the template does not compile."""
+    from tpllint.analysis.description.unreached import Guarded, coverage_as_json
+
     if template.failure is not None or template.syntax is None:
         return None
     bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]

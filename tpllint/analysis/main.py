@@ -46,6 +46,10 @@ IMPORTED_LATE = (
 """What Jinja and the standard library import inside functions: once confined, this process can open no file."""
 
 
+DESCRIBES = ("tpllint.analysis.description.assembly", "tpllint.analysis.description.unreached")
+"""What a description takes; most runs need none, and the rules of a pack may ask for one."""
+
+
 def main() -> None:
     """Serve until stdin ends."""
     jobs, send = sys.stdin.buffer, _sender(os.dup(1))
@@ -58,9 +62,10 @@ def main() -> None:
     except Exception as error:  # a pack is a stranger's code: whatever it does on import is reported, not raised
         send({"kind": "broken-pack", "message": f"{type(error).__name__}: {error}"})
         return
-    for name in IMPORTED_LATE:
+    for name in (*IMPORTED_LATE, *(DESCRIBES if hello["describes"] or hello["packs"] else ())):
         importlib.import_module(name)
     gc.freeze()
+    gc.enable()  # spawn turns it off: collecting while modules are imported finds nothing
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # until here the parent reads it: what kept the worker from starting
     limits.confine()

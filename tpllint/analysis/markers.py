@@ -12,7 +12,9 @@ CLOSING_MARKER = re.compile(r"\[/\w+\]|</\w+>")
 """A marker that by its form ends what another one opened, as `[/INST]` does; an answer may follow it."""
 PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
 TORN_MARKER = re.compile(r"[^<\s]*>")
-MARKER = re.compile(r"\s*(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009)")
+BARE_MARKER = re.compile(r"<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009")
+MARKER = re.compile(rf"\s*(?:{BARE_MARKER.pattern})")
+"""A marker and the blanks before it; to match with. A search for blanks takes quadratic time."""
 
 
 def begins_with_marker(text: str) -> bool:
@@ -28,8 +30,8 @@ def marker_start(text: str, at: int) -> int:
 
 def first_marker(text: str) -> str | None:
     """The first marker in a text; None where there is none."""
-    found = MARKER.search(text)
-    return found[0].strip() if found else None
+    found = BARE_MARKER.search(text)
+    return found[0] if found else None
 
 
 def before_thinking(text: str) -> str:

@@ -34,8 +34,8 @@ class Syntax:
 
     def find(self, *kinds: str) -> Iterator[Any]:
         """Every node whose class has one of these names (`Filter`, `Getattr`, ...), in source order."""
-        found = [node for node in _walk(self.tree) if type(node).__name__ in kinds]
-        return iter(sorted(found, key=lambda node: node.lineno))
+        found = [node for kind in kinds for node in self._by_kind.get(kind, ())]
+        return iter(sorted(found, key=lambda node: node.lineno) if len(kinds) > 1 else found)
 
     def place(self, node: nodes.Node) -> Place:
         """Where a node stands: the token it begins with, and the name after a dot, a pipe or `is`."""
@@ -85,6 +85,15 @@ class Syntax:
         """The body of the `{% else %}` that belongs to the statement whose first tag is around an offset."""
         first = next(tag.chain for tag in self._tags if tag.place.start <= offset < tag.place.end)
         return next(tag.body for tag in self._tags if tag.chain == first and tag.keyword == "else")
+
+    @functools.cached_property
+    def _by_kind(self) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for node in _walk(self.tree):
+            found.setdefault(type(node).__name__, []).append(node)
+        for nodes_of_kind in found.values():
+            nodes_of_kind.sort(key=lambda node: node.lineno or 0)
+        return found
 
     @functools.cached_property
     def _token_ends(self) -> dict[int, int]:

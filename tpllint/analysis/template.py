@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
@@ -18,8 +18,6 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
-from tpllint.analysis.description.assembly import describe
-from tpllint.analysis.description.facts import Description
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
@@ -30,6 +28,9 @@ from tpllint.analysis.tracing import Tracing
 from tpllint.analysis.variables import FreeVariable, free_variables, is_input
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.span import Place
+
+if TYPE_CHECKING:
+    from tpllint.analysis.description.facts import Description
 
 UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
 SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
@@ -105,6 +106,8 @@ class Template:
     @functools.cached_property
     def description(self) -> Description:
         """What `tpllint describe` tells of it."""
+        from tpllint.analysis.description.assembly import describe
+
         return describe(self)
 
     @functools.cached_property

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from tpllint.analysis.markers import MARKER
+from tpllint.analysis.markers import BARE_MARKER
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-ELEMENT = re.compile(r"<(\w+)>(?:(?!<\1>).)*?</\1>", re.DOTALL)
-"""Something written between a pair of tags, such as a tool's result: it opens and closes itself."""
+TAG = re.compile(r"<(/?)(\w+)>")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def imbalance(text: str, turns: TurnMarkers) -> Imbalance | None:
     Where a marker that no turn of the plain chat has stands between the two, it may be their counterpart: undecided.
     """
     opened, unsure, before = False, True, None
-    for start, end, word in _markers(ELEMENT.sub(lambda found: " " * len(found[0]), text)):
+    for start, end, word in _markers(_without_elements(text)):
         if word not in turns.openers and word not in turns.closers:
             unsure = unsure or word not in turns.known
             continue
@@ -82,10 +81,28 @@ def imbalance(text: str, turns: TurnMarkers) -> Imbalance | None:
     return None
 
 
+def _without_elements(text: str) -> str:
+    """The text with blanks for what stands between a pair of tags, such as a tool's result: it opens and closes itself."""
+    opened: dict[str, int] = {}
+    elements: list[tuple[int, int]] = []
+    for tag in TAG.finditer(text):
+        if not tag[1]:
+            opened[tag[2]] = tag.start()
+        elif tag[2] in opened:
+            start = opened.pop(tag[2])
+            elements = [element for element in elements if element[0] < start]  # those inside of it go with it
+            elements.append((start, tag.end()))
+    kept, at = [], 0
+    for start, end in elements:
+        if start >= at:
+            kept += [text[at:start], " " * (end - start)]
+            at = end
+    return "".join([*kept, text[at:]])
+
+
 def _markers(text: str) -> Iterator[tuple[int, int, str]]:
-    for found in MARKER.finditer(text):
-        word = found[0].lstrip()
-        yield found.end() - len(word), found.end(), word
+    for found in BARE_MARKER.finditer(text):
+        yield found.start(), found.end(), found[0]
 
 
 def _words(text: str) -> list[str]:

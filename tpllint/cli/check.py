@@ -74,7 +74,8 @@ def command(
         failing = Severity(fail_on) if fail_on else given.fail_on
         selection = _selection(given, select, ignore, severity, profile, failing)
         asked_for = Check(_request(given, expect, asked), selection)
-        with workers(given) as pool, _progress(len(targets), no_progress) as progress:
+        describes = bool(asked_for.request.expect)
+        with workers(given, describes=describes) as pool, _progress(len(targets), no_progress) as progress:
             given.require_rules(pool.rules)
             report = check(targets, pool, asked_for, progress)
     except RepairableError as error:

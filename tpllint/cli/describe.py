@@ -26,7 +26,7 @@ def command(targets: tuple[str, ...], coverage: bool, output_format: str, path: 
 
     What no render of a canonical conversation can tell is shown as undecided.
     """
-    with workers(Config()) as pool:
+    with workers(Config(), describes=True) as pool:
         results = describe(targets, pool, request(**asked), coverage=coverage)
     with output(path) as stream:
         if output_format == "json":

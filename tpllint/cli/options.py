@@ -119,9 +119,9 @@ def _variable(word: str) -> tuple[str, Any]:
 
 
 @contextlib.contextmanager
-def workers(config: Config) -> Iterator[Pool]:
+def workers(config: Config, *, describes: bool = False) -> Iterator[Pool]:
     """A pool of workers that know the built-in rules, those of every installed plug-in and those of the user's folders."""
-    with Pool([*plugin_packs(), *config.rules]) as pool:
+    with Pool([*plugin_packs(), *config.rules], describes=describes) as pool:
         yield pool
 
 
