@@ -95,11 +95,12 @@ def require_rule(word: str, rules: Sequence[RuleInfo], where: str = "") -> None:
 def _unknown(word: str, rules: Sequence[RuleInfo], where: str = "") -> RepairableError:
     near = nearest(word, [name for rule in rules for name in (rule.name, rule.code)])
     guess = f'did you mean "{near}"? ' if near else ""
-    return RepairableError("unknown-rule", f'{where}unknown rule "{word}"', f"{guess}tpllint rules lists them all")
+    known = ", ".join(rule.name for rule in rules)
+    return RepairableError("unknown-rule", f'{where}unknown rule "{word}"', f"{guess}known are {known}, and their codes")
 
 
 def find_rule(word: str, rules: Sequence[RuleInfo]) -> RuleInfo:
-    """The one rule of this name or code. Raises RepairableError with the nearest name."""
+    """The one rule of this name or code. Raises RepairableError with the nearest name and all known ones."""
     for rule in rules:
         if word in (rule.name, rule.code):
             return rule

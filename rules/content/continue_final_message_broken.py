@@ -29,7 +29,8 @@ class ContinueFinalMessageBroken(Rule):
     ## What it does
     Renders a last answer as `continue_final_message=True` does: one line, several paragraphs, and reasoning between think
     tags followed by words. It is reported where transformers then raises because the template changed or dropped the answer,
-    and where the prompt does not end with it.
+    and where the prompt does not end with it. It is information where only an answer with its reasoning in it is concerned:
+    some models are made to hide it, and few callers continue such an answer.
 
     Nothing is said of a template that merely sets the reasoning in other blanks, since the model's own way to write it may
     well survive, of one that shows no answers at all (`role-dropped`), and of trimmed blanks (`content-whitespace-changed`).
@@ -72,6 +73,7 @@ class ContinueFinalMessageBroken(Rule):
                 yield Problem(
                     f"{case.what} cannot be continued: {why}",
                     help="write the content of the last message as it was sent",
+                    severity=Severity.INFO if case.reasoning else None,
                     render=template.render(case.conversation),
                     shows=case.ends,
                 )

@@ -180,9 +180,10 @@ class Anatomy:
 
     @functools.cached_property
     def renders_calls(self) -> bool:
-        """Whether a tool call in the history shows in the prompt."""
+        """Whether a tool call in the history shows in the prompt, by what only the call says: the declared tool has its name."""
         call = self._template.conversation("tool-loop").messages[1]["tool_calls"][0]
-        return call["function"]["name"] in (self._template.render("tool-loop").text or "")
+        told = call["function"]["arguments"]["place"]
+        return any(told in (self._template.render(name).text or "") for name in ("tool-loop", "tool-loop-string-arguments"))
 
 
 def _is_prefill(text: str, known: str) -> bool:
