@@ -33,6 +33,12 @@ PLACES: dict[str, tuple[str, str, str]] = {
     ),
     "an undefined variable": ("template-render-error", TOLD.replace('"<|" +', "prefix + "), "prefix"),
     "an undefined attribute": ("template-render-error", TOLD.replace("m.content", "m.text"), "m.text"),
+    "an operation that fails": (
+        "template-render-error",
+        TOLD.replace("m.role", "1"),
+        '"<|" + 1 + "|>" + m.content + "<|end|>\\n"',
+    ),
+    "a filter that fails": ("template-render-error", GOOD.replace("m.content", "m.text | tojson"), "m.text | tojson"),
     "a loop over nothing": ("template-render-error", "{% for t in tools %}{{ t.name }}{% endfor %}" + GOOD, "for"),
     "an unknown filter": ("unknown-filter-or-test", GOOD.replace("m.content", "m.content | strip"), "strip"),
     "a loader": ("loader-statement", "{% include 'a.jinja' %}" + GOOD, "include"),

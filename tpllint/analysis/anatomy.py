@@ -180,7 +180,7 @@ class Anatomy:
 
     @functools.cached_property
     def renders_calls(self) -> bool:
-        """Whether a tool call in the history shows in the prompt, by what only the call says: the declared tool has its name."""
+        """Whether a tool call in the history shows in the prompt; its argument tells, since the declared tool has its name."""
         call = self._template.conversation("tool-loop").messages[1]["tool_calls"][0]
         told = call["function"]["arguments"]["place"]
         return any(told in (self._template.render(name).text or "") for name in ("tool-loop", "tool-loop-string-arguments"))

@@ -18,6 +18,7 @@ from tpllint.span import Place
 _CONTINUED_BY_A_NAME = (".", "is", "|")
 _NUMBERED_BY_END = (nodes.Compare, nodes.Operand)
 """Nodes whose number in Jinja's parser is that of the token after them, or none."""
+_NUMBERED_INSIDE = ("Call", "Filter", "Concat", "Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Pow")
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
@@ -42,9 +43,9 @@ class Syntax:
         return self.place_at(node.lineno - 1)
 
     def code_at(self, offset: int) -> Place:
-        """The call that Jinja numbers with an offset (that of its bracket), whole; else the token there."""
-        call = next((node for node in self.find("Call") if node.lineno - 1 == offset), None)
-        return self.place_at(offset) if call is None else self.expression(call)
+        """The expression that Jinja numbers with the offset of its bracket or operator, whole; else the token there."""
+        numbered = [self.expression(node) for node in self.find(*_NUMBERED_INSIDE) if node.lineno - 1 == offset]
+        return max(numbered, key=lambda place: place.end - place.start, default=self.place_at(offset))
 
     def mention(self, name: str, offset: int) -> Place | None:
         """The variable or attribute of this name that is nearest to an offset, in the same pair of braces."""
