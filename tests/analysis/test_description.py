@@ -248,7 +248,9 @@ def test_code_that_is_not_reached_is_told_with_what_guards_it() -> None:
     source = CHATML + "{% if messages[0].role == 'critic' %}a{% if x %}b{% endif %}{% else %}c{% endif %}"
     template = Template("default", source, TOKENS)
     assert template.syntax is not None
-    bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]
+    bodies = [
+        Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage or ()
+    ]
     (missed,) = coverage_as_json(template.syntax, bodies)["unreached"]
     assert source[missed["start"] : missed["end"]] == "a{% if x %}b{% endif %}"
     assert missed["conditions"] == ["messages[0].role == 'critic'"]
@@ -259,7 +261,9 @@ def test_an_else_that_is_not_reached_names_the_conditions_that_have_to_fail() ->
     source = CHATML + "{% if messages is defined %}a{% elif tools == 7 %}b{% else %}c{% endif %}"
     template = Template("default", source, TOKENS)
     assert template.syntax is not None
-    bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]
+    bodies = [
+        Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage or ()
+    ]
     missed = coverage_as_json(template.syntax, bodies)["unreached"]
     assert [item["needs"] for item in missed] == ["true", "false"]
     assert missed[1]["conditions"] == ["messages is defined", "tools == 7"]

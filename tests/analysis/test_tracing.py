@@ -142,13 +142,39 @@ def test_a_message_that_is_left_out_leads_to_the_condition_that_left_it_out() ->
     assert made.text[place.start : place.end] == "m.role == 'user'"
 
 
+def test_a_condition_that_guards_no_words_is_not_blamed() -> None:
+    made = template(
+        "{% for m in messages %}{% if loop.first %}<s>{% endif %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}"
+    )
+    place = made.tracing.place_of_loss(made.render_conversation(CHAT), 1)
+    assert place is not None
+    assert made.text[place.start : place.end] == "m.role == 'user'"
+
+
+def test_a_loop_inside_the_turn_of_a_message_does_not_end_it() -> None:
+    made = template(
+        "{% for m in messages %}{% for x in messages %}{% endfor %}<{% for k in [1, 2] %}{{ k }}{% endfor %}>{% endfor %}"
+        "{% for x in [{'role': 'y'}] %}{{ x.role }}{% endfor %}"
+    )
+    during = [piece.during for piece in made.tracing.written(made.render_conversation(CHAT)) or ()]
+    assert during == [0, 0, 0, 0, 1, 1, 1, 1, None]
+
+
+def test_a_name_as_long_as_its_value_is_not_cut() -> None:
+    source = "{% set ab = messages[0].content[:2] %}[{{ ab }}]"
+    made = template(source)
+    place = made.place_of(made.render_conversation(CHAT), (1, 2))
+    assert place is not None
+    assert source[place.start : place.end] == "ab"
+
+
 def test_coverage_tells_reached_bodies_from_unreached_ones() -> None:
     made = template(
         "{% macro used() %}u{% endmacro %}{% macro idle() %}i{% endmacro %}{{ used() }}"
         "{% for m in messages %}{% if m.role == 'critic' %}c{% else %}{{ 'a' if m.role == 'user' else 'b' }}{% endif %}"
         "{% endfor %}"
     )
-    covered = made.tracing.coverage
+    covered = made.tracing.coverage or ()
     told = {(each.body.kind, made.text[each.body.place.start : each.body.place.end]): each.reached for each in covered}
     assert told[("macro", "u")]
     assert not told[("macro", "i")]

@@ -58,10 +58,11 @@ class Asked(NamedTuple):
 class Trace:
     """What one render did: the pieces of its text, the conditions in the order in which they were asked, the bodies that ran.
 
-    `writing` are the loops over messages in whose turns something was written.
+    `writing` are the loops over messages in whose turns something was written; `error` is the type of what the template raised.
     """
 
     text: str | None = None
+    error: str | None = None
     pieces: tuple[Piece, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
@@ -71,6 +72,14 @@ class Trace:
         """Keep this many characters of the text."""
         if self.text is not None:
             self.text, self.pieces = self.text[:length], between(self.pieces, 0, length)
+
+
+class _Turn(NamedTuple):
+    """A turn of a loop: the loop, the message that is being dealt with, and the loop over messages that came to it."""
+
+    site: int | None = None
+    message: int | None = None
+    loop: int | None = None
 
 
 class TracingEnvironment(ChatEnvironment):
@@ -83,21 +92,25 @@ class TracingEnvironment(ChatEnvironment):
         self.filters["tojson"] = _whose(self.filters["tojson"])
         self.sites: list[Site] = []
         self.trace = Trace()
-        self._turns: dict[int, int] = {}
-        self._during: int | None = None
-        self._loop: int | None = None
+        self._messages: dict[int, int] = {}
+        self._turns: list[_Turn] = []
 
     def begin(self, messages: Sequence[Any]) -> Trace:
         """Start a new trace of a render of these messages, which are told apart by identity."""
         self.trace = Trace()
-        self._turns = {id(message): index for index, message in enumerate(messages)}
-        self._during = self._loop = None
+        self._messages = {id(message): index for index, message in enumerate(messages)}
+        self._turns = []
         return self.trace
+
+    @property
+    def _turn(self) -> _Turn:
+        """The turn of the innermost loop that runs now."""
+        return self._turns[-1] if self._turns else _Turn()
 
     def wrote(self, site: int, value: Any) -> TracedText:
         """An output statement: what nobody else answers for, this site wrote."""
         text = value if isinstance(value, str) else TracedText(str(value), (Piece(len(str(value)), message=message_of(value)),))
-        self.trace.writing.add(self._loop)
+        self.trace.writing.add(self._turn.loop)
         return TracedText(text, tuple(self._answered(piece, site) for piece in pieces_of(text)))
 
     def part(self, site: int, value: Any) -> Any:
@@ -110,12 +123,12 @@ class TracingEnvironment(ChatEnvironment):
             return piece
         return piece._replace(
             site=site if piece.site is None else piece.site,
-            during=self._during if piece.during is None else piece.during,
+            during=self._turn.message if piece.during is None else piece.during,
         )
 
     def literal(self, site: int, value: str) -> TracedText:
         """A string written out in the template."""
-        return TracedText(value, (Piece(len(value), site, during=self._during),))
+        return TracedText(value, (Piece(len(value), site, during=self._turn.message),))
 
     def put_together(self, parts: Iterable[Any]) -> TracedText:
         """The operator `~`."""
@@ -123,7 +136,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def tested(self, site: int, value: Any) -> Any:
         """A condition."""
-        self.trace.asked.append(Asked(site, bool(value), self._during, self._loop))
+        self.trace.asked.append(Asked(site, bool(value), self._turn.message, self._turn.loop))
         return value
 
     def reach(self, site: int, value: Any = None) -> Any:
@@ -132,16 +145,17 @@ class TracingEnvironment(ChatEnvironment):
         return value
 
     def turn(self, site: int, item: Any) -> None:
-        """A turn of a loop begins."""
+        """A turn of a loop begins. What is no message, such as a tool call, belongs to the turn of the message around it."""
         self.reach(site)
-        index = self._turns.get(id(item))
-        if index is not None:
-            self._during, self._loop = index, site
+        self.leave(site)
+        message = self._messages.get(id(item))
+        around = self._turn
+        self._turns.append(_Turn(site, around.message, around.loop) if message is None else _Turn(site, message, site))
 
     def leave(self, site: int) -> None:
-        """A loop is over."""
-        if self._loop == site:
-            self._during = self._loop = None
+        """A loop is over, or its last turn is."""
+        while any(turn.site == site for turn in self._turns):
+            self._turns.pop()
 
 
 class Instrumenter:
@@ -151,6 +165,7 @@ class Instrumenter:
         self._environment = environment
         self._syntax = syntax
         self.bodies: dict[int, Body] = {}
+        self.guards: dict[int, int] = {}
 
     def rewrite(self) -> nodes.Template:
         """The tree, every statement of it wrapped."""
@@ -198,7 +213,7 @@ class Instrumenter:
             kind = "if" if branch is node else "elif"
             body = self._body(kind, self._syntax.body_of(place.start), place)
             branch.body = [self._reach(body, node), *self._statements(branch.body)]
-            branch.test = self._tested(branch.test, place)
+            branch.test = self._tested(branch.test, place, body)
         if node.else_:
             node.else_ = self._otherwise(node, node.else_)
         return [node]
@@ -310,8 +325,12 @@ class Instrumenter:
         self.bodies[site] = Body(kind, place, guard)
         return site
 
-    def _tested(self, test: Any, place: Place) -> nodes.Expr:
-        return self._call("tested", test, self._site(place), test)
+    def _tested(self, test: Any, place: Place, body: int | None = None) -> nodes.Expr:
+        """A condition; `body` is what it guards."""
+        site = self._site(place)
+        if body is not None:
+            self.guards[site] = body
+        return self._call("tested", test, site, test)
 
     def _reach(self, body: int, near: nodes.Node) -> nodes.Node:
         return nodes.ExprStmt(self._call("reach", near, body))
@@ -334,7 +353,7 @@ class Tracer:
         instrumenter = Instrumenter(self._environment, syntax)
         tree = instrumenter.rewrite()
         tree.set_environment(self._environment)
-        self.bodies = instrumenter.bodies
+        self.bodies, self.guards = instrumenter.bodies, instrumenter.guards
         code = self._environment.compile(tree)
         self._compiled = JinjaTemplate.from_code(self._environment, code, self._environment.make_globals(None))
 
@@ -354,8 +373,8 @@ class Tracer:
                 written.append(piece)
             whole = joined(written)
             trace.text, trace.pieces = str.__str__(whole), pieces_of(whole)
-        except Exception:  # the plain render raises too, and tells it
-            trace.text = None
+        except Exception as error:  # the plain render raises too, and tells it
+            trace.text, trace.error = None, type(error).__name__
         finally:
             tag.written = None
         return trace

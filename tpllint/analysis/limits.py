@@ -85,9 +85,10 @@ class Deadline:
         self.end = time.monotonic() + SOFT_SECONDS
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Raise TimeIsUp inside the block when the job's time is spent, at once if it is already."""
+    def running(self, most: float | None = None) -> Iterator[None]:
+        """Raise TimeIsUp inside the block when the job's time, or `most` seconds of it, is spent; at once if it is already."""
         left = self.end - time.monotonic()
+        left = left if most is None else min(left, most)
         if left <= 0:
             raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
         signal.setitimer(signal.ITIMER_REAL, left)

@@ -238,9 +238,9 @@ class Template:
         """Which code wrote what, and which code ran; undecided where the template does not compile."""
         return Tracing(self)
 
-    def running(self) -> AbstractContextManager[None]:
-        """The time that is left for this template's target (see `Deadline.running`)."""
-        return self._deadline.running()
+    def running(self, most: float | None = None) -> AbstractContextManager[None]:
+        """The time that is left for this template's target, or a part of it (see `Deadline.running`)."""
+        return self._deadline.running(most)
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from tpllint.analysis.instrument import Body, Site, Trace, Tracer
+from tpllint.analysis.instrument import Asked, Body, Site, Trace, Tracer
 from tpllint.analysis.limits import LimitReached
 from tpllint.analysis.renders import Recipe, Render, context_of, shown, tagged
 from tpllint.analysis.traced import Piece
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
 
+MAX_SECONDS = 2.0
+"""How long tracing one template may take in all."""
+
+
 @dataclass(frozen=True)
 class Written:
     """A stretch of a prompt, `start` to `end`, the code that wrote it, and the message whose words it holds.
 
     `during` is the message in whose turn of a loop it was written. Indices are into the conversation's messages; None: none.
+    `exact`: the code stands for the text character by character.
     """
 
     start: int
@@ -31,6 +38,7 @@ class Written:
     place: Place | None
     message: int | None
     during: int | None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Tracing:
     def __init__(self, template: Template) -> None:
         self._template = template
         self._traces: dict[int, tuple[Render, Trace | None]] = {}
+        self._seconds = MAX_SECONDS
 
     def written(self, render: Render) -> tuple[Written, ...] | None:
         """Who wrote what in a prompt, from its beginning to its end; None where nothing can be told."""
@@ -66,13 +75,25 @@ class Tracing:
     def place_of_loss(self, render: Render, message: int) -> Place | None:
         """The code that kept a message out of a prompt: the first condition that failed in its turn of a loop.
 
-        A loop that writes something for other messages goes before one that does not. Where no condition failed or no loop came
-        to the message, the loop over messages or, without one, the first mention of them.
+        One that guards where other messages' words are written goes first, then one that asks for the role, then one in a loop
+        that writes anything. Where none failed or no loop came to the message, the loop over messages or, without one, the
+        first mention of them.
         """
         trace = self._trace(render) or Trace()
         failed = [asked for asked in trace.asked if asked.during == message and not asked.outcome]
-        failed.sort(key=lambda asked: asked.loop not in trace.writing)
+        failed.sort(key=lambda asked: self._unlikely(asked, trace))
         return self._sites[failed[0].site].place if failed else self._messages
+
+    def _unlikely(self, asked: Asked, trace: Trace) -> tuple[bool, bool, bool]:
+        """What speaks against a failed condition having kept a message out, the weightiest first."""
+        assert self._tracer is not None
+        own = [piece.site for piece in trace.pieces if piece.message is not None and piece.site is not None]
+        written = [self._sites[site].place.start for site in own]
+        body = self._tracer.bodies.get(self._tracer.guards.get(asked.site, -1))
+        guards_words = body is not None and any(body.place.start <= start < body.place.end for start in written)
+        condition = self._sites[asked.site].place
+        asks_for_the_role = "role" in self._template.text[condition.start : condition.end]
+        return not guards_words, not asks_for_the_role, asked.loop not in trace.writing
 
     @functools.cached_property
     def _messages(self) -> Place | None:
@@ -84,11 +105,14 @@ class Tracing:
         return next((place for place in loops if "messages" in syntax.text[place.start : place.end]), next(mentions, None))
 
     @functools.cached_property
-    def coverage(self) -> tuple[Covered, ...]:
-        """Every body of the template in source order, and whether the canonical conversations reach it."""
-        if self._tracer is None:
-            return ()
+    def coverage(self) -> tuple[Covered, ...] | None:
+        """Every body of the template in source order, and whether the canonical conversations reach it.
+
+        None where not all of them could be traced: what was not reached might have been.
+        """
         traces = [self._trace(render) for render in self._every_render()]
+        if self._tracer is None or None in traces:
+            return None
         reached = {site for trace in traces if trace is not None for site in trace.reached}
         bodies = sorted(self._tracer.bodies.items(), key=lambda item: item[1].place.start)
         return tuple(Covered(body, site in reached) for site, body in bodies)
@@ -101,7 +125,7 @@ class Tracing:
     @functools.cached_property
     def _tracer(self) -> Tracer | None:
         try:
-            with self._template.running():
+            with self._running():
                 return Tracer(self._template.source)
         except (Exception, LimitReached):  # the plain compilation succeeded; what wrapping it breaks leaves places undecided
             return None
@@ -121,13 +145,24 @@ class Tracing:
             return None
         context = self._context(recipe)
         try:
-            with self._template.running():
+            with self._running():
                 trace = None if context is None else self._tracer.run(context)
         except (LimitReached, MemoryError, RecursionError):
             return None
         if trace is not None and recipe.continued and trace.text is not None and render.text is not None:
             trace.shorten(len(render.text))
-        return trace if trace is not None and trace.text == render.text else None
+        raised = None if render.error is None else render.error.type
+        return trace if trace is not None and (trace.text, trace.error) == (render.text, raised) else None
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """A share of the target's time: a place is worth less than what the rules still have to say."""
+        started = time.monotonic()
+        try:
+            with self._template.running(most=self._seconds):
+                yield
+        finally:
+            self._seconds -= time.monotonic() - started
 
     def _context(self, recipe: Recipe) -> Mapping[str, Any] | None:
         inputs = self._template.inputs(recipe.conversation, dict(recipe.tokens))
@@ -139,8 +174,9 @@ class Tracing:
     def _stretches(self, pieces: Iterable[Piece]) -> Iterator[Written]:
         pieces = tuple(pieces)
         for start, piece in zip(accumulate((piece.length for piece in pieces), initial=0), pieces, strict=False):
-            place = None if piece.site is None else self._sites[piece.site].place_of(piece.at, piece.length)
-            yield Written(start, start + piece.length, place, piece.message, piece.during)
+            site = None if piece.site is None else self._sites[piece.site]
+            place = None if site is None else site.place_of(piece.at, piece.length)
+            yield Written(start, start + piece.length, place, piece.message, piece.during, site is not None and site.exact)
 
 
 def _last(pieces: Iterable[Written], text: str) -> Place | None:
@@ -153,7 +189,7 @@ def _last(pieces: Iterable[Written], text: str) -> Place | None:
 def _clipped(piece: Written, start: int, end: int) -> Place | None:
     """The place of the part of a piece that lies between two offsets, as far as its code stands for it letter by letter."""
     place = piece.place
-    if place is None or place.end - place.start != piece.end - piece.start:
+    if place is None or not piece.exact:
         return place
     first, last = max(start - piece.start, 0), min(end, piece.end) - piece.start
     return Place(place.start + first, place.start + max(last, first + 1))
