@@ -144,7 +144,8 @@ def test_a_message_that_is_left_out_leads_to_the_condition_that_left_it_out() ->
 
 def test_a_condition_that_guards_no_words_is_not_blamed() -> None:
     made = template(
-        "{% for m in messages %}{% if loop.first %}<s>{% endif %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}"
+        "{% for m in messages %}{% if loop.first %}<s>{% endif %}{% if m.role == 'user' %}{{ m.content }}{% endif %}"
+        "{% endfor %}"
     )
     place = made.tracing.place_of_loss(made.render_conversation(CHAT), 1)
     assert place is not None
