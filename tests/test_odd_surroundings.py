@@ -165,3 +165,23 @@ def test_a_place_that_only_python_objects_to_is_still_found(tmp_path: Path) -> N
     (tmp_path / "t.jinja").write_text("{# #}\n{{ messages }}\n  {% break %}\n")
     (finding,) = tpllint("check", "t.jinja", "--output-format", "json", cwd=tmp_path).json()["findings"]
     assert (finding["rule"], finding["line"], finding["column"]) == ("template-syntax-error", 3, 6)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("check", "--help")])
+def test_help_that_cannot_be_written_is_one_message(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "tpllint", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0][:37]) == (2, "error: standard output cannot be writ")
+
+
+@pytest.mark.parametrize("command", ["check", "render", "describe"])
+def test_a_conversation_that_nests_without_end_is_one_message(tmp_path: Path, command: str) -> None:
+    (tmp_path / "t.jinja").write_text("{{ messages[0].content }}", encoding="utf-8")
+    (tmp_path / "deep.json").write_text('[{"role": "user", "content": ' + "[" * 500 + "]" * 500 + "}]", encoding="utf-8")
+    done = tpllint(command, "t.jinja", "--conversation", "deep.json", cwd=tmp_path)
+    assert done.code == 2
+    assert "deep.json is not a conversation: it nests deeper than 100 levels" in done.err + done.out
+    variable = tpllint(command, "t.jinja", "--var", "x=" + "[" * 500 + "]" * 500, cwd=tmp_path)
+    assert variable.code == 2
+    assert "the value of x nests deeper than 100 levels" in variable.err + variable.out

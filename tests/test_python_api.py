@@ -190,3 +190,21 @@ def test_the_package_does_not_import_transformers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_what_holds_itself_is_no_conversation() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(tpllint.ConversationError, match="nests deeper"):
+        tpllint.check(tokenizer(GOOD), conversations=[[{"role": "user", "content": endless}]])
+
+
+def test_a_final_message_is_continued_as_transformers_continues_it() -> None:
+    live = tokenizer(GOOD)
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel"}]
+    expected = live.apply_chat_template(messages, tokenize=False, continue_final_message=True)
+    assert tpllint.render(live, messages, continue_final_message=True) == expected
+    with pytest.raises(ValueError, match="exclude each other"):
+        tpllint.render(live, messages, continue_final_message=True, add_generation_prompt=True)
+    with pytest.raises(TypeError, match="tokenize is no template variable"):
+        tpllint.render(live, messages, tokenize=False)

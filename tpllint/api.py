@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tpllint import checking, describing, diffing, rendering
-from tpllint.conversations import from_json
+from tpllint.conversations import MAX_DEPTH, ConversationError, from_json, nests_too_deeply
 from tpllint.difference import Diff
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
@@ -26,6 +26,10 @@ from tpllint.targets import Request
 Conversations: TypeAlias = Sequence[Sequence[Mapping[str, Any]] | Mapping[str, Any]]
 """Conversations as conversation files hold them: lists of messages, or dicts with `messages` and, beside it, `tools`,
 `documents`, `add_generation_prompt` and template variables."""
+
+
+ABOUT_TOKENS = {"tokenize", "chat_template", "return_dict", "return_tensors", "return_assistant_tokens_mask"}
+"""Arguments of apply_chat_template that never reach a template."""
 
 
 def check(
@@ -104,6 +108,7 @@ def render(
     *,
     tools: Sequence[Any] | None = None,
     add_generation_prompt: bool = False,
+    continue_final_message: bool = False,
     template: str = "default",
     **variables: Any,
 ) -> str:
@@ -112,12 +117,17 @@ def render(
     Everything that is passed must be JSON: `tools` are schemas, not functions. `template` is the name of the template.
 
     Raises RepairableError where the target has no such template, cannot be had, or does not render the conversation,
-    ConversationError where the messages have not the form of a conversation, and TypeError where something is not JSON or the
-    target is of another type.
+    ConversationError where the messages have not the form of a conversation, TypeError where something is not JSON, the target
+    is of another type or an argument speaks of tokens, and ValueError where a message that is continued is to be followed by a
+    generation prompt.
     """
+    for name in sorted(ABOUT_TOKENS & variables.keys()):
+        raise TypeError(f"{name} is no template variable, and render returns text in any case")
+    if add_generation_prompt and continue_final_message:
+        raise ValueError("add_generation_prompt and continue_final_message exclude each other")
     data = {"messages": messages, "tools": tools, **variables}
     request = _request([data], None, template)
-    asked = rendering.Asked(request, generation_prompt=add_generation_prompt)
+    asked = rendering.Asked(request, generation_prompt=add_generation_prompt, continue_final_message=continue_final_message)
     found = arguments([target])
     with Pool() as pool:
         (result,) = rendering.render(found, pool, asked)
@@ -142,4 +152,6 @@ def _request(conversations: Conversations, variables: Mapping[str, Any] | None, 
 
 def _as_json(value: Any) -> Any:
     """The value as a template will see it: lists for tuples, and nothing that JSON does not know."""
+    if nests_too_deeply(value):
+        raise ConversationError(f"a conversation or variable nests deeper than {MAX_DEPTH} levels")
     return json.loads(json.dumps(value))

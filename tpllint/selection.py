@@ -12,7 +12,7 @@ from tpllint.names import nearest, unknown
 from tpllint.rule import PROFILES, RuleInfo
 from tpllint.severity import Severity
 
-VETTING = ("storage", "syntax", "security")
+VETTING = ("storage", "syntax", "portability", "security")
 """The categories that the profile `security` runs: what has to be known before a download is used."""
 
 

@@ -85,7 +85,7 @@ class PythonReprContent(Rule):
                     help="write it with the filter tojson, or take the parts one by one",
                     severity=_severity(template, case),
                     render=render,
-                    shows=(found, found + AROUND),
+                    shows=found_words.span() if (found_words := case.pattern.match(text, found)) else None,
                 )
 
 

@@ -94,14 +94,15 @@ def _run(rule: Rule, check: Callable[[], Iterable[Problem]], template: Template 
 
 
 def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
+    place = [*problem.at, *problem.at] if problem.at else _place(problem, template)
     return {
         "message": problem.message[:MAX_TEXT],
         "help": problem.help[:MAX_TEXT],
         "file": problem.file,
         "severity": problem.severity,
         **_evidence(problem),
-        "place": [*problem.at, *problem.at] if problem.at else _place(problem, template),
-        "related": [told for related in problem.related if (told := _related(related, template))],
+        "place": place,
+        "related": [told for related in problem.related if (told := _related(related, template)) and told["place"] != place],
     }
 
 

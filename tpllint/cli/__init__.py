@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -23,6 +24,7 @@ COMMANDS = {
 }
 REPAIRABLE = 2
 DEFECT = 3
+UNWRITABLE = (errno.ENOSPC, errno.EBADF, errno.EIO)
 CLOSED_PIPE = 128 + 13
 
 
@@ -71,14 +73,24 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
-    except Exception:  # a defect, told as one: with its traceback and a request to report it
-        import traceback
-
-        told = "\n".join(escape(line) for line in traceback.format_exc().splitlines())
-        click.echo(f"defect: tpllint failed; please report this:\n{told}", err=True)
-        return DEFECT
+    except Exception as error:
+        return _unwritable(error) if isinstance(error, OSError) and error.errno in UNWRITABLE else _defect()
     finally:
         spawn.discard()
+
+
+def _unwritable(error: OSError) -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer cannot be written either
+    return _refused(f"standard output cannot be written: {(error.strerror or '').lower()}", "make room for it")
+
+
+def _defect() -> int:
+    """A defect is told as one: with its traceback and a request to report it."""
+    import traceback
+
+    told = "\n".join(escape(line) for line in traceback.format_exc().splitlines())
+    click.echo(f"defect: tpllint failed; please report this:\n{told}", err=True)
+    return DEFECT
 
 
 def _refused(message: str, hint: str) -> int:

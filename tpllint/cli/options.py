@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 
 from tpllint.config import RESERVED, Config, discovered, named
-from tpllint.conversations import ConversationError, from_json
+from tpllint.conversations import MAX_DEPTH, ConversationError, from_json, nests_too_deeply
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.registry import plugin_packs
@@ -113,9 +113,12 @@ def _variable(word: str) -> tuple[str, Any]:
     if name in RESERVED:
         raise RepairableError("bad-variable", f"{name} belongs to the conversation", "put it in a --conversation file")
     try:
-        return name, json.loads(value)
+        loaded = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise RepairableError("bad-variable", f"the value of {name} is not JSON: {value}", hint) from error
+    if nests_too_deeply(loaded):
+        raise RepairableError("bad-variable", f"the value of {name} nests deeper than {MAX_DEPTH} levels", hint)
+    return name, loaded
 
 
 @contextlib.contextmanager

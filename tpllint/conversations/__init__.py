@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = ("basic", "roles", "content", "tools", "reasoning", "images")
+NESTS = (dict, list, tuple)
+MAX_DEPTH = 100
+"""How deep a user's conversation or variable may nest; it is copied and sent to another process level by level."""
 _FOLDER = Path(__file__).parent
 
 
@@ -76,6 +79,8 @@ def from_json(name: str, data: Any) -> Conversation:
     """A user's conversation: a list of messages, or an object with "messages" and, beside it, "tools", "documents",
     "add_generation_prompt" and template variables under their own names. Raises ConversationError.
     """
+    if nests_too_deeply(data):
+        raise ConversationError(f"it nests deeper than {MAX_DEPTH} levels")
     entry = {"messages": data} if isinstance(data, list) else data
     if not isinstance(entry, dict) or not isinstance(entry.get("messages"), list):
         raise ConversationError('expected a list of messages, or an object with a list under "messages"')
@@ -88,6 +93,17 @@ def from_json(name: str, data: Any) -> Conversation:
         raise ConversationError('"add_generation_prompt" must be true or false')
     tools, documents = (_list_or_none(entry, key) for key in ("tools", "documents"))
     return Conversation(name, entry["messages"], tools, documents, variables, flag)
+
+
+def nests_too_deeply(data: Any) -> bool:
+    """Whether JSON data has more levels than MAX_DEPTH; what holds itself has endlessly many."""
+    level = {id(data): data}
+    for _ in range(MAX_DEPTH):
+        held = [part.values() if isinstance(part, dict) else part for part in level.values() if isinstance(part, NESTS)]
+        level = {id(part): part for parts in held for part in parts}
+        if not level:
+            return False
+    return True
 
 
 def _list_or_none(entry: Mapping[str, Any], key: str) -> list[Any] | None:

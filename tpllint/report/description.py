@@ -146,8 +146,7 @@ def _token(token: Fact | None, nothing: str) -> str:
 def _messages(record: Fact) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for order, outcome in record["orders"].items():
-        if outcome["status"] is not None:
-            groups.setdefault(_outcome(outcome, 50), []).append(order)
+        groups.setdefault(_outcome(outcome, 50), []).append(order)
     if len(groups) == 1:
         groups = {how: ["every order"] for how in groups}
     for how, orders in groups.items():
@@ -156,7 +155,7 @@ def _messages(record: Fact) -> Iterator[str]:
         else:
             yield _row(how.partition(":")[0].partition(" ")[0], f"{', '.join(orders)} ({how.partition(' ')[2]})")
     written = [role for role in record["roles"] if role["outcome"]["status"] in ACCEPTED and role["role"] != "other"]
-    yield _row("a list of parts", _grouped((role["role"], _reads(role["parts"])) for role in written))
+    yield _row("a list of parts", _grouped((role["role"], _reads(role["parts"])) for role in written) or UNDECIDED)
     yield _row("null content", _grouped((role["role"], role["null"]) for role in written if role["null"]) or UNDECIDED)
     image = record["image"]
     yield _row("images", _outcome(record["images"]) if image is None else f"written as {quoted(image, 66)}")
