@@ -13,7 +13,7 @@ from tests.test_plugins import FINDS, RAISES, RULE
 from tpllint import Severity
 from tpllint.analysis.template import Template
 from tpllint.api import check
-from tpllint.config import discovered
+from tpllint.config import discovered, named
 from tpllint.errors import RepairableError
 from tpllint.job import Job, Variant, job_from_json
 from tpllint.rule import PROFILES, RuleInfo
@@ -26,6 +26,8 @@ NO_PROMPT = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|i
 PRINTS_PARTS = NO_PROMPT + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 SPOKEN = '[{"role": "user", "content": "kelp"}, {"role": "assistant", "content": "weed"}]'
 MISSING = "generation-prompt-missing"
+STRANGER = 54_321
+"""A user who is neither root nor runs the tests."""
 
 
 @pytest.fixture
@@ -248,6 +250,17 @@ def test_unknown_names_on_the_command_line_are_told_with_the_nearest(
     assert told["hint"].startswith(hint)
 
 
+def test_the_list_of_rules_is_json_in_every_case(folder: Path) -> None:
+    done = tpllint("rules", "--output-format", "json", "--config", "none.toml", cwd=folder)
+    body = done.json()
+    assert (done.code, body["schema"], body["rules"]) == (2, "tpllint-rules-v1", [])
+    (told,) = body["errors"]
+    assert (told["target"], told["kind"], told["message"]) == (None, "no-such-path", "no such file: none.toml")
+    assert done.err == f"error: {told['message']}\n  help: {told['hint']}\n"
+    assert tpllint("rules", "--config", "none.toml", cwd=folder).out == ""
+    assert tpllint("rules", "--output-format", "json", cwd=folder).json()["errors"] == []
+
+
 def test_a_rule_folder_is_a_rule_pack(folder: Path) -> None:
     pack = folder / "house" / "inner"
     pack.mkdir(parents=True)
@@ -299,15 +312,61 @@ def test_a_rule_in_a_folder_that_raises_is_a_defect_that_names_it(folder: Path) 
     assert (done.code, done.json()["crashes"][0]["rule"]) == (3, "shouting")
 
 
-def test_rule_folders_in_a_file_of_another_user_are_refused(folder: Path) -> None:
+def give_away(path: Path) -> int:
+    """Make a file somebody else's, and return the user who finds it: us where we may do so, else somebody else still."""
+    if os.geteuid() == 0:
+        os.chown(path, STRANGER, -1, follow_symlinks=False)
+        return 0
+    return STRANGER
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("tpllint.toml", 'rules = ["house"]'),
+        ("tpllint.toml", 'ignore = ["ALL"]'),
+        ("tpllint.toml", ""),
+        ("pyproject.toml", '[tool.tpllint]\nignore = ["ALL"]'),
+    ],
+)
+def test_a_file_of_another_user_is_refused_until_it_is_named(folder: Path, name: str, text: str) -> None:
     (folder / "house").mkdir()
-    configure(folder, 'rules = ["house"]')
-    assert discovered(str(folder), os.geteuid()).rules == (str(folder / "house"),)
-    with pytest.raises(RepairableError) as caught:
-        discovered(str(folder), os.geteuid() + 1)
+    configure(folder, text, name)
+    assert discovered(str(folder), os.geteuid()).file is not None
+    user = give_away(folder / name)
+    with pytest.raises(RepairableError, match="belongs to another user and would decide what is told") as caught:
+        discovered(str(folder), user)
     assert caught.value.kind == "foreign-config"
+    assert "--config" in caught.value.hint
+    assert "--no-config" in caught.value.hint
+    assert named(str(folder / name), str(folder)).file == name
+
+
+def test_a_link_of_another_user_to_a_file_of_ones_own_is_refused(folder: Path) -> None:
+    configure(folder, 'ignore = ["ALL"]', "mine.toml")
+    (folder / "tpllint.toml").symlink_to("mine.toml")
+    user = give_away(folder / "tpllint.toml")
+    with pytest.raises(RepairableError, match="belongs to another user"):
+        discovered(str(folder), user)
+
+
+def test_a_file_of_another_user_that_does_not_configure_is_passed_by(folder: Path) -> None:
+    configure(folder, "[tool.other]", "pyproject.toml")
+    assert discovered(str(folder), give_away(folder / "pyproject.toml")).file is None
+
+
+def test_a_file_of_root_holds_for_everybody_and_ones_own_for_oneself(folder: Path) -> None:
     configure(folder, 'ignore = ["TPL101"]')
-    assert discovered(str(folder), os.geteuid() + 1).ignore == ("TPL101",)
+    finder = STRANGER if os.geteuid() == 0 else os.geteuid()
+    assert discovered(str(folder), finder).ignore == ("TPL101",)
+
+
+def test_the_command_refuses_what_the_function_refuses(folder: Path) -> None:
+    configure(folder, 'ignore = ["ALL"]')
+    refused = give_away(folder / "tpllint.toml") == os.geteuid()
+    assert (run(folder).code, rules(run(folder))) == ((2, []) if refused else (0, []))
+    assert rules(run(folder, "t.jinja", "--no-config")) == [MISSING]
+    assert run(folder, "t.jinja", "--config", "tpllint.toml").code == 0
 
 
 def test_a_profile_raises_what_is_information_otherwise(folder: Path) -> None:

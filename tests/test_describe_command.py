@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.cells import cell_len
 
 import tpllint as package
 from tests.command import tpllint
@@ -111,6 +114,64 @@ def test_a_target_that_cannot_be_had_is_an_error_and_the_others_are_described(mo
     assert f"{model} (default)" in done.out
     errors = tpllint("describe", "--output-format", "json", "./nowhere", cwd=model).json()["errors"]
     assert [error["target"] for error in errors] == ["./nowhere"]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (("--var", "x"), "bad-variable"),
+        (("--conversation", "none.json"), "no-such-path"),
+        (("--template", "defalt"), "no-such-template"),
+    ],
+)
+def test_the_json_is_printed_in_every_case_with_what_went_wrong(model: Path, options: tuple[str, ...], kind: str) -> None:
+    done = tpllint("describe", "--output-format", "json", *options, "model", "model/../model", cwd=model.parent)
+    body = done.json()
+    assert (done.code, body["descriptions"]) == (2, [])
+    assert [(error["target"], error["kind"]) for error in body["errors"]] == [("model", kind), ("model/../model", kind)]
+    assert f"error: {body['errors'][0]['message']}\n  help: {body['errors'][0]['hint']}" in done.err
+    assert tpllint("describe", *options, "model", cwd=model.parent).out == ""
+
+
+def test_an_error_goes_into_the_file_that_was_asked_for(model: Path) -> None:
+    done = tpllint("describe", "--output-format", "json", "--output", "d.json", "--var", "x", ".", cwd=model)
+    assert (done.code, done.out) == (2, "")
+    assert json.loads((model / "d.json").read_text())["errors"][0]["kind"] == "bad-variable"
+
+
+def test_columns_stand_below_each_other_where_characters_are_wide(model: Path) -> None:
+    (model / "chat_template.jinja").write_text(
+        CHATML.replace("<|im_start|>", "\u4f60\u597d<|" + 30 * "\u554f"), encoding="utf-8"
+    )
+    lines = tpllint("describe", model, cwd=model).out.splitlines()
+    rows = [line for line in lines if line.startswith(("  role", "  system  ", "  user  ", "  assistant  "))]
+    closers = [re.split('closes|"<.im_end', row)[0] for row in rows]
+    assert len(rows) == 4
+    assert {cell_len(before) for before in closers} == {2 + 11 + 36}
+
+
+def test_carets_stand_below_wide_characters_and_lines_wrap_by_columns(model: Path) -> None:
+    missed = "\u65e5\u672ce\u0301\u8a9e"
+    source = 30 * "\u4f60" + "{% if messages[0].role == 'critic' %}" + missed + "{% endif %}" + 60 * "\u597d" + CHATML
+    (model / "chat_template.jinja").write_text(source, encoding="utf-8")
+    lines = tpllint("describe", "--coverage", model, cwd=model).out.splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith("    1 > "))
+    shown = lines[first : next(at for at, line in enumerate(lines) if line.startswith("    2 > "))]
+    carets = next(at for at, line in enumerate(shown) if line.strip() and set(line.strip()) == {"^"})
+    marks = shown[carets]
+    reading, at = "", 0
+    for character in shown[carets - 1]:
+        reading += character if marks[at : at + 1] == "^" or (reading and not cell_len(character)) else ""
+        at += cell_len(character)
+    assert missed.startswith(reading)
+    assert reading
+    assert max(map(cell_len, shown)) <= 8 + 88
+    assert "".join(line[8:] for line in shown if "^" not in line) == source.split("\n")[0]
+
+
+def test_what_is_not_reached_is_coloured_in_one_piece(model: Path) -> None:
+    (model / "chat_template.jinja").write_text(WITH_A_CRITIC, encoding="utf-8")
+    assert "\x1b[31mhello\x1b[0m" in tpllint("describe", "--coverage", "--color", "always", model, cwd=model).out
 
 
 def test_a_folder_without_a_template_is_an_error(tmp_path: Path) -> None:

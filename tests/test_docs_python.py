@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from transformers import trainer_callback
 
+import tpllint
 from tests import live
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
@@ -68,6 +69,14 @@ def test_the_test_to_copy_passes_and_says_what_is_wrong(folder: Path) -> None:
     assert "E       AssertionError: error[generation-prompt-missing]: add_generation_prompt adds nothing" in failed.stdout
     assert "--> <TokenizersBackend my-model>/chat_template.jinja:" in failed.stdout
     assert "('user', True): 'different'" in failed.stdout
+
+
+def test_the_line_for_warnings_too_fails_for_a_warning_and_for_what_could_not_be_examined(folder: Path) -> None:
+    (line,) = re.findall(r"`(assert [^`]*findings[^`]*)`", PAGE)
+    exec(line, {"tpllint": tpllint, "report": tpllint.check(folder / "my-model")})
+    for target in (live.tokenizer(None), folder / "nowhere"):
+        with pytest.raises(AssertionError, match=r"no-chat-template|no such file or folder"):
+            exec(line, {"tpllint": tpllint, "report": tpllint.check(target)})
 
 
 def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:

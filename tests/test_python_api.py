@@ -166,6 +166,47 @@ def test_what_is_no_conversation_is_refused_before_a_worker_starts() -> None:
         tpllint.diff(live, live, conversations=[[{"role": "user", "content": object()}]])
 
 
+@pytest.mark.parametrize("level", ["warning", tpllint.Severity.WARNING])
+def test_a_severity_may_be_a_word(level: str) -> None:
+    report = tpllint.check(tokenizer(NO_PROMPT), severity={"generation-prompt-missing": level})
+    assert (len(report.findings), report.count(tpllint.Severity.WARNING), report.errors, report.passed) == (1, 1, (), True)
+    assert tpllint.as_text(report).endswith("\n1 warning in 1 template")
+    assert not tpllint.check(tokenizer(None), severity={"no-chat-template": "error"}).passed
+
+
+@pytest.mark.parametrize("level", ["eror", "ERROR", "", None, 2])
+def test_an_unknown_severity_is_refused_with_those_that_are_known(level: Any) -> None:
+    with pytest.raises(tpllint.RepairableError) as caught:
+        tpllint.check(tokenizer(NO_PROMPT), severity={"generation-prompt-missing": level})
+    assert caught.value.message == f'severity["generation-prompt-missing"]: unknown severity "{level}"'
+    assert "known are info, warning, error" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["select", "ignore", "expect"])
+def test_a_text_is_no_list_of_words(name: str) -> None:
+    live = tokenizer(NO_PROMPT)
+    given: Any = {name: "system"}
+    calls = (lambda: tpllint.check(live, **given), lambda: tpllint.diff(live, live, **given))
+    for call in calls if name != "expect" else calls[:1]:
+        with pytest.raises(TypeError, match=rf"{name} must be a list of words, not text; write {name}=\['system'\]"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("messages", "belongs to the conversation"),
+        ("tools", "belongs to the conversation"),
+        ("a b", "is no name of a variable"),
+    ],
+)
+def test_a_variable_cannot_stand_in_for_the_conversation(name: str, words: str) -> None:
+    live = tokenizer(GOOD)
+    for call in (lambda: tpllint.check(live, variables={name: 1}), lambda: tpllint.diff(live, live, variables={name: 1})):
+        with pytest.raises(tpllint.RepairableError, match=f'variables: "{name}" {words}'):
+            call()
+
+
 def test_a_report_passes_only_where_everything_was_examined(tmp_path: Path) -> None:
     assert tpllint.check(tokenizer(GOOD)).passed
     assert tpllint.check(tokenizer(None)).passed  # a warning

@@ -96,6 +96,54 @@ def test_the_json_is_that_of_the_contract(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (("--canonical", "usr"), "unknown-conversation"),
+        (("--var", "x"), "bad-variable"),
+        (("--continue-final-message", "--add-generation-prompt"), "contradiction"),
+        (("--template", "nope"), "no-such-template"),
+        (("--token-ids",), "no-tokenizer"),
+    ],
+)
+def test_the_json_is_printed_in_every_case_with_what_went_wrong(folder: Path, options: tuple[str, ...], kind: str) -> None:
+    done = tpllint("render", "t.jinja", *options, "--output-format", "json", cwd=folder)
+    body = done.json()
+    assert (done.code, body["renders"]) == (2, [])
+    assert [(error["target"], error["kind"]) for error in body["errors"]] == [("t.jinja", kind)]
+    assert f"error: {body['errors'][0]['message']}\n  help: {body['errors'][0]['hint']}" in done.err
+    text = tpllint("render", "t.jinja", *options, cwd=folder)
+    assert (text.code, text.out, text.err) == (2, "", done.err)
+
+
+def test_the_json_has_the_prompts_of_the_others_beside_the_errors(folder: Path) -> None:
+    done = tpllint("render", "nope", "t.jinja", "--output-format", "json", cwd=folder)
+    body = done.json()
+    assert (done.code, len(body["renders"])) == (2, 1)
+    assert [set(error) for error in body["errors"]] == [{"target", "kind", "message", "hint"}]
+    assert tpllint("render", "t.jinja", "--output-format", "json", cwd=folder).json()["errors"] == []
+
+
+def test_unknown_names_are_told_with_the_nearest_and_all_that_are_known(folder: Path) -> None:
+    done = tpllint("render", "t.jinja", "--canonical", "usr", cwd=folder)
+    assert done.err.startswith(
+        'error: unknown conversation "usr"\n  help: did you mean "user"? known are user, user-assistant,'
+    )
+    done = tpllint("render", "t.jinja", "--template", "defalt", cwd=folder)
+    assert done.err == ('error: t.jinja: unknown chat template "defalt"\n  help: did you mean "default"? known are default\n')
+    write_model(folder / "model", None)
+    assert tpllint("render", "model", "--template", "x", cwd=folder).err.endswith("  help: none is known\n")
+
+
+def test_a_role_of_wide_characters_does_not_shift_the_margin(folder: Path) -> None:
+    (folder / "t.jinja").write_text("{% for m in messages %}{{ m.content }}\n{% endfor %}")
+    option = conversation(folder, {"role": "\u8bc4\u8bba\u5bb6", "content": "a"}, user("b"))
+    assert rows(on_terminal("t.jinja", *option, cwd=folder)) == [
+        "0 \u8bc4\u8bba\u5bb6 \u2502 a\u21b5",
+        "1 user   \u2502 b\u21b5",
+    ]
+
+
 def test_on_a_terminal_each_line_stands_beside_its_message(folder: Path) -> None:
     shown = on_terminal("t.jinja", *conversation(folder, user("two\nlines ")), cwd=folder, NO_COLOR="1")
     assert shown == (

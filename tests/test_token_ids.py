@@ -68,6 +68,15 @@ def test_each_token_stands_with_its_id_beside_its_message(tmp_path: Path) -> Non
     )
 
 
+def test_a_token_of_the_templates_own_stands_beside_the_message_its_row_stands_beside(tmp_path: Path) -> None:
+    write_model(tmp_path / "model", "{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}")
+    (tmp_path / "c.json").write_text('[{"role": "user", "content": "a"}]')
+    shown = tpllint("render", "model", "--conversation", "c.json", "--token-ids", cwd=tmp_path)
+    assert shown.out.endswith(
+        "\n0 user \u2502 <|im_start|>a\n\ntokens: 2\n\n0 user \u2502 256  <|im_start|>\n0 user \u2502  64  a\n"
+    )
+
+
 def test_a_render_that_fails_has_no_ids(tmp_path: Path) -> None:
     write_model(tmp_path / "model", "{{ raise_exception('no') }}")
     (record,) = _ids("model", tmp_path, "--output-format", "json").json()["renders"]

@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tpllint import checking, describing, diffing, rendering
+from tpllint.config import RESERVED
 from tpllint.conversations import MAX_DEPTH, ConversationError, from_json, nests_too_deeply
 from tpllint.difference import Diff
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
+from tpllint.names import unknown
 from tpllint.pool import Pool
 from tpllint.registry import plugin_packs
 from tpllint.selection import Selection
@@ -36,7 +38,7 @@ def check(
     *targets: Given,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
-    severity: Mapping[str, Severity] | None = None,
+    severity: Mapping[str, Severity | str] | None = None,
     profile: str = "default",
     expect: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
@@ -52,11 +54,12 @@ def check(
     is read.
 
     What cannot be examined is told in `Report.targets`; nothing is raised for it. Raises TypeError where a target is of another
-    type or a conversation holds what is not JSON, ConversationError where one has not the form of a conversation, and
-    RepairableError where no worker process can be started or a rule pack is broken.
+    type, a conversation holds what is not JSON or a list of words is one text, ConversationError where a conversation has not
+    the form of one, and RepairableError where a severity is unknown, a variable has a name that belongs to the conversation, no
+    worker process can be started or a rule pack is broken.
     """
-    selection = Selection(tuple(select), tuple(ignore), dict(severity or {}), profile=profile)
-    request = replace(_request(conversations, variables), expect=tuple(expect))
+    selection = Selection(_words("select", select), _words("ignore", ignore), _levels(severity or {}), profile=profile)
+    request = replace(_request(conversations, variables), expect=_words("expect", expect))
     asked = checking.Check(request, selection)
     found = arguments(targets)
     with Pool(plugin_packs()) as pool:
@@ -79,11 +82,11 @@ def diff(
     that name. A template that only one side has is a change of behaviour; a conversation that both sides refuse is none, in
     whatever words they refuse it. Where only one side declares special tokens, both are rendered with them.
 
-    Raises RepairableError where a side cannot be had, neither has a template, or a limit ended a render; TypeError and
-    ConversationError as `check` does.
+    Raises RepairableError where a side cannot be had, neither has a template, or a limit ended a render, and otherwise what
+    `check` raises.
     """
     request = _request(conversations, variables, template)
-    asked = checking.Check(request, Selection(tuple(select), tuple(ignore)))
+    asked = checking.Check(request, Selection(_words("select", select), _words("ignore", ignore)))
     one, other = arguments([left, right])
     with Pool(plugin_packs()) as pool:
         return diffing.diff(one, other, pool, asked)
@@ -140,12 +143,40 @@ def render(
     return text
 
 
+def _words(name: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Words as a selection has them; a text is a sequence too, of letters. Raises TypeError."""
+    if isinstance(words, str):
+        raise TypeError(f"{name} must be a list of words, not text; write {name}=[{words!r}]")
+    return tuple(words)
+
+
+def _levels(severity: Mapping[str, Severity | str]) -> dict[str, Severity]:
+    """Severities by rule. Raises RepairableError for a level that is none."""
+    known = [level.value for level in Severity]
+    for rule, level in severity.items():
+        if level not in known:
+            raise unknown("bad-severity", "severity", str(level), known, f'severity["{rule}"]: ')
+    return {rule: Severity(level) for rule, level in severity.items()}
+
+
+def _variables(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Template variables that do not stand in for a part of the conversation. Raises RepairableError."""
+    for name in variables:
+        if name in RESERVED:
+            message = f'variables: "{name}" belongs to the conversation'
+            raise RepairableError("bad-variable", message, 'pass it in a conversation: {"messages": [...], "tools": [...]}')
+        if not str(name).isidentifier():
+            message = f'variables: "{name}" is no name of a variable'
+            raise RepairableError("bad-variable", message, 'write variables={"enable_thinking": True}')
+    return variables
+
+
 def _request(conversations: Conversations, variables: Mapping[str, Any] | None, template: str | None = None) -> Request:
-    """The request as a job carries it. Raises TypeError and ConversationError."""
+    """The request as a job carries it. Raises TypeError, ConversationError and RepairableError."""
     named = ((f"conversations[{index}]", _as_json(data)) for index, data in enumerate(conversations))
     return Request(
         conversations=tuple({"name": from_json(name, data).name, "data": data} for name, data in named),
-        variables=_as_json(dict(variables or {})),
+        variables=_as_json(dict(_variables(variables or {}))),
         template=template,
     )
 

@@ -1,7 +1,7 @@
 """The configuration: `[tool.tpllint]` in a pyproject.toml, or a tpllint.toml.
 
 It is looked for from the working directory upwards, never beside a target: a stranger's model does not configure its own
-check. Rule folders are programs, so they count only where the file belongs to the user or was named by the user.
+check. A file decides what is told, and rule folders are programs, so one that was found has to belong to the user or to root.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ OWN_FILE = "tpllint.toml"
 PROJECT_FILE = "pyproject.toml"
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+ROOT = 0
+"""Whoever is root decides everything on this machine anyway."""
 RESERVED = ("messages", "tools", "documents", "add_generation_prompt")
 """What a conversation brings; no template variable can have these names."""
 
@@ -53,14 +55,14 @@ class Config:
 
 
 def discovered(folder: str, user: int) -> Config:
-    """The configuration that holds in a folder: the nearest one upwards, tpllint.toml first. `user` may name rule folders."""
+    """The configuration that holds in a folder for a user: the nearest one upwards, tpllint.toml first."""
     for place in (Path(folder), *Path(folder).parents):
         for name in (OWN_FILE, PROJECT_FILE):
             path = os.path.join(place, name)
             if os.path.isfile(path):
                 found = _read(path, folder)
                 if found is not None:
-                    _require_owner(path, found, user)
+                    _require_owner(path, found.file, user)
                     return found
     return Config()
 
@@ -75,10 +77,11 @@ def named(path: str, folder: str) -> Config:
     return found
 
 
-def _require_owner(path: str, config: Config, user: int) -> None:
-    if config.rules and os.stat(path).st_uid != user:
-        message = f"{config.file} belongs to another user and names rule folders, which are programs"
-        raise RepairableError("foreign-config", message, f"if you trust it, run with --config {config.file}")
+def _require_owner(path: str, shown: str | None, user: int) -> None:
+    """Raise RepairableError for a file, or a link to one, of a user who is neither this one nor root."""
+    if not {os.lstat(path).st_uid, os.stat(path).st_uid} <= {user, ROOT}:
+        hint = f"if you trust it, run with --config {shown}; if not, with --no-config"
+        raise RepairableError("foreign-config", f"{shown} belongs to another user and would decide what is told", hint)
 
 
 def _read(path: str, here: str) -> Config | None:

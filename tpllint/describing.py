@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.pool import Answers, Pool
-from tpllint.targets import Argument, Request, Target, no_template, opened, order_for
+from tpllint.targets import Argument, Request, Target, named, no_template, opened, order_for
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ def described(found: Sequence[Target], pool: Pool, request: Request, *, coverage
             orders.append(order_for(target, target.resolved, request, (), want="description", selection=selection))
     answers = iter(pool.run(orders))
     return [done or _described(target.argument, next(answers)) for done, target in zip(results, found, strict=True)]
+
+
+def refused(targets: Sequence[Argument], error: RepairableError) -> list[Described]:
+    """What a run that cannot start says: the same error of every target."""
+    told = TargetError(error.kind, error.message, error.hint)
+    return [Described(target, error=told) for target in dict.fromkeys(map(named, targets))]
 
 
 def _described(argument: str, answers: Answers) -> Described:

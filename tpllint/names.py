@@ -18,4 +18,5 @@ def unknown(kind: str, what: str, word: str, known: Sequence[str], where: str = 
     """The error about a name that is none of the known ones: it lists them, the nearest first."""
     near = nearest(word, known)
     guess = f'did you mean "{near}"? ' if near else ""
-    return RepairableError(kind, f'{where}unknown {what} "{word}"', f"{guess}known are {', '.join(known)}")
+    listed = f"known are {', '.join(known)}" if known else "none is known"
+    return RepairableError(kind, f'{where}unknown {what} "{word}"', f"{guess}{listed}")

@@ -11,7 +11,7 @@ from tpllint.finding import TargetError
 from tpllint.job import Origin
 from tpllint.pool import Answers, Pool
 from tpllint.reproduction import Rendered, snippet
-from tpllint.targets import Argument, Request, Target, no_template, opened, order_for
+from tpllint.targets import Argument, Request, Target, named, no_template, opened, order_for
 from tpllint.tokenizing import Token, encode, tokenizer_of
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
@@ -88,6 +88,12 @@ def rendered(found: Sequence[Target], pool: Pool, asked: Asked) -> list[Renders]
             orders.append(order_for(target, target.resolved, asked.request, (), want="renders", selection=selection))
     answers = iter(pool.run(orders))
     return [done or _renders(target, next(answers), asked) for done, target in zip(results, found, strict=True)]
+
+
+def refused(targets: Sequence[Argument], error: RepairableError) -> list[Renders]:
+    """What a run that cannot start says: the same error of every target."""
+    told = TargetError(error.kind, error.message, error.hint)
+    return [Renders(target, error=told) for target in dict.fromkeys(map(named, targets))]
 
 
 def _selection(asked: Asked) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.job import Fact, Job
+from tpllint.names import unknown
 from tpllint.pool import Order
 from tpllint.sources import open_target
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
@@ -127,9 +128,8 @@ def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:
         return resolved
     kept = tuple(stored for stored in resolved.templates if stored.name == request.template)
     if not kept:
-        names = ", ".join(stored.name for stored in resolved.templates) or "none"
-        message = f'{argument} has no chat template named "{request.template}"'
-        raise RepairableError("no-such-template", message, f"its templates: {names}")
+        names = [stored.name for stored in resolved.templates]
+        raise unknown("no-such-template", "chat template", request.template, names, f"{argument}: ")
     return replace(resolved, templates=kept)
 
 

@@ -8,7 +8,8 @@ import click
 
 from tpllint.cli.options import coloured, output, request, with_request, workers
 from tpllint.config import Config
-from tpllint.describing import describe
+from tpllint.describing import describe, refused
+from tpllint.errors import RepairableError
 from tpllint.report import description as text_report
 from tpllint.report import description_json as json_report
 from tpllint.report.escape import escape
@@ -26,8 +27,14 @@ def command(targets: tuple[str, ...], coverage: bool, output_format: str, path: 
 
     What no render of a canonical conversation can tell is shown as undecided.
     """
-    with workers(Config(), describes=True) as pool:
-        results = describe(targets, pool, request(**asked), coverage=coverage)
+    try:
+        with workers(Config(), describes=True) as pool:
+            results = describe(targets, pool, request(**asked), coverage=coverage)
+    except RepairableError as error:
+        if output_format == "json":
+            with output(path) as stream:
+                json_report.write(refused(targets, error), stream)
+        raise
     with output(path) as stream:
         if output_format == "json":
             json_report.write(results, stream)

@@ -13,7 +13,8 @@ from tpllint.cli.options import coloured, output, request, with_request, workers
 from tpllint.config import Config
 from tpllint.conversations import canonical
 from tpllint.errors import RepairableError
-from tpllint.rendering import Asked, Renders, render
+from tpllint.names import unknown
+from tpllint.rendering import Asked, Renders, refused, render
 from tpllint.report import prompt as prompt_report
 from tpllint.report.escape import escape
 
@@ -56,18 +57,19 @@ def command(
 
     On a terminal, whitespace is made visible, and every piece of the prompt stands beside the message it came from.
     """
-    if continue_final_message and generation_prompt:
-        raise RepairableError(
-            "contradiction",
-            "--continue-final-message and --add-generation-prompt exclude each other",
-            "a message that is continued has no new turn to prompt for; drop one of the two",
-        )
-    _require_known(names)
     shows = _shows(visible, token_ids, output_format, path)
     beside = {"origins": shows, "token_ids": token_ids, "snippets": verbose}
-    wanted = Asked(request(**asked), all_conversations, names, generation_prompt, continue_final_message, **beside)
-    with workers(Config()) as pool:
-        results = render(targets, pool, wanted)
+    try:
+        _require_known(names)
+        wanted = Asked(request(**asked), all_conversations, names, generation_prompt, continue_final_message, **beside)
+        _require_no_contradiction(wanted)
+        with workers(Config()) as pool:
+            results = render(targets, pool, wanted)
+    except RepairableError as error:
+        if output_format == "json":
+            with output(path) as stream:
+                _write_json(refused(targets, error), stream)
+        raise
     with output(path) as stream:
         if output_format == "json":
             _write_json(results, stream)
@@ -83,11 +85,19 @@ def command(
     return 2 if any(result.error for result in results) else int(bool(failed) and not all_conversations)
 
 
+def _require_no_contradiction(asked: Asked) -> None:
+    if asked.continue_final_message and asked.generation_prompt:
+        raise RepairableError(
+            "contradiction",
+            "--continue-final-message and --add-generation-prompt exclude each other",
+            "a message that is continued has no new turn to prompt for; drop one of the two",
+        )
+
+
 def _require_known(names: Sequence[str]) -> None:
     for name in names:
         if name not in canonical():
-            known = ", ".join(canonical())
-            raise RepairableError("unknown-conversation", f'unknown conversation "{name}"', f"one of {known}")
+            raise unknown("unknown-conversation", "conversation", name, list(canonical()))
 
 
 def _shows(visible: bool, token_ids: bool, output_format: str, path: str | None) -> bool:
@@ -97,7 +107,11 @@ def _shows(visible: bool, token_ids: bool, output_format: str, path: str | None)
 
 
 def _write_json(results: Sequence[Renders], stream: TextIO) -> None:
-    body = {"schema": "tpllint-render-v1", "renders": [record for result in results for record in result.renders]}
+    body = {
+        "schema": "tpllint-render-v1",
+        "renders": [record for result in results for record in result.renders],
+        "errors": [{"target": result.target, **vars(result.error)} for result in results if result.error],
+    }
     stream.write(json.dumps(body, indent=1) + "\n")
 
 

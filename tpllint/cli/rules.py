@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from tpllint.cli.options import configured, output, with_config, workers
+from tpllint.errors import RepairableError
 from tpllint.rule import RuleInfo
 
 
@@ -17,15 +18,22 @@ from tpllint.rule import RuleInfo
 @with_config
 def command(output_format: str, config: str | None, no_config: bool) -> int:
     """List the rules: code, name, severity and what each one finds."""
-    with workers(configured(config, no_config)) as pool:
-        rules = pool.rules
+    try:
+        with workers(configured(config, no_config)) as pool:
+            rules = pool.rules
+    except RepairableError as error:
+        if output_format == "json":
+            with output() as stream:
+                stream.write(_as_json((), error) + "\n")
+        raise
     with output() as stream:
         stream.write((_as_json(rules) if output_format == "json" else _as_text(rules)) + "\n")
     return 0
 
 
-def _as_json(rules: Sequence[RuleInfo]) -> str:
-    return json.dumps({"schema": "tpllint-rules-v1", "rules": [asdict(rule) for rule in rules]}, indent=1)
+def _as_json(rules: Sequence[RuleInfo], error: RepairableError | None = None) -> str:
+    errors = [{"target": None, "kind": error.kind, "message": error.message, "hint": error.hint}] if error else []
+    return json.dumps({"schema": "tpllint-rules-v1", "rules": [asdict(rule) for rule in rules], "errors": errors}, indent=1)
 
 
 def _as_text(rules: Sequence[RuleInfo]) -> str:

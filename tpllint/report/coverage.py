@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import click
 
-from tpllint.report.escape import escape
+from tpllint.report.escape import escape, width
 
 WIDTH = 88
-"""Of the source, beside the margin; longer lines go on below."""
+"""Of the source in columns, beside the margin; longer lines go on below."""
 Span = tuple[int, int]
+Cell = tuple[str, bool]
+"""A character as it is shown, and whether no conversation reaches it."""
 
 
 def lines(coverage: Mapping[str, Any] | None, *, color: bool = False) -> Iterator[str]:
@@ -40,23 +43,33 @@ def _source(source: str, spans: Sequence[Span], color: bool) -> Iterator[str]:
         written = {at for at, character in enumerate(line) if character.strip()}
         whole = bool(written) and written <= missed
         margin = f"{number:>5} {' ' if not line.strip() else '!' if whole else '>'} "
-        for first in range(0, len(line) or 1, WIDTH):
-            yield from _piece(margin, line[first : first + WIDTH], {at - first for at in missed}, whole, color)
+        for piece in _wrapped([(escape(character), at in missed) for at, character in enumerate(line)]):
+            yield from _piece(margin, piece, whole, color)
             margin = " " * len(margin)
         start += len(line) + 1
 
 
-def _piece(margin: str, text: str, marked: set[int], whole: bool, color: bool) -> Iterator[str]:
+def _wrapped(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """A line in pieces that fit, at least one; every character takes room, or marks over one letter would never end."""
+    piece: list[Cell] = []
+    room = WIDTH
+    for cell in cells:
+        taken = max(width(cell[0]), 1)
+        if taken > room:
+            yield piece
+            piece, room = [], WIDTH
+        piece.append(cell)
+        room -= taken
+    yield piece
+
+
+def _piece(margin: str, cells: Sequence[Cell], whole: bool, color: bool) -> Iterator[str]:
     """A stretch of a line; below a line that runs in part, carets mark what does not."""
-    shown = [escape(character) for character in text]
-    if color:
-        styled = (click.style(cell, fg="red") if at in marked else cell for at, cell in enumerate(shown))
-        yield (margin + "".join(styled)).rstrip()
-    else:
-        yield (margin + "".join(shown)).rstrip()
-    inside = [at for at in range(len(text)) if at in marked]
-    if inside and not whole:
-        carets = "".join(("^" if at in marked else " ") * len(cell) for at, cell in enumerate(shown))
+    runs = [("".join(text for text, _ in run), missed) for missed, run in groupby(cells, key=lambda cell: cell[1])]
+    shown = (click.style(text, fg="red") if color and missed else text for text, missed in runs)
+    yield (margin + "".join(shown)).rstrip()
+    if not whole and any(missed for _, missed in runs):
+        carets = "".join(("^" if missed else " ") * width(text) for text, missed in runs)
         yield (" " * len(margin) + carets).rstrip()
 
 

@@ -11,7 +11,7 @@ import click
 
 from tpllint.describing import Described
 from tpllint.report import coverage
-from tpllint.report.escape import escape
+from tpllint.report.escape import escape, padded, shortened, width
 
 WIDTH = 100
 LABEL = 20
@@ -56,30 +56,27 @@ def _section(title: str, rows: Iterable[str], color: bool) -> Iterator[str]:
 def _row(label: str, value: str) -> str:
     """A label and its value, which goes on below itself where it is long, on two lines at most."""
     lines = textwrap.wrap(value, WIDTH - LABEL - 2, max_lines=2, placeholder=" ...", break_on_hyphens=False) or [""]
-    return f"  {label:<{LABEL}}" + f"\n  {'':<{LABEL}}".join(lines)
+    return f"  {padded(label, LABEL)}" + f"\n  {'':<{LABEL}}".join(lines)
 
 
 def _bold(text: str, color: bool) -> str:
     return click.style(text, bold=True) if color else text
 
 
-def quoted(text: str | None, width: int = WIDTH - LABEL - 2) -> str:
+def quoted(text: str | None, columns: int = WIDTH - LABEL - 2) -> str:
     """A text in quotes on one line, cut in the middle where it is wider; undecided where there is none."""
     if text is None:
         return UNDECIDED
     shown = escape(json.dumps(text, ensure_ascii=False))
     if '"' in text and "'" not in text:
         shown = "'" + shown[1:-1].replace('\\"', '"') + "'"
-    if len(shown) <= width:
-        return shown
-    tail = width // 3
-    return f"{shown[: width - tail - 3]}...{shown[-tail:]}"
+    return shortened(shown, columns)
 
 
 def _roles(record: Fact) -> Iterator[str]:
     yield (
         "  "
-        + "".join(f"{head:<{width}}" for head, width in zip(("role", "opens with", "closes with"), COLUMNS, strict=True))
+        + "".join(f"{head:<{columns}}" for head, columns in zip(("role", "opens with", "closes with"), COLUMNS, strict=True))
         + ("content")
     )
     for role in record["roles"]:
@@ -95,7 +92,7 @@ def _role(role: Fact) -> str:
     if role["outcome"]["status"] not in ACCEPTED:
         return name + _outcome(role["outcome"], WIDTH - COLUMNS[0] - 2)
     opener, closer = (
-        f"{quoted(role[key], width - 1):<{width}}" for key, width in (("opener", COLUMNS[1]), ("closer", COLUMNS[2]))
+        padded(quoted(role[key], columns - 1), columns) for key, columns in (("opener", COLUMNS[1]), ("closer", COLUMNS[2]))
     )
     return (name + opener + closer + _content(role)).rstrip()
 
@@ -109,7 +106,7 @@ def _content(role: Fact) -> str:
     return ", ".join(told) or "as it is"
 
 
-def _outcome(outcome: Fact, width: int = 78) -> str:
+def _outcome(outcome: Fact, columns: int = 78) -> str:
     """What became of something, with the words that it was refused with."""
     status, message = outcome["status"], outcome["message"]
     if status is None:
@@ -119,7 +116,7 @@ def _outcome(outcome: Fact, width: int = 78) -> str:
         return shown
     if status in ("moved", "merged"):
         return f"{shown} {message}"
-    return f"{shown}: {quoted(message, width - len(shown) - 2)}"
+    return f"{shown}: {quoted(message, columns - len(shown) - 2)}"
 
 
 def _prompt(record: Fact) -> Iterator[str]:
@@ -216,7 +213,8 @@ def _reasoning(reasoning: Fact) -> Iterator[str]:
 
 
 def _label(name: str) -> str:
-    return escape(name) if len(name) < LABEL else escape(name, LABEL - 4)
+    shown = escape(name)
+    return shown if width(shown) < LABEL else shortened(shown, LABEL - 1)
 
 
 def _toggle(toggle: Fact) -> str:

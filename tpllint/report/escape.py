@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 
@@ -22,6 +23,25 @@ def code(text: str) -> str:
 def width(escaped: str) -> int:
     """How many columns of a terminal an escaped text takes: most East Asian characters two, combining marks none."""
     return len(escaped) if escaped.isascii() else sum(map(_columns, escaped))
+
+
+def padded(escaped: str, columns: int) -> str:
+    """An escaped text with blanks behind it, up to that many columns."""
+    return escaped + " " * (columns - width(escaped))
+
+
+def shortened(escaped: str, columns: int) -> str:
+    """An escaped text, cut in the middle where it takes more columns. Every character counts, also a combining mark."""
+    if len(_head(escaped, columns)) == len(escaped):
+        return escaped
+    tail = columns // 3
+    return f"{_head(escaped, columns - tail - 3)}...{_head(escaped[::-1], tail)[::-1]}"
+
+
+def _head(escaped: str, columns: int) -> str:
+    """As much of the beginning as fits."""
+    ends = itertools.accumulate(max(_columns(character), 1) for character in escaped)
+    return escaped[: sum(1 for _ in itertools.takewhile(lambda end: end <= columns, ends))]
 
 
 def _columns(character: str) -> int:

@@ -11,7 +11,7 @@ import click
 
 from tpllint.job import Origin
 from tpllint.rendering import Prompt
-from tpllint.report.escape import escape
+from tpllint.report.escape import escape, padded, width
 from tpllint.tokenizing import Token
 
 COLOURS = ("green", "cyan", "yellow", "magenta", "blue")
@@ -92,7 +92,7 @@ class _View:
         self._marks = marks
         self._color = color
         self._names = [_name(index, message) for index, message in enumerate(prompt.record["inputs"]["messages"])]
-        self._width = max(map(len, self._names), default=0)
+        self._width = max(map(width, self._names), default=0)
         self._notable = _notable(prompt.record["inputs"]["variables"])
 
     def legend(self) -> Iterator[str]:
@@ -112,10 +112,10 @@ class _View:
         if self._tokens is None:
             return
         yield f"\ntokens: {len(self._tokens)}\n"
-        width = max((len(str(token.id)) for token in self._tokens), default=0)
-        for token, message in _messages_of(self._tokens, self._origins):
+        digits = max((len(str(token.id)) for token in self._tokens), default=0)
+        for token, origin, owner in _placed(self._tokens, self._origins):
             text = self._marks.shown(self._text[token.start : token.end])
-            yield f"{self._margin(message)}{token.id:>{width}}  {self._styled(text, message)}"
+            yield f"{self._margin(owner)}{token.id:>{digits}}  {self._styled(text, origin.message)}"
 
     def snippet(self) -> Iterator[str]:
         """The program that reproduces the prompt."""
@@ -124,7 +124,7 @@ class _View:
 
     def _margin(self, message: int | None) -> str:
         name = self._names[message] if message is not None else ""
-        return f"{self._styled(name.ljust(self._width), message)} {self._marks.margin} "
+        return f"{self._styled(padded(name, self._width), message)} {self._marks.margin} "
 
     def _piece(self, text: str, message: int | None) -> str:
         """A piece of the prompt, with the special tokens in it standing out."""
@@ -177,16 +177,16 @@ def _rows(text: str, origins: Sequence[Origin]) -> Iterator[_Row]:
         yield _Row(current, tuple(pieces))
 
 
-def _owned(origins: Sequence[Origin]) -> Iterator[tuple[Origin, int | None]]:
+def _owned(origins: Iterable[Origin]) -> Iterator[tuple[Origin, int | None]]:
     """Each span with the message it is shown beside: what is written around a message's words is shown with them."""
     for origin in origins:
         yield origin, origin.during if origin.message is None else origin.message
 
 
-def _messages_of(tokens: Iterable[Token], origins: Sequence[Origin]) -> Iterator[tuple[Token, int | None]]:
-    """Each token with the message in which it begins; tokens stand in the prompt's order."""
-    at = 0
+def _placed(tokens: Iterable[Token], origins: Sequence[Origin]) -> Iterator[tuple[Token, Origin, int | None]]:
+    """Each token with the span in which it begins, and the message it is shown beside; tokens stand in the prompt's order."""
+    owned, at = list(_owned(origins)), 0
     for token in tokens:
-        while at + 1 < len(origins) and origins[at].end <= token.start:
+        while at + 1 < len(owned) and owned[at][0].end <= token.start:
             at += 1
-        yield token, origins[at].message
+        yield token, *owned[at]
