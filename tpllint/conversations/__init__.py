@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = ("basic", "roles", "content", "tools", "reasoning", "images")
+TOOL_LOOPS = ("tool-loop", "tool-loop-string-arguments")
+"""The same call with its arguments as an object and as a string: templates take one, the other or both."""
 _FOLDER = Path(__file__).parent
 
 
