@@ -140,6 +140,12 @@ def test_a_rule_that_speaks_of_a_failure_is_not_told_as_skipped(tmp_path: Path) 
     assert not skipped & {"template-syntax-error", "unknown-filter-or-test", "resource-exhaustion", "sandbox-violation"}
 
 
+def test_a_template_that_does_not_compile_refuses_no_role(tmp_path: Path) -> None:
+    (tmp_path / "chat_template.jinja").write_text("{{ messages | }}", encoding="utf-8")
+    done = tpllint("check", ".", "--profile", "all", "--output-format", "json", cwd=tmp_path)
+    assert {finding["rule"] for finding in done.json()["findings"]} == {"template-syntax-error"}
+
+
 def test_what_could_not_be_analysed_is_told_whatever_rules_are_selected(tmp_path: Path) -> None:
     (tmp_path / "t.jinja").write_text("{% if a %}" * 3000 + "{% endif %}" * 3000)
     done = tpllint("check", "t.jinja", "--select", "role-dropped", "--output-format", "json", cwd=tmp_path)

@@ -52,6 +52,23 @@ PLACES: dict[str, tuple[str, str, str]] = {
         "{% for m in messages %}{% if m.role == 'developer' %}{{ raise_exception('no') }}{% endif %}{% endfor %}" + GOOD,
         "raise_exception('no')",
     ),
+    "a namespace's attribute that nothing reads": (
+        "unused-set-or-macro",
+        "{% set ns = namespace() %}{% for m in messages %}{% set ns . last = m %}{% endfor %}" + GOOD,
+        "ns . last",
+    ),
+    "a header that is written after every answer": (
+        "generation-prompt-unconditional",
+        "{% for m in messages %}<|open|><|{{ m.role }}|>{% if m.role == 'assistant' %}<|says|>{{ m.content }}<|said|><|end|>"
+        "{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}<|open|><|assistant|>",
+        "<|open|><|assistant|>",
+    ),
+    "a generation prompt that ends with a space": (
+        "generation-prompt-mismatch",
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
+        "assistant: ",
+    ),
     "the condition that drops a role": (
         "role-dropped",
         "{% for m in messages %}{% if m.role == 'user' %}U{{ m.content }}<|end|>\n{% elif m.role == 'assistant' %}"

@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.environment import CLOCK
-    from tpllint.analysis.markers import CLOSING_MARKER, before_thinking, begins_with_marker, common_prefix, common_suffix
+    from tpllint.analysis.markers import (
+        BARE_MARKER,
+        CLOSING_MARKER,
+        before_thinking,
+        begins_with_marker,
+        common_prefix,
+        common_suffix,
+    )
     from tpllint.analysis.model import Model
-    from tpllint.analysis.renders import Render, RenderError
+    from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
-    from tpllint.analysis.template import SENTINEL_TOKENS, Template
+    from tpllint.analysis.template import Template
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
     from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
-    from tpllint.conversations import Conversation, ConversationError, canonical
+    from tpllint.conversations import TOOL_LOOPS, Conversation, ConversationError, canonical
     from tpllint.difference import Diff
     from tpllint.errors import RepairableError
     from tpllint.finding import Finding, Report
@@ -35,16 +42,23 @@ __version__ = "0.1.0"
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.environment": ("CLOCK",),
-    "tpllint.analysis.markers": ("CLOSING_MARKER", "before_thinking", "begins_with_marker", "common_prefix", "common_suffix"),
+    "tpllint.analysis.markers": (
+        "BARE_MARKER",
+        "CLOSING_MARKER",
+        "before_thinking",
+        "begins_with_marker",
+        "common_prefix",
+        "common_suffix",
+    ),
     "tpllint.analysis.model": ("Model",),
-    "tpllint.analysis.renders": ("Render", "RenderError"),
+    "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
-    "tpllint.analysis.template": ("SENTINEL_TOKENS", "Template"),
+    "tpllint.analysis.template": ("Template",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
     "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
-    "tpllint.conversations": ("Conversation", "ConversationError", "canonical"),
+    "tpllint.conversations": ("TOOL_LOOPS", "Conversation", "ConversationError", "canonical"),
     "tpllint.difference": ("Diff",),
     "tpllint.errors": ("RepairableError",),
     "tpllint.finding": ("Finding", "Report"),
@@ -57,10 +71,12 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BARE_MARKER",
     "CAPABILITIES",
     "CLOCK",
     "CLOSING_MARKER",
     "SENTINEL_TOKENS",
+    "TOOL_LOOPS",
     "Anatomy",
     "Bad",
     "Binding",

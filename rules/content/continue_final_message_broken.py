@@ -21,6 +21,9 @@ CASES = (
     Case("content-many-lines", "an answer of several paragraphs", "answer-dune"),
     Case("think-tags-last", "an answer that begins with its reasoning", "answer-birch", "thought-russet"),
 )
+RAISES = "the template changes or drops a part of the last message, and continue_final_message raises"
+REFUSAL = "ValueError"
+"""What transformers raises where it cannot find the last message in the prompt."""
 
 
 class ContinueFinalMessageBroken(Rule):
@@ -89,5 +92,5 @@ def _why_broken(template: Template, case: Case) -> str | None:
         return None
     continued = template.continued(template.conversation(case.conversation))
     if continued.text is None:
-        return "the template changes or drops a part of the last message, and continue_final_message raises"
+        return RAISES if continued.error is not None and continued.error.type == REFUSAL else None
     return None if continued.text.rstrip().endswith(case.ends) else "the prompt does not end with it"

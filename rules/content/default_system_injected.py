@@ -3,12 +3,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
+from tpllint import BARE_MARKER, Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
 FIRST = "question-amber"
 WORDS = re.compile(r"[^\W\d_]{2,}[^\w<>\[\]|]{1,3}[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]{4,}")
 """Natural language: two words of letters beside each other, or a few characters of a script without spaces."""
-MARKER_AHEAD = re.compile(r"<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]")
 LONGEST = 60
 
 
@@ -57,7 +56,7 @@ class DefaultSystemInjected(Rule):
         words = WORDS.search(beginning, start, end)
         if words is None:
             return
-        marker = MARKER_AHEAD.search(beginning, words.end(), end)
+        marker = BARE_MARKER.search(beginning, words.end(), end)
         span = (words.start(), marker.start() if marker else end)
         yield Problem(
             f"without a system message the prompt says {quoted(_shortened(beginning[slice(*span)].strip()))}",

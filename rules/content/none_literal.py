@@ -52,7 +52,8 @@ class NoneLiteral(Rule):
             keeps = (False, True) if name == "tool-loop-null-content" and template.anatomy.renders_calls else (False,)
             for keep_none in keeps:
                 render = template.render_conversation(conversation, keep_none=keep_none)
-                if render.text is not None and _nones(render.text) > _nones(template.render(twin).text or ""):
+                usual = template.render(twin)
+                if not usual.limited and _nones(render.text or "") > _nones(usual.text or ""):
                     yield _problem(render, keep_none)
                     return
 

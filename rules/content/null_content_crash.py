@@ -3,9 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import TOOL_LOOPS, Bad, Good, Problem, Rule, Severity, Template
 
-LOOPS = ("tool-loop", "tool-loop-string-arguments")
 IN_A_CALL = "harbour-jasper"
 
 
@@ -49,7 +48,7 @@ class NullContentCrash(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        for loop in LOOPS:
+        for loop in TOOL_LOOPS:
             render = template.render_conversation(template.conversation(f"{loop}-null-content"), keep_none=True)
             absent = template.render(f"{loop}-missing-content").error
             if render.error is None or render.error.kind != "error" or absent is not None:

@@ -97,6 +97,7 @@ def _written_by_python(template: Template, case: Case, text: str) -> int | None:
 
 def _severity(template: Template, case: Case) -> Severity:
     """A call whose arguments come as a JSON string, as over the wire, may render well all the same."""
-    over_the_wire = template.render("tool-loop-string-arguments").text
-    clean = over_the_wire is not None and _written_by_python(template, case, over_the_wire) is None
+    over_the_wire = template.render("tool-loop-string-arguments")
+    text = over_the_wire.text
+    clean = over_the_wire.limited or (text is not None and _written_by_python(template, case, text) is None)
     return Severity.WARNING if case.conversation == CALL and clean else case.severity

@@ -55,6 +55,8 @@ class RoleRejected(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
+        if template.failure is not None:
+            return
         for name, what in CASES.items():
             render = template.render(name, generation_prompt=True)
             error = render.error

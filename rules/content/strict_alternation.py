@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
 CASES = {
     "two-users-in-a-row": "two user messages in a row",
@@ -45,7 +45,7 @@ class StrictAlternation(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.render("user-assistant-user").text is None:
             return
-        refused = [name for name in CASES if template.render(name).error is not None]
+        refused = [name for name in CASES if _is_refused(template.render(name))]
         for name in refused[:1]:
             render = template.render(name)
             yield Problem(
@@ -54,3 +54,8 @@ class StrictAlternation(Rule):
                 help="render every message as a turn of its own, or merge the messages of one role",
                 render=render,
             )
+
+
+def _is_refused(render: Render) -> bool:
+    """Whether the template itself ends the render; bounds and the sandbox are no answer of its own."""
+    return render.error is not None and render.error.kind in ("raised", "error")

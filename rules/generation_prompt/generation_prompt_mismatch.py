@@ -52,7 +52,7 @@ class GenerationPromptMismatch(Rule):
         Bad(
             "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>\n{% endfor %}"
             "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
-            says=r'the generation prompt ends with a space: "</s>\nassistant: "',
+            says='the generation prompt ends with a space: "assistant: "',
             better="{% for m in messages %}{{ m.role }}: {{ m.content }}</s>\n{% endfor %}"
             "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}",
         ),
@@ -78,8 +78,8 @@ class GenerationPromptMismatch(Rule):
         if end is None or prompted is None or opening is None or prompted == end:
             return
         if prompted == opening and TRAILING_SPACE.search(prompted):
-            yield _trailing_space(template, prompted)
-        if anatomy.prompt_fits_history:
+            yield _trailing_space(template, prompted[_shared_lead(prompted, opening, end) :])
+        if anatomy.prompt_fits_history is not False:
             return
         if anatomy.unfilled_placeholder is not None:
             return  # generation-prompt-literal-placeholder says it better
@@ -104,13 +104,13 @@ def _header(template: Template, shared: int) -> Related:
     return Related("answers in the history open here", render=template.render("user-assistant"), shows=span)
 
 
-def _trailing_space(template: Template, prompted: str) -> Problem:
+def _trailing_space(template: Template, added: str) -> Problem:
     return Problem(
-        f"the generation prompt ends with a space: {quoted(prompted)}",
+        f"the generation prompt ends with a space: {quoted(added)}",
         help="leave the space out: in the history it is part of the answer's first token",
         severity=Severity.WARNING,
         render=template.render("user", generation_prompt=True),
-        shows=prompted,
+        shows=added,
     )
 
 

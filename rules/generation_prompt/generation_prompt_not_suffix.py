@@ -51,11 +51,12 @@ class GenerationPromptNotSuffix(Rule):
         where = "at its end" if at_the_end else "before it"
         change = f"{quoted(removed)} becomes {quoted(added)}" if removed else f"{quoted(added)} is inserted"
         only_the_end = removed == template.tokens.get("eos_token")
-        answered = template.render("user-assistant").text or ""
+        answered = template.render("user-assistant")
+        goes_on = answered.limited or (answered.text or "").startswith(prompted)
         yield Problem(
             f"the generation prompt does not only add to the prompt: {where} {change}",
             help="let add_generation_prompt only add text, after everything else",
-            severity=Severity.INFO if only_the_end and answered.startswith(prompted) else None,
+            severity=Severity.INFO if only_the_end and goes_on else None,
             render=template.render("user", generation_prompt=True),
             shows=added,
         )

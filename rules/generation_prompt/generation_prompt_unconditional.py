@@ -71,7 +71,7 @@ class GenerationPromptUnconditional(Rule):
         )
         if user_end is None or opening is None or end is None or between is None or user_end != anatomy.prompted_end:
             return
-        header = end[len(end) - common_suffix(end, user_end) :].removeprefix(anatomy.assistant_closer or "")
+        header = _header(end, user_end, anatomy.assistant_closer or "")
         after_the_closer = _after_the_closer(user_end, anatomy.assistant_closer)
         if _opens(header, opening) and not between.startswith(end.rstrip()):
             yield _problem(template, header, "although no generation prompt was asked for")
@@ -92,6 +92,12 @@ def _problem(
         render=template.render(conversation),
         shows=header,
     )
+
+
+def _header(end: str, user_end: str, closer: str) -> str:
+    """What an answer ends with as a user's turn does, less what closes an answer that another message follows."""
+    alike = end[len(end) - common_suffix(end, user_end) :]
+    return min(alike.removeprefix(closer), end.removeprefix(closer), key=len)
 
 
 def _opens(text: str, opening: str) -> bool:

@@ -77,4 +77,5 @@ def _indentations(template: Template) -> Iterator[tuple[Any, str]]:
 def _writes(template: Template, conversation: str, start: int, length: int) -> bool:
     """Whether the prompt changes when this piece of the source is left out."""
     without = template.with_source(template.text[:start] + template.text[start + length :])
-    return without.render(conversation).text != template.render(conversation).text
+    text = without.render(conversation).text
+    return text is not None and text != template.render(conversation).text

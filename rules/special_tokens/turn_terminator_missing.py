@@ -59,7 +59,7 @@ class TurnTerminatorMissing(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         anatomy = template.anatomy
         end, between, user_end = anatomy.assistant_end, anatomy.between_rounds, anatomy.user_end
-        if end is None or between is None or user_end is None or end.strip():
+        if end is None or between is None or user_end is None or end.strip() or anatomy.prompted_end is None:
             return
         eos = template.tokens.get("eos_token")
         if template.tokens_known and eos and eos in end:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tpllint.analysis.description.facts import Description, Outcome, Token, Variable
-from tpllint.analysis.description.unreached import Guarded, coverage_as_json
+from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.template import Template
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
@@ -248,10 +248,7 @@ def test_code_that_is_not_reached_is_told_with_what_guards_it() -> None:
     source = CHATML + "{% if messages[0].role == 'critic' %}a{% if x %}b{% endif %}{% else %}c{% endif %}"
     template = Template("default", source, TOKENS)
     assert template.syntax is not None
-    bodies = [
-        Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage or ()
-    ]
-    (missed,) = coverage_as_json(template.syntax, bodies)["unreached"]
+    (missed,) = coverage_as_json(template.syntax, template.tracing.coverage or ())["unreached"]
     assert source[missed["start"] : missed["end"]] == "a{% if x %}b{% endif %}"
     assert missed["conditions"] == ["messages[0].role == 'critic'"]
     assert (missed["names"], missed["literals"], missed["needs"]) == (["messages[0].role"], ['"critic"'], "true")
@@ -261,9 +258,6 @@ def test_an_else_that_is_not_reached_names_the_conditions_that_have_to_fail() ->
     source = CHATML + "{% if messages is defined %}a{% elif tools == 7 %}b{% else %}c{% endif %}"
     template = Template("default", source, TOKENS)
     assert template.syntax is not None
-    bodies = [
-        Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage or ()
-    ]
-    missed = coverage_as_json(template.syntax, bodies)["unreached"]
+    missed = coverage_as_json(template.syntax, template.tracing.coverage or ())["unreached"]
     assert [item["needs"] for item in missed] == ["true", "false"]
     assert missed[1]["conditions"] == ["messages is defined", "tools == 7"]

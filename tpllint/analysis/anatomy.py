@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tpllint.analysis.markers import (
     MARKER,
     PLACEHOLDER,
+    PRINTED_AS_JSON,
+    PRINTED_AS_PYTHON,
     THINKING,
     before_thinking,
     begins_with_marker,
@@ -22,8 +24,7 @@ from tpllint.conversations import Conversation, canonical
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-
-LIST_PRINTED = re.compile(r"['\"]type['\"]: ?['\"]text")
+PRINTED = (PRINTED_AS_PYTHON, PRINTED_AS_JSON)
 REASONING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
 
@@ -54,11 +55,14 @@ class Anatomy:
     def reads_parts_only(self) -> bool:
         """Whether content must come as a list of parts: text as a plain string raises or vanishes, a list does not."""
         asked = (canonical()["user-assistant-user"], canonical()["user"])
-        return any(not self._shows(plain) and self._shows(plain.in_parts()) for plain in asked)
+        return any(self._shows(plain) is False and self._shows(plain.in_parts()) for plain in asked)
 
-    def _shows(self, conversation: Conversation) -> bool:
-        text = self._template.render_conversation(conversation, generation_prompt=True).text
-        return text is not None and not LIST_PRINTED.search(text) and all(word in text for word in sentinels(conversation))
+    def _shows(self, conversation: Conversation) -> bool | None:
+        render = self._template.render_conversation(conversation, generation_prompt=True)
+        text = render.text
+        if render.limited:
+            return None
+        return text is not None and _is_plain(text) and all(word in text for word in sentinels(conversation))
 
     def gaps(self, name: str, *, generation_prompt: bool = False) -> tuple[str, ...] | None:
         """What a canonical conversation's prompt holds around its texts; None where it raises or loses one."""
@@ -103,6 +107,8 @@ class Anatomy:
     @functools.cached_property
     def unfilled_placeholder(self) -> str | None:
         """A placeholder such as `{role}` in the generation prompt, that the headers in the history do not have."""
+        if self._template.render("user-assistant").limited:
+            return None
         found = PLACEHOLDER.search(self.generation_prompt or "")
         return found[0] if found and found[0] not in (self.assistant_opening or "") else None
 
@@ -147,12 +153,14 @@ class Anatomy:
         """Whether the same answer can follow the generation prompt and the header that the history shows.
 
         A thinking block that either opens, a marker that only the generation prompt has, and text that the model writes itself
-        once it is said who speaks do not count against it. None where one of the two does not exist.
+        once it is said who speaks do not count against it. None where one of the two does not exist, or a bound ended a render.
         """
         if self.prompted_end is None or self.assistant_opening is None:
             return None
         headers = (self.assistant_opening, self.past_assistant_opening)
-        return any(self._fits(self.prompted_end, header) for header in headers if header is not None)
+        if any(self._fits(self.prompted_end, header) for header in headers if header is not None):
+            return True
+        return None if self._template.render("user-assistant-user").limited else False
 
     def _fits(self, prompted: str, opening: str) -> bool:
         if prompted == opening:
@@ -184,6 +192,11 @@ class Anatomy:
         call = self._template.conversation("tool-loop").messages[1]["tool_calls"][0]
         told = call["function"]["arguments"]["place"]
         return any(told in (self._template.render(name).text or "") for name in ("tool-loop", "tool-loop-string-arguments"))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether no list of parts is printed in it."""
+    return not any(printed.search(text) for printed in PRINTED)
 
 
 def _is_prefill(text: str, known: str) -> bool:

@@ -171,12 +171,11 @@ def describe_all(job: Job, send: Send) -> None:
 
 def _coverage(template: Template) -> dict[str, Any] | None:
     """Which code the canonical conversations reach; None where nothing tells, as in a template that does not compile."""
-    from tpllint.analysis.description.unreached import Guarded, coverage_as_json
+    from tpllint.analysis.description.unreached import coverage_as_json
 
     if template.failure is not None or template.syntax is None or template.tracing.coverage is None:
         return None
-    bodies = [Guarded(item.body.kind, item.body.place, item.body.guard, item.reached) for item in template.tracing.coverage]
-    return coverage_as_json(template.syntax, bodies)
+    return coverage_as_json(template.syntax, template.tracing.coverage)
 
 
 def _origins(template: Template, result: Render) -> list[tuple[int, int, int | None, int | None]]:

@@ -8,9 +8,13 @@ from itertools import takewhile
 
 THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
 """A marker that opens or closes a model's reasoning."""
+PRINTED_AS_PYTHON = re.compile(r"'type': ?'text'")
+PRINTED_AS_JSON = re.compile(r'"type": ?"text"')
+"""How a list of parts looks that was printed in place of its text."""
 CLOSING_MARKER = re.compile(r"\[/\w+\]|</\w+>")
 """A marker that by its form ends what another one opened, as `[/INST]` does; an answer may follow it."""
-PLACEHOLDER = re.compile(r"\{+\s*[A-Za-z_][\w.]*\s*\}+|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
+PLACEHOLDER = re.compile(r"\{{1,4}\s*[A-Za-z_][\w.]*\s*\}{1,4}|%\([A-Za-z_]\w*\)s|\$\{[A-Za-z_]\w*\}")
+"""No run in it is without bound where it can begin at each of its characters: that would take quadratic time."""
 TORN_MARKER = re.compile(r"[^<\s]*>")
 BARE_MARKER = re.compile(r"<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u2329\S{1,40}\u232a|\u3008\S{1,40}\u3009")
 MARKER = re.compile(rf"\s*(?:{BARE_MARKER.pattern})")

@@ -22,6 +22,8 @@ RANGE_LIMIT = "Range too big"
 """How the sandbox refuses a range; any other OverflowError is arithmetic."""
 NAMES_A_FILTER = re.compile(r"t_\d+")
 """The functions Jinja makes for filters and tests that do not exist; they stand at the top of the code, far from their use."""
+SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
+"""Values no template contains: whatever shows them was written by way of the variable."""
 CONTINUE_TAG = "CONTINUE_FINAL_MESSAGE_TAG "
 
 
@@ -72,6 +74,11 @@ class Render:
     error: RenderError | None = None
     spans: tuple[tuple[int, int], ...] = ()
     recipe: Recipe | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether a bound ended it: then it tells nothing of the template."""
+        return self.error is not None and self.error.kind == "limit"
 
 
 def shown(text: str, shows: str | tuple[int, int] | None) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from jinja2 import nodes
 from jinja2.idtracking import VAR_LOAD_ALIAS, VAR_LOAD_RESOLVE, Symbols
@@ -267,21 +268,15 @@ class _Walk:
             self._visit(child, frame)
 
     def _visit(self, node: nodes.Node, frame: _Frame) -> None:
-        special = getattr(self, f"_{type(node).__name__.lower()}", None)
+        special = _SPECIAL.get(type(node))
         if special is not None:
-            special(node, frame)
+            special(self, node, frame)
             return
         outside = self._inside
         self._inside = () if isinstance(node, nodes.Stmt) else outside
         self._inside += (node,)
         self._all(node.iter_child_nodes(), frame)
         self._inside = outside
-
-    def _name(self, node: nodes.Name, frame: _Frame) -> None:
-        self._read(node, frame)
-
-    def _nsref(self, node: nodes.NSRef, frame: _Frame) -> None:
-        self._read(node, frame)
 
     def _read(self, node: nodes.Name | nodes.NSRef, frame: _Frame) -> None:
         values = frame.values(node.name)
@@ -400,6 +395,24 @@ class _Walk:
         for name in node.names:
             own = name if isinstance(name, str) else name[1]
             self._binding(Binding(own, "import", node, frame.scope), frame)
+
+
+_SPECIAL: Mapping[type[nodes.Node], Callable[[_Walk, Any, _Frame], None]] = {
+    nodes.Name: _Walk._read,
+    nodes.NSRef: _Walk._read,
+    nodes.Assign: _Walk._assign,
+    nodes.AssignBlock: _Walk._assignblock,
+    nodes.If: _Walk._if,
+    nodes.For: _Walk._for,
+    nodes.Macro: _Walk._macro,
+    nodes.CallBlock: _Walk._callblock,
+    nodes.FilterBlock: _Walk._filterblock,
+    nodes.With: _Walk._with,
+    nodes.Block: _Walk._block,
+    nodes.Import: _Walk._import,
+    nodes.FromImport: _Walk._fromimport,
+}
+"""The nodes that read, set or begin a scope; any other only hands on to its children."""
 
 
 def _decides(outer: nodes.Node, inner: nodes.Node) -> bool:

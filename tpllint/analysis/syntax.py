@@ -40,7 +40,12 @@ class Syntax:
 
     def place(self, node: nodes.Node) -> Place:
         """Where a node stands: the token it begins with, and the name after a dot, a pipe or `is`."""
-        return self.place_at(node.lineno - 1)
+        place = self.place_at(node.lineno - 1)
+        if not isinstance(node, nodes.NSRef):
+            return place
+        behind = bisect_left(self._tokens, (place.end,))
+        dot = next(at for at, _, text in self._tokens[behind : behind + 2] if text == ".")
+        return Place(place.start, self.place_at(dot).end)
 
     def code_at(self, offset: int) -> Place:
         """The expression that Jinja numbers with the offset of its bracket or operator, whole; else the token there."""

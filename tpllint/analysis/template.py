@@ -21,7 +21,7 @@ from tpllint.analysis.compile import Failure
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
-from tpllint.analysis.renders import Inputs, Recipe, Render, RenderError
+from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tracing import Tracing
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tpllint.analysis.description.facts import Description
 
 UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
-SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
-"""Values no template contains: whatever shows them was written by way of the variable."""
 
 
 class Template:
@@ -244,7 +242,8 @@ class Template:
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
-        return replace(self._continued(conversation), recipe=Recipe(conversation, continued=True))
+        result = self._noted(self._continued(conversation), conversation)
+        return replace(result, recipe=Recipe(conversation, continued=True))
 
     def _continued(self, conversation: Conversation) -> Render:
         if isinstance(self._compiled, Failure):
@@ -276,10 +275,13 @@ class Template:
                 )
         except LimitReached as error:
             result = _ended(error)
-        if result.error and result.error.kind == "limit" and not (self.exhausted and result.error.type == "NotStarted"):
-            self.exhausted.setdefault(
-                f"rendering {recipe.conversation.name}", _LIMITS.get(result.error.type, result.error.message)
-            )
+        return self._noted(result, recipe.conversation)
+
+    def _noted(self, result: Render, conversation: Conversation) -> Render:
+        """The same render; where a bound ended it, that is told."""
+        error = result.error
+        if error and result.limited and not (self.exhausted and error.type == "NotStarted"):
+            self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(error.type, error.message))
         return result
 
 
@@ -294,7 +296,8 @@ def _ended(error: LimitReached) -> Render:
 
 
 def _failed(failure: Failure) -> Render:
-    return Render(None, RenderError("error", "TemplateSyntaxError", failure.message, failure.offset))
+    kind = "limit" if failure.kind == "limit" else "error"
+    return Render(None, RenderError(kind, "TemplateSyntaxError", failure.message, failure.offset))
 
 
 _PLAIN = frozenset(conversation.name for name in ("basic", "roles", "tools", "reasoning") for conversation in group(name))

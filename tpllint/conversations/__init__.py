@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = ("basic", "roles", "content", "tools", "reasoning", "images")
+TOOL_LOOPS = ("tool-loop", "tool-loop-string-arguments")
+"""The same call with its arguments as an object and as a string: templates take one, the other or both."""
 NESTS = (dict, list, tuple)
 MAX_DEPTH = 100
 """How deep a user's conversation or variable may nest; it is copied and sent to another process level by level."""

@@ -158,7 +158,7 @@ def _with_images(known: Description, template: Template) -> Description:
         template.render("image-and-text", generation_prompt=True),
         template.render("user-parts", generation_prompt=True),
     )
-    found = of_parts(shown, USER)
+    found = of_parts(shown, USER) if not plain.limited else UNDECIDED
     if found.status != "shown" or shown.text is None or plain.text is None:
         return replace(known, images=found)
     before, longer = plain.text.partition(USER)[0], shown.text.partition(USER)[0]

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tpllint.analysis.description.facts import UNDECIDED, Outcome
+from tpllint.analysis.markers import PRINTED_AS_JSON, PRINTED_AS_PYTHON
 from tpllint.analysis.renders import Render, error_text
-from tpllint.conversations import Conversation
+from tpllint.conversations import TOOL_LOOPS, Conversation
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-PRINTED = {
-    "printed as Python": re.compile(r"'type': ?'text'"),
-    "printed as JSON": re.compile(r'"type": ?"text"'),
-}
-LOOPS = ("tool-loop", "tool-loop-string-arguments")
-"""The same call with its arguments as an object and as a string: templates take one, the other or both."""
+PRINTED = {"printed as Python": PRINTED_AS_PYTHON, "printed as JSON": PRINTED_AS_JSON}
 
 
 def tool_loop(template: Template) -> str:
-    """The canonical tool loop in the form that this template renders."""
-    return next((name for name in LOOPS if template.render(name).text is not None), LOOPS[0])
+    """The canonical tool loop in the form that this template renders; where none does, one that a bound ended."""
+    shown = next((name for name in TOOL_LOOPS if template.render(name).text is not None), None)
+    return shown or next((name for name in TOOL_LOOPS if template.render(name).limited), TOOL_LOOPS[0])
 
 
 def outcome(render: Render, *words: str) -> Outcome:

@@ -80,7 +80,7 @@ def _beside_the_user(template: Template, turns: Turns) -> str | None:
 
 def _with_calls(known: ToolsDescription, template: Template, turns: Turns) -> ToolsDescription:
     objects, texts = asked(template, "tool-call", ARGUMENT), outcome(_with_string_arguments(template), ARGUMENT)
-    calls = objects if objects.works or not texts.works else texts
+    calls = objects if objects.works or texts.works is False else texts
     return replace(
         known,
         calls=calls,
@@ -102,7 +102,7 @@ def _with_string_arguments(template: Template) -> Render:
 
 def _as(objects: Outcome, calls: Outcome) -> Outcome:
     """Without calls there are no parallel ones; where only string arguments work nothing was asked."""
-    return UNDECIDED if calls.works else objects
+    return objects if calls.works is False else UNDECIDED
 
 
 def _string_arguments(template: Template, objects: Outcome, texts: Outcome) -> str | None:
@@ -138,7 +138,8 @@ def _with_results(known: ToolsDescription, template: Template) -> ToolsDescripti
     loop, results = template.render(tool_loop(template)), asked(template, tool_loop(template), RESULT)
     if loop.text is None:
         alone = asked(template, "tool-result-without-call", RESULT)
-        return replace(known, results=alone if results.message == known.calls.message else results)
+        same = results.status is not None and results.message == known.calls.message
+        return replace(known, results=alone if same else results)
     call = template.render("tool-call").text
     return replace(
         known,

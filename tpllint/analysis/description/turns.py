@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tpllint.analysis.description.facts import Outcome, Token
 from tpllint.analysis.description.probes import asked, tool_loop
 from tpllint.analysis.markers import begins_with_marker, common_prefix, common_suffix, first_marker
+from tpllint.analysis.renders import SENTINEL_TOKENS
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 WORDS = re.compile(r"[^\W\d_]{2,}")
 SYSTEM, USER, ANSWER, NEXT = "instruction-cedar", "question-amber", "answer-birch", "question-coral"
 RESULT, CALL_ID, TOOL = "result-iris", "callabc01", "lookup_kelp"
-TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
 
 
 class Turns:
@@ -112,7 +112,7 @@ class Turns:
     def _writes(self, token: str) -> bool:
         """Whether the source writes a special token by its name."""
         shown = self._template.render_with_sentinel_tokens("user-assistant").text or ""
-        return TOKENS[token] in shown
+        return SENTINEL_TOKENS[token] in shown
 
     @functools.cached_property
     def beginning(self) -> Token | None:
@@ -138,7 +138,7 @@ class Turns:
         name = "eos_token"
         value = self._template.tokens.get(name) or ""
         shown = self._template.render_with_sentinel_tokens("user-assistant").text
-        if value and value in closer and shown is not None and TOKENS[name] in shown.rpartition(ANSWER)[2]:
+        if value and value in closer and shown is not None and SENTINEL_TOKENS[name] in shown.rpartition(ANSWER)[2]:
             return Token(value, name, "variable")
         if value and value in closer and self._template.tokens_known:
             return Token(value, name, "literal")
@@ -197,6 +197,8 @@ class Turns:
     @functools.cached_property
     def injected(self) -> str | None:
         """Words that stand in every prompt before the first text; empty where there are none."""
+        if self.system_outcome.status is None:
+            return None
         if self.system_outcome.works:
             before, turn = self._system_turn or ("", "")
             extra = before + ("" if self._system_header is None else turn[len(self._system_header) :])
@@ -210,7 +212,7 @@ class Turns:
     def default_system(self) -> str | None:
         """Words that stand before the first text unless a system message is given; empty where there are none."""
         plain, gaps = self._anatomy.beginning, self._anatomy.gaps("system-user")
-        if plain is None or (gaps is None and self.system_outcome.works):
+        if plain is None or (gaps is None and self.system_outcome.works is not False):
             return None
         if gaps is None:
             return ""

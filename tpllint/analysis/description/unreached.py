@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
@@ -12,20 +11,12 @@ from jinja2 import nodes
 from tpllint.span import Place, position_at
 
 if TYPE_CHECKING:
+    from tpllint.analysis.instrument import Body
     from tpllint.analysis.syntax import Syntax
+    from tpllint.analysis.tracing import Covered
 
 
-@dataclass(frozen=True)
-class Guarded:
-    """A body of code, the condition before it where it has one of its own, and whether a render entered it."""
-
-    kind: str
-    place: Place
-    guard: Place | None
-    reached: bool
-
-
-def coverage_as_json(syntax: Syntax, bodies: Sequence[Guarded]) -> dict[str, Any]:
+def coverage_as_json(syntax: Syntax, bodies: Sequence[Covered]) -> dict[str, Any]:
     """The source, how many of its bodies are reached, and every body that is not and stands in none that is not."""
     return {
         "source": syntax.text,
@@ -35,15 +26,16 @@ def coverage_as_json(syntax: Syntax, bodies: Sequence[Guarded]) -> dict[str, Any
     }
 
 
-def _outermost(bodies: Iterable[Guarded]) -> Iterator[Guarded]:
+def _outermost(bodies: Iterable[Covered]) -> Iterator[Body]:
     end = 0
-    for body in sorted((body for body in bodies if not body.reached), key=lambda body: (body.place.start, -body.place.end)):
+    missed = (found.body for found in bodies if not found.reached)
+    for body in sorted(missed, key=lambda body: (body.place.start, -body.place.end)):
         if body.place.end > end or body.place.start >= end:
             end = max(end, body.place.end)
             yield body
 
 
-def _as_json(syntax: Syntax, body: Guarded) -> dict[str, Any]:
+def _as_json(syntax: Syntax, body: Body) -> dict[str, Any]:
     start, end = position_at(syntax.text, body.place.start), position_at(syntax.text, body.place.end)
     guards = [body.guard] if body.guard else list(_refused(syntax, body)) if body.kind == "else" else []
     return {
@@ -61,7 +53,7 @@ def _as_json(syntax: Syntax, body: Guarded) -> dict[str, Any]:
     }
 
 
-def _needs(body: Guarded) -> str:
+def _needs(body: Body) -> str:
     """What has to happen to the conditions for the body to run."""
     if body.kind == "for":
         return "items"
@@ -72,7 +64,7 @@ def _needs(body: Guarded) -> str:
     return "true"
 
 
-def _refused(syntax: Syntax, body: Guarded) -> Iterator[Place]:
+def _refused(syntax: Syntax, body: Body) -> Iterator[Place]:
     """The conditions that all have to fail for this `else` to run."""
     owners = [node for node in syntax.find("If") if any(_inside(statement, body.place) for statement in node.else_)]
     for owner in owners[-1:]:
