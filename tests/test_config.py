@@ -198,7 +198,7 @@ def test_conversations_and_variables_of_the_file_are_used_with_those_of_the_comm
             'tpllint.toml: profile: unknown profile "agnet" | did you mean "agent"? known are default, agent,',
         ),
         ('expect = ["imges"]', 'tpllint.toml: expect: unknown capability "imges" | did you mean "images"? known are system,'),
-        ('conversations = ["none.json"]', "no such file: none.json"),
+        ('conversations = ["none.json"]', "tpllint.toml: conversations: no such file: none.json"),
         ('rules = ["none"]', "tpllint.toml: rules: no such folder: "),
         ("variables = { messages = 1 }", "messages belongs to the conversation"),
         ('variables = { "a-b" = 1 }', 'variables."a-b" is no name of a variable'),

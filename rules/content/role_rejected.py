@@ -65,7 +65,7 @@ class RoleRejected(Rule):
             if name in ("user", "system-user") and error.kind == "error":
                 continue  # template-render-error says it
             severity = _severity(template, name, error.message)
-            branch = ", for which it has a branch" if severity is Severity.WARNING else ""
+            branch = ", for which it has a branch" if name != "user" and severity is Severity.WARNING else ""
             verb = "refuses" if error.kind == "raised" else "fails on"
             yield Problem(
                 f"the template {verb} {what}{branch}: {quoted(error.message)}",

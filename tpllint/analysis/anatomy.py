@@ -19,7 +19,7 @@ from tpllint.analysis.markers import (
     first_marker,
     gaps,
 )
-from tpllint.conversations import Conversation, canonical
+from tpllint.conversations import TOOL_LOOPS, Conversation, canonical
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -191,7 +191,7 @@ class Anatomy:
         """Whether a tool call in the history shows in the prompt; its argument tells, since the declared tool has its name."""
         call = self._template.conversation("tool-loop").messages[1]["tool_calls"][0]
         told = call["function"]["arguments"]["place"]
-        return any(told in (self._template.render(name).text or "") for name in ("tool-loop", "tool-loop-string-arguments"))
+        return any(told in (self._template.render(name).text or "") for name in TOOL_LOOPS)
 
 
 def _is_plain(text: str) -> bool:

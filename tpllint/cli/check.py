@@ -13,7 +13,7 @@ import click
 
 from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, Progress, check, refused
-from tpllint.cli.options import coloured, configured, output, request, with_config, with_request, workers
+from tpllint.cli.options import coloured, configured, conversations_of, output, request, with_config, with_request, workers
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
@@ -115,9 +115,17 @@ def _selection(
 
 def _request(config: Config, expect: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
     """What the command line asks for, and what the configuration adds to it."""
-    made = request(**{**asked, "conversations": (*config.conversations, *asked["conversations"])})
-    expected = tuple(dict.fromkeys((*config.expect, *_words(expect))))
-    return replace(made, variables={**config.variables, **made.variables}, expect=expected)
+    made = request(**asked)
+    try:
+        listed = conversations_of(config.conversations)
+    except RepairableError as error:
+        raise RepairableError(error.kind, f"{config.file}: conversations: {error.message}", error.hint) from error
+    return replace(
+        made,
+        conversations=(*listed, *made.conversations),
+        variables={**config.variables, **made.variables},
+        expect=tuple(dict.fromkeys((*config.expect, *_words(expect)))),
+    )
 
 
 def exit_code(report: Report, fail_on: Severity, *, exit_zero: bool) -> int:

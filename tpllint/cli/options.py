@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
@@ -71,13 +71,18 @@ def request(
 ) -> Request:
     """The options' values as a request. Raises RepairableError."""
     return Request(
-        conversations=tuple({"name": path, "data": _conversation(path)} for path in conversations),
+        conversations=conversations_of(conversations),
         variables=dict(_variable(word) for word in variables),
         template=template,
         chat_template=chat_template,
         offline=offline,
         token=token,
     )
+
+
+def conversations_of(paths: Sequence[str]) -> tuple[Mapping[str, Any], ...]:
+    """The conversations in some files, as a request holds them. Raises RepairableError."""
+    return tuple({"name": path, "data": _conversation(path)} for path in paths)
 
 
 def _conversation(path: str) -> Any:
