@@ -37,6 +37,6 @@ class NoChatTemplate(Rule):
         for _ in model.facts("missing"):
             yield Problem(
                 "no chat template: apply_chat_template raises for this model",
-                help="add chat_template.jinja, name the folder of the model itself (folders in it are not searched), or ignore this rule "
-                "for a model that is not for chat",
+                help="add chat_template.jinja, name the folder of the model itself (folders in it are not searched), "
+                "or ignore this rule for a model that is not for chat",
             )
