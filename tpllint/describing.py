@@ -8,8 +8,9 @@ from typing import Any
 
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
-from tpllint.pool import Answers, Pool
-from tpllint.targets import Argument, Request, Target, named, no_template, opened, order_for
+from tpllint.pool import Answers, Order, Pool
+from tpllint.storage import Resolved
+from tpllint.targets import Argument, Request, Target, answered, named, opened, order_for
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,11 @@ def describe(targets: Sequence[Argument], pool: Pool, request: Request, *, cover
 
 def described(found: Sequence[Target], pool: Pool, request: Request, *, coverage: bool = False) -> list[Described]:
     """The anatomy of targets that are open."""
-    results: list[Described | None] = []
-    orders = []
-    for target in found:
-        if target.resolved is None:
-            results.append(Described(target.argument, error=target.error))
-        elif not target.resolved.templates:
-            results.append(Described(target.argument, error=no_template(target.argument, target.resolved.facts)))
-        else:
-            results.append(None)
-            selection = {"coverage": coverage}
-            orders.append(order_for(target, target.resolved, request, (), want="description", selection=selection))
-    answers = iter(pool.run(orders))
-    return [done or _described(target.argument, next(answers)) for done, target in zip(results, found, strict=True)]
+
+    def order(target: Target, resolved: Resolved) -> Order:
+        return order_for(target, resolved, request, (), want="description", selection={"coverage": coverage})
+
+    return [_described(target.argument, answers) for target, answers in answered(found, pool, order)]
 
 
 def refused(targets: Sequence[Argument], error: RepairableError) -> list[Described]:
@@ -49,13 +42,9 @@ def refused(targets: Sequence[Argument], error: RepairableError) -> list[Describ
     return [Described(target, error=told) for target in dict.fromkeys(map(named, targets))]
 
 
-def _described(argument: str, answers: Answers) -> Described:
-    if answers.ended:
-        message = f"{argument} could not be described: {answers.ended}"
-        return Described(argument, error=TargetError("resource-exhaustion", message, "run tpllint check on it"))
-    crash = next((message for message in answers.messages if message["kind"] == "crash"), None)
-    if crash:
-        raise RuntimeError(crash["traceback"])
+def _described(argument: str, answers: Answers | TargetError) -> Described:
+    if isinstance(answers, TargetError):
+        return Described(argument, error=answers)
     records = (message for message in answers.messages if message["kind"] == "description")
     return Described(argument, tuple(_record(argument, record) for record in records))
 

@@ -9,9 +9,10 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.job import Origin
-from tpllint.pool import Answers, Pool
+from tpllint.pool import Answers, Order, Pool
 from tpllint.reproduction import Rendered, snippet
-from tpllint.targets import Argument, Request, Target, named, no_template, opened, order_for
+from tpllint.storage import Resolved
+from tpllint.targets import Argument, Request, Target, answered, named, opened, order_for
 from tpllint.tokenizing import Token, encode, tokenizer_of
 
 SHOWN_BY_DEFAULT = "user-assistant-user"
@@ -75,19 +76,11 @@ def render(targets: Sequence[Argument], pool: Pool, asked: Asked) -> list[Render
 
 def rendered(found: Sequence[Target], pool: Pool, asked: Asked) -> list[Renders]:
     """The renders of targets that are open."""
-    results: list[Renders | None] = []
-    orders = []
-    for target in found:
-        if target.resolved is None:
-            results.append(Renders(target.argument, error=target.error))
-        elif not target.resolved.templates:
-            results.append(Renders(target.argument, error=no_template(target.argument, target.resolved.facts)))
-        else:
-            results.append(None)
-            selection = _selection(asked)
-            orders.append(order_for(target, target.resolved, asked.request, (), want="renders", selection=selection))
-    answers = iter(pool.run(orders))
-    return [done or _renders(target, next(answers), asked) for done, target in zip(results, found, strict=True)]
+
+    def order(target: Target, resolved: Resolved) -> Order:
+        return order_for(target, resolved, asked.request, (), want="renders", selection=_selection(asked))
+
+    return [_renders(target, answers, asked) for target, answers in answered(found, pool, order)]
 
 
 def refused(targets: Sequence[Argument], error: RepairableError) -> list[Renders]:
@@ -108,14 +101,10 @@ def _selection(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _renders(target: Target, answers: Answers, asked: Asked) -> Renders:
+def _renders(target: Target, answers: Answers | TargetError, asked: Asked) -> Renders:
     argument = target.argument
-    if answers.ended:
-        message = f"{argument} could not be rendered: {answers.ended}"
-        return Renders(argument, error=TargetError("resource-exhaustion", message, "run tpllint check on it"))
-    crash = next((message for message in answers.messages if message["kind"] == "crash"), None)
-    if crash:
-        raise RuntimeError(crash["traceback"])
+    if isinstance(answers, TargetError):
+        return Renders(argument, error=answers)
     prompts = [_prompt(argument, message) for message in answers.messages if message["kind"] == "render"]
     try:
         prompts = _with_tokens(target, prompts) if asked.token_ids else prompts

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
-from tpllint.job import Fact, Job
+from tpllint.job import Job
 from tpllint.names import unknown
-from tpllint.pool import Order
+from tpllint.pool import Answers, Order, Pool
 from tpllint.sources import open_target
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
 from tpllint.sources.local import model_folder, read_local
@@ -96,10 +96,37 @@ def _failed(argument: str, error: RepairableError) -> Target:
     return Target(argument, LOCAL, None, TargetError(error.kind, error.message, error.hint))
 
 
-def no_template(argument: str, facts: Sequence[Fact]) -> TargetError:
-    """Why a target that could be read has nothing to render."""
-    unusable = next((fact for fact in facts if fact.file), None)
-    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {argument}"
+def answered(
+    found: Sequence[Target], pool: Pool, order: Callable[[Target, Resolved], Order]
+) -> Iterator[tuple[Target, Answers | TargetError]]:
+    """Each target with what a worker answered to its order, or with the reason why there is no answer.
+
+    Raises RuntimeError, with the worker's traceback, for a defect of tpllint.
+    """
+    errors = [_without_a_template(target) for target in found]
+    ready = (target for target, error in zip(found, errors, strict=True) if error is None)
+    orders = [order(target, target.resolved) for target in ready if target.resolved]
+    answers = iter(pool.run(orders))
+    for target, error in zip(found, errors, strict=True):
+        yield target, error or _whole(target, next(answers))
+
+
+def _whole(target: Target, answers: Answers) -> Answers | TargetError:
+    crash = next((message for message in answers.messages if message["kind"] == "crash"), None)
+    if crash:
+        raise RuntimeError(crash["traceback"])
+    if answers.ended is None:
+        return answers
+    message = f"the analysis of {target.argument} ended early: {answers.ended}"
+    return TargetError("resource-exhaustion", message, "run tpllint check on it")
+
+
+def _without_a_template(target: Target) -> TargetError | None:
+    """Why there is nothing to render in a target; None where there is a template."""
+    if target.resolved is None or target.resolved.templates:
+        return target.error
+    unusable = next((fact for fact in target.resolved.facts if fact.file), None)
+    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {target.argument}"
     return TargetError("no-chat-template", message, "run tpllint check on it for more")
 
 
