@@ -86,6 +86,12 @@ PLACES: dict[str, tuple[str, str, str]] = {
         "{% for m in messages %}{{ turn(m) }}{% endfor %}" + PROMPT,
         "m.role != 'system'",
     ),
+    "the condition that drops a list": (
+        "list-content-dropped",
+        "{% for m in messages %}{% set text = m.content if m.content is string else '' %}"
+        "{% if m.role in ['user', 'assistant'] %}<|{{ m.role }}|>{{ text }}<|end|>\n{% endif %}{% endfor %}" + PROMPT,
+        "m.content is string",
+    ),
     "the end that lacks a generation prompt": ("generation-prompt-missing", TURNS, "<|end|>\n"),
     "a generation prompt of another kind": (
         "generation-prompt-mismatch",

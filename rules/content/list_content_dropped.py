@@ -65,7 +65,8 @@ class ListContentDropped(Rule):
             f"the text of {listed([CASES[name][2] for name in lost])} vanishes when content is a list of parts",
             help="write the text of every part: {% for part in message.content %}{{ part.text }}{% endfor %} "
             "where message.content is not string",
-            render=template.render(lost[0]),
+            render=(render := template.render(lost[0])),
+            place=template.place_of_loss(render, CASES[lost[0]][1], about="content"),
         )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted, spoken
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted, spoken
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class RoleDropped(Rule):
                 help="render it, or refuse it with raise_exception so that the caller knows",
                 severity=severity,
                 render=(render := template.render(case.conversation, generation_prompt=True)),
-                place=template.place_of_loss(render, _index(render, lost)),
+                place=template.place_of_loss(render, lost),
             )
             if case.conversation == "user":
                 break  # then nothing else shows either
@@ -111,14 +111,8 @@ def _lost_of_own(template: Template) -> Iterator[Problem]:
                     f"a message of the role {role}, {quoted(word)}, vanishes from the prompt without an error",
                     help="render it, or refuse it with raise_exception so that the caller knows",
                     render=render,
-                    place=template.place_of_loss(render, _index(render, word)),
+                    place=template.place_of_loss(render, word),
                 )
-
-
-def _index(render: Render, lost: str) -> int:
-    """Which message of the conversation holds the text."""
-    messages = render.recipe.conversation.messages if render.recipe else ()
-    return next((index for index, message in enumerate(messages) if lost in str(message.get("content"))), 0)
 
 
 def _lost(template: Template, case: Case) -> str | None:

@@ -7,29 +7,17 @@ filters. A trace whose text is not the one of the plain compilation is thrown aw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
 
-from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.reporter import Site, Trace, TracingEnvironment
 from tpllint.analysis.syntax import Syntax
-from tpllint.analysis.traced import Piece, TracedText, between, joined, message_of, pieces_of
+from tpllint.analysis.traced import Piece, TracedText, joined, pieces_of
 from tpllint.span import Place
-
-
-@dataclass(frozen=True)
-class Site:
-    """A piece of code that writes or decides. `exact`: its text stands in the source character by character."""
-
-    place: Place
-    exact: bool = False
-
-    def place_of(self, at: int, length: int) -> Place:
-        """Where the characters from `at` on stand that this code wrote."""
-        return Place(self.place.start + at, self.place.start + at + length) if self.exact else self.place
 
 
 @dataclass(frozen=True)
@@ -43,119 +31,6 @@ class Body:
     kind: str
     place: Place
     guard: Place | None = None
-
-
-class Asked(NamedTuple):
-    """A condition that was asked: its site, how it came out, the message in whose turn of which loop that was."""
-
-    site: int
-    outcome: bool
-    during: int | None
-    loop: int | None
-
-
-@dataclass
-class Trace:
-    """What one render did: the pieces of its text, the conditions in the order in which they were asked, the bodies that ran.
-
-    `writing` are the loops over messages in whose turns something was written; `error` is the type of what the template raised.
-    """
-
-    text: str | None = None
-    error: str | None = None
-    pieces: tuple[Piece, ...] = ()
-    asked: list[Asked] = field(default_factory=list)
-    reached: set[int] = field(default_factory=set)
-    writing: set[int | None] = field(default_factory=set)
-
-    def shorten(self, length: int) -> None:
-        """Keep this many characters of the text."""
-        if self.text is not None:
-            self.text, self.pieces = self.text[:length], between(self.pieces, 0, length)
-
-
-class _Turn(NamedTuple):
-    """A turn of a loop: the loop, the message that is being dealt with, and the loop over messages that came to it."""
-
-    site: int | None = None
-    message: int | None = None
-    loop: int | None = None
-
-
-class TracingEnvironment(ChatEnvironment):
-    """The environment of the second compilation: what the wrapped code reports to."""
-
-    concat: Any = staticmethod(joined)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filters["tojson"] = _whose(self.filters["tojson"])
-        self.sites: list[Site] = []
-        self.trace = Trace()
-        self._messages: dict[int, int] = {}
-        self._turns: list[_Turn] = []
-
-    def begin(self, messages: Sequence[Any]) -> Trace:
-        """Start a new trace of a render of these messages, which are told apart by identity."""
-        self.trace = Trace()
-        self._messages = {id(message): index for index, message in enumerate(messages)}
-        self._turns = []
-        return self.trace
-
-    @property
-    def _turn(self) -> _Turn:
-        """The turn of the innermost loop that runs now."""
-        return self._turns[-1] if self._turns else _Turn()
-
-    def wrote(self, site: int, value: Any) -> TracedText:
-        """An output statement: what nobody else answers for, this site wrote."""
-        text = value if isinstance(value, str) else TracedText(str(value), (Piece(len(str(value)), message=message_of(value)),))
-        self.trace.writing.add(self._turn.loop)
-        return TracedText(text, tuple(self._answered(piece, site) for piece in pieces_of(text)))
-
-    def part(self, site: int, value: Any) -> Any:
-        """An operand of `+` or `~`; what is no text goes on as it is."""
-        return self.wrote(site, value) if type(value) in (str, TracedText) else value
-
-    def _answered(self, piece: Piece, site: int) -> Piece:
-        """The piece, with a writer and a turn of the loop where it had none."""
-        if piece.site is not None and piece.during is not None:
-            return piece
-        return piece._replace(
-            site=site if piece.site is None else piece.site,
-            during=self._turn.message if piece.during is None else piece.during,
-        )
-
-    def literal(self, site: int, value: str) -> TracedText:
-        """A string written out in the template."""
-        return TracedText(value, (Piece(len(value), site, during=self._turn.message),))
-
-    def put_together(self, parts: Iterable[Any]) -> TracedText:
-        """The operator `~`."""
-        return joined(map(str, parts))
-
-    def tested(self, site: int, value: Any) -> Any:
-        """A condition."""
-        self.trace.asked.append(Asked(site, bool(value), self._turn.message, self._turn.loop))
-        return value
-
-    def reach(self, site: int, value: Any = None) -> Any:
-        """A body begins, or one side of a conditional expression was chosen."""
-        self.trace.reached.add(site)
-        return value
-
-    def turn(self, site: int, item: Any) -> None:
-        """A turn of a loop begins. What is no message, such as a tool call, belongs to the turn of the message around it."""
-        self.reach(site)
-        self.leave(site)
-        message = self._messages.get(id(item))
-        around = self._turn
-        self._turns.append(_Turn(site, around.message, around.loop) if message is None else _Turn(site, message, site))
-
-    def leave(self, site: int) -> None:
-        """A loop is over, or its last turn is."""
-        while any(turn.site == site for turn in self._turns):
-            self._turns.pop()
 
 
 class Instrumenter:
@@ -177,8 +52,8 @@ class Instrumenter:
         return [made for node in body for made in self._statement(node)]
 
     def _statement(self, node: nodes.Node) -> list[nodes.Node]:
-        rewrite = getattr(self, f"_{type(node).__name__.lower()}", None)
-        return [node] if rewrite is None else rewrite(node)
+        rewrite = self._STATEMENTS.get(type(node))
+        return [node] if rewrite is None else rewrite(self, node)
 
     def _output(self, node: nodes.Output) -> list[nodes.Node]:
         node.nodes = [self._written(child) for child in node.nodes]
@@ -195,12 +70,9 @@ class Instrumenter:
         node.node = self._value(node.node)
         return [node]
 
-    def _assignblock(self, node: nodes.AssignBlock) -> list[nodes.Node]:
+    def _block(self, node: nodes.AssignBlock | nodes.FilterBlock | nodes.Block) -> list[nodes.Node]:
         node.body = self._statements(node.body)
         return [node]
-
-    _filterblock = _assignblock
-    _block = _assignblock
 
     def _with(self, node: nodes.With) -> list[nodes.Node]:
         node.values = [self._value(value) for value in node.values]
@@ -241,6 +113,19 @@ class Instrumenter:
         body = self._body("call", self._syntax.body_of(node.lineno - 1))
         node.body = [self._reach(body, node), *self._statements(node.body)]
         return [node]
+
+    _STATEMENTS: dict[type[Any], Callable[[Any, Any], list[nodes.Node]]] = {  # noqa: RUF012 - a table that nobody changes
+        nodes.Output: _output,
+        nodes.Assign: _assign,
+        nodes.AssignBlock: _block,
+        nodes.FilterBlock: _block,
+        nodes.Block: _block,
+        nodes.With: _with,
+        nodes.If: _if,
+        nodes.For: _for,
+        nodes.Macro: _macro,
+        nodes.CallBlock: _callblock,
+    }
 
     def _value(self, node: Any) -> Any:
         """An expression whose literals say where they stand, as far as they can reach the prompt."""
@@ -382,16 +267,6 @@ class Tracer:
 
 KINDS = frozenset(("role", "type"))
 """Keys of a message whose values name kinds and are nobody's words."""
-
-
-def _whose(write: Callable[..., str]) -> Callable[..., str]:
-    """A filter that writes a value as text, which is its message's as the value was."""
-
-    def written(value: Any, *args: Any, **kwargs: Any) -> str:
-        text = write(value, *args, **kwargs)
-        return TracedText(text, (Piece(len(text), message=message_of(value)),))
-
-    return written
 
 
 def _traced(value: Any, message: int) -> Any:

@@ -227,9 +227,14 @@ class Template:
         )
         return mention or self.place(error.offset)
 
-    def place_of_loss(self, render: Render, message: int) -> Place | None:
-        """The code that kept the message of this index out of a prompt, as far as anything tells."""
-        return self.tracing.place_of_loss(render, message)
+    def place_of_loss(self, render: Render, lost: str, about: str = "") -> Place | None:
+        """The code that kept the message with this text out of a prompt, as far as anything tells.
+
+        `about` is a word that the condition to blame most likely asks for, such as "content".
+        """
+        messages = render.recipe.conversation.messages if render.recipe else ()
+        index = next((index for index, message in enumerate(messages) if lost in str(message.get("content"))), 0)
+        return self.tracing.place_of_loss(render, index, about)
 
     @functools.cached_property
     def tracing(self) -> Tracing:

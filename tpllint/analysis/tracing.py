@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from tpllint.analysis.instrument import Asked, Body, Site, Trace, Tracer
+from tpllint.analysis.instrument import Body, Tracer
 from tpllint.analysis.limits import LimitReached
 from tpllint.analysis.renders import Recipe, Render, context_of, shown, tagged
+from tpllint.analysis.reporter import Asked, Site, Trace
 from tpllint.analysis.traced import Piece
 from tpllint.conversations import canonical
 from tpllint.span import Place
@@ -72,19 +73,19 @@ class Tracing:
         known = [place for place in inside if place is not None]
         return _together(known, self._template.text) or _last(pieces, render.text[:start])
 
-    def place_of_loss(self, render: Render, message: int) -> Place | None:
+    def place_of_loss(self, render: Render, message: int, about: str = "") -> Place | None:
         """The code that kept a message out of a prompt: the first condition that failed in its turn of a loop.
 
-        One that guards where other messages' words are written goes first, then one that asks for the role, then one in a loop
-        that writes anything. Where none failed or no loop came to the message, the loop over messages or, without one, the
-        first mention of them.
+        One that asks for what the loss is `about` goes first, then one that guards where other messages' words are written,
+        then one in a loop that writes anything, then one that asks for the role. Where none failed or no loop came to the
+        message, the loop over messages or, without one, the first mention of them.
         """
         trace = self._trace(render) or Trace()
         failed = [asked for asked in trace.asked if asked.during == message and not asked.outcome]
-        failed.sort(key=lambda asked: self._unlikely(asked, trace))
+        failed.sort(key=lambda asked: self._unlikely(asked, trace, about))
         return self._sites[failed[0].site].place if failed else self._messages
 
-    def _unlikely(self, asked: Asked, trace: Trace) -> tuple[bool, bool, bool]:
+    def _unlikely(self, asked: Asked, trace: Trace, about: str) -> tuple[bool, ...]:
         """What speaks against a failed condition having kept a message out, the weightiest first."""
         assert self._tracer is not None
         own = [piece.site for piece in trace.pieces if piece.message is not None and piece.site is not None]
@@ -92,8 +93,9 @@ class Tracing:
         body = self._tracer.bodies.get(self._tracer.guards.get(asked.site, -1))
         guards_words = body is not None and any(body.place.start <= start < body.place.end for start in written)
         condition = self._sites[asked.site].place
-        asks_for_the_role = "role" in self._template.text[condition.start : condition.end]
-        return not guards_words, not asks_for_the_role, asked.loop not in trace.writing
+        code = self._template.text[condition.start : condition.end]
+        asks_for_the_role = "role" in code
+        return about not in code, not guards_words, asked.loop not in trace.writing, not asks_for_the_role
 
     @functools.cached_property
     def _messages(self) -> Place | None:
