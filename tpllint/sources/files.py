@@ -15,11 +15,21 @@ TEMPLATE_FOLDER = "additional_chat_templates"
 LEGACY_TEMPLATE = "chat_template.json"
 PROCESSOR = "processor_config.json"
 TOKENS_MAP = "special_tokens_map.json"
+ADDED_TOKENS = "added_tokens.json"
+GENERATION = "generation_config.json"
+MODEL_CONFIG = "config.json"
+ADAPTER = "adapter_config.json"
 TOKENIZER = "tokenizer.json"
 """Read only where token ids are asked for: it is large, and no template is in it."""
 
-JSON_FILES = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
-"""Configuration files in a model's root that tpllint reads, where they exist."""
+CONFIGURATIONS = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
+"""Files in a model's root that hold templates or name special tokens; any of them can be a target."""
+
+NEIGHBOURS = (ADDED_TOKENS, GENERATION, MODEL_CONFIG, ADAPTER)
+"""Files beside a template that tell what its tokens are and where the model stops."""
+
+JSON_FILES = (*CONFIGURATIONS, *NEIGHBOURS)
+"""The JSON files in a model's root that tpllint reads, where they exist."""
 
 
 LOCAL = "local"
@@ -57,7 +67,8 @@ class ModelFiles:
 
     `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
     strangers from each other: a worker process never serves two of them. `commit` is the one that the files of a model on the
-    Hub are of; None for anything else.
+    Hub are of; None for anything else. `listing` names what lies in the folder or repository, read or not, by POSIX path;
+    empty where nothing was listed.
     """
 
     target: str
@@ -66,6 +77,7 @@ class ModelFiles:
     origin: str = LOCAL
     unread: tuple[UnreadFile, ...] = field(default=())
     commit: str | None = None
+    listing: tuple[str, ...] = ()
 
 
 def merged(models: Sequence[ModelFiles]) -> ModelFiles:
@@ -73,5 +85,6 @@ def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     files = {name: file for model in models for name, file in model.files.items()}
     focus = frozenset(name for model in models for name in model.focus)
     unread = dict.fromkeys(file for model in models for file in model.unread)
+    listing = dict.fromkeys(name for model in models for name in model.listing)
     target = " ".join(model.target for model in models)
-    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit)
+    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit, tuple(listing))

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tpllint.errors import RepairableError
 from tpllint.sources.files import (
+    CONFIGURATIONS,
     JSON_FILES,
+    NEIGHBOURS,
     TEMPLATE,
     TEMPLATE_FOLDER,
+    TOKENS_MAP,
     ModelFile,
     ModelFiles,
     UnreadFile,
     max_bytes,
 )
+
+MAX_LISTED = 1000
+"""How many names of one folder are listed."""
+MAX_FOLDERS = 20
+"""In how many of its folders names are listed."""
 
 KNOWN_FILES = "a .jinja file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
 
@@ -43,7 +54,7 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
         return _folder(target, path, more)
     if not stat.S_ISREG(mode):
         raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
-    if path.suffix != ".jinja" and path.name not in JSON_FILES:
+    if path.suffix != ".jinja" and path.name not in CONFIGURATIONS:
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
     return _file(target, path, more)
 
@@ -51,7 +62,7 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
 def model_folder(target: str) -> str | None:
     """The model folder that a path names a file of, by the names transformers reads; None for anything else."""
     path = PurePosixPath(target)
-    if path.name in (*JSON_FILES, TEMPLATE):
+    if path.name in (*CONFIGURATIONS, TEMPLATE):
         return f"{path.parent}/"
     in_folder = path.parent.name == TEMPLATE_FOLDER and path.suffix == ".jinja"
     return f"{path.parent.parent}/" if in_folder else None
@@ -62,7 +73,24 @@ def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
         names = [*JSON_FILES, TEMPLATE, *_additional(path), *more]
     except OSError as error:
         raise _unusable(target, error) from error
-    return _gathered(target, path, names, frozenset())
+    return replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
+
+
+def _listing(root: Path) -> tuple[str, ...]:
+    """What lies in a model's folder and in the folders right below it; what cannot be listed counts as not there."""
+    found: list[str] = []
+    for folder in (root, *_below(root)):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            names = (Path(entry.path).relative_to(root).as_posix() for entry in itertools.islice(entries, MAX_LISTED))
+            found += sorted(names)
+    return tuple(found)
+
+
+def _below(root: Path) -> list[Path]:
+    with contextlib.suppress(OSError), os.scandir(root) as entries:
+        below = (entry for entry in itertools.islice(entries, MAX_LISTED) if entry.is_dir(follow_symlinks=False))
+        return sorted(Path(entry.path) for entry in below)[:MAX_FOLDERS]
+    return []
 
 
 def _file(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
@@ -70,7 +98,8 @@ def _file(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
     root, name = (path.parent, path.name)
     if root.name == TEMPLATE_FOLDER:
         root, name = root.parent, f"{TEMPLATE_FOLDER}/{name}"
-    neighbours = [other for other in JSON_FILES if path.suffix == ".jinja" and _small(root / other)]
+    told_by = JSON_FILES if path.suffix == ".jinja" else (TOKENS_MAP, *NEIGHBOURS)
+    neighbours = [other for other in told_by if _small(root / other)]
     model = _gathered(target, root, [*neighbours, name, *more], frozenset({name}))
     unread = {file.name: file for file in model.unread}
     if name in unread and unread[name].reason.startswith("cannot be opened"):
