@@ -18,7 +18,8 @@ from tpllint.severity import Severity
 from tpllint.snippet import Snippet, snippet
 from tpllint.sources.files import LOCAL
 from tpllint.span import Position, Span
-from tpllint.storage import Resolved, Stored
+from tpllint.storage import Resolved
+from tpllint.storage.reading import Stored
 from tpllint.suppression import Suppressions
 from tpllint.targets import Argument, Request, Target, named, opened, order_for
 
@@ -110,7 +111,7 @@ class _Said:
 
     def result(self) -> TargetResult:
         """The target's line in the report."""
-        names = tuple(stored.name for stored in self.target.resolved.templates) if self.target.resolved else ()
+        names = tuple(stored.label for stored in self.target.resolved.templates) if self.target.resolved else ()
         whole = not (self.target.error or self._answers.ended or self._answers.exhausted or self._crashed or self._unread())
         return TargetResult(self.target.argument, names, whole, self.target.error)
 
@@ -211,17 +212,22 @@ class _Said:
         stored = self._stored(message.get("template"))
         span = _span(message.get("place"))
         if message.get("file") is not None:
-            return message["file"], span or WHOLE_FILE
+            return self._shown(message["file"]), span or WHOLE_FILE
         if stored is None:
             return self.target.argument, None
         return stored.file.shown, span and stored.span_in_file(span.start, span.end)
+
+    def _shown(self, name: str) -> str:
+        """The path that findings print for a file, which a rule may have named by its path in the model."""
+        files = self.target.resolved.files if self.target.resolved else ()
+        return next((file.shown for file in files if file.name == name), name)
 
     def _stored(self, name: str | None) -> Stored | None:
         resolved: Resolved | None = self.target.resolved
         templates = resolved.templates if resolved else ()
         if name is None:
             return templates[0] if templates else None
-        return next((stored for stored in templates if stored.name == name), None)
+        return next((stored for stored in templates if stored.label == name), None)
 
 
 def _span(place: Sequence[int] | None) -> Span | None:

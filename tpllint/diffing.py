@@ -71,7 +71,7 @@ def _with_tokens(left: Target, right: Target) -> tuple[Target, Target]:
 
 def _sources(target: Target) -> dict[str, str]:
     resolved: Resolved | None = target.resolved
-    return {stored.name: stored.source for stored in resolved.templates} if resolved else {}
+    return {stored.label: stored.source for stored in resolved.templates} if resolved else {}
 
 
 def _missing(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:

@@ -36,10 +36,32 @@ class Origin:
 
 @dataclass(frozen=True)
 class Variant:
-    """One template of a target: its name and its source. Which file holds it is the parent's business."""
+    """One template of a target.
+
+    `name` is the one that transformers knows it by, `label` the one that no other template of the target has. `file` is the
+    path of its file in the model. `checked` tells whether rules look at it; what no loader takes is only there to be compared.
+    """
 
     name: str
     source: str
+    label: str = ""
+    file: str = ""
+    checked: bool = True
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one of transformers' loaders (`tokenizer` or `processor`) makes of a model's files.
+
+    `templates` and `shadowed` are indices into the job's templates: what it loads, and what stands where it looks and is not
+    loaded. `named` tells whether callers choose between the templates by name. `error` is why it raises instead of loading.
+    """
+
+    loader: str
+    templates: tuple[int, ...] = ()
+    shadowed: tuple[int, ...] = ()
+    named: bool = False
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,7 @@ class Job:
     selection: Mapping[str, Any] = field(default_factory=dict)
     expect: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
+    views: tuple[Loaded, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -75,6 +98,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     """The inverse of `Job.as_json`, on the worker's side."""
     fields = dict(data)
     fields["templates"] = tuple(Variant(**item) for item in data["templates"])
+    fields["views"] = tuple(_loaded(item) for item in data["views"])
     fields["storage"] = tuple(_storage(item) for item in data["storage"])
     fields["rules"] = tuple(data["rules"])
     fields["absent_tokens"] = tuple(data["absent_tokens"])
@@ -86,3 +110,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
 def _storage(item: Mapping[str, Any]) -> Fact:
     at = item["at"]
     return Fact(item["kind"], item["file"], item["detail"], None if at is None else (at[0], at[1]))
+
+
+def _loaded(item: Mapping[str, Any]) -> Loaded:
+    return Loaded(**{**item, "templates": tuple(item["templates"]), "shadowed": tuple(item["shadowed"])})

@@ -139,5 +139,5 @@ def _with_ids(prompt: Prompt, tokens: tuple[Token, ...] | None) -> Prompt:
 def _with_snippet(target: Target, prompt: Prompt) -> Prompt:
     if prompt.record["text"] is None or target.model is None or target.resolved is None:
         return prompt
-    stored = next(stored for stored in target.resolved.templates if stored.name == prompt.record["template"])
+    stored = next(stored for stored in target.resolved.templates if stored.label == prompt.record["template"])
     return replace(prompt, snippet=snippet(Rendered(target.model, target.resolved, stored, prompt.record)))

@@ -12,7 +12,8 @@ from typing import Any
 
 from tpllint.sources.files import CONFIG, TEMPLATE_FOLDER, ModelFiles
 from tpllint.sources.stdin import SHOWN as STDIN
-from tpllint.storage import Resolved, Stored
+from tpllint.storage import Resolved
+from tpllint.storage.reading import Stored
 
 WIDTH = 100
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")

@@ -55,8 +55,8 @@ class Problem:
     `render` is the evidence: its conversation and its prompt are shown, cut around what matters in it. That is `shows`: words,
     of which the last occurrence counts, or offsets into the prompt (0-based, end exclusive); None is the prompt's end.
     `place` is in the template's source. Without one, the place is the code that wrote what `shows` names or, where the render
-    failed, the code that was being executed. A problem of a whole file names `file` instead, and with `at` a line and a column
-    in it. `severity` overrides the rule's own.
+    failed, the code that was being executed. A problem of a whole file names `file` instead, by its path in the model or as
+    a fact does, and with `at` a line and a column in it. `severity` overrides the rule's own.
     """
 
     message: str

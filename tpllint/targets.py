@@ -15,7 +15,8 @@ from tpllint.pool import Answers, Order, Pool
 from tpllint.sources import open_target
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
 from tpllint.sources.local import model_folder, read_local
-from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
+from tpllint.storage import Resolved, loaded, resolve, variants
+from tpllint.storage.reading import DEFAULT, Stored, Unreadable, text_of
 
 Argument: TypeAlias = str | ModelFiles
 """What names a target on the command line, or the files of one that was read already."""
@@ -142,6 +143,7 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         conversations=request.conversations,
         variables=request.variables,
         expect=request.expect,
+        views=loaded(resolved),
         **wanted,
     )
     return Order(target.origin, job)
@@ -150,14 +152,14 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
 def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:
     if request.chat_template is not None:
         given = _given(request.chat_template)
-        resolved = replace(resolved, templates=(given,), facts=(), files=(given.file,))
+        resolved = replace(resolved, templates=(given,), facts=(), files=(given.file,), views=())
     if request.template is None:
         return resolved
-    kept = tuple(stored for stored in resolved.templates if stored.name == request.template)
+    kept = tuple(stored for stored in resolved.templates if request.template in (stored.name, stored.label))
     if not kept:
-        names = [stored.name for stored in resolved.templates]
+        names = [stored.label for stored in resolved.templates]
         raise unknown("no-such-template", "chat template", request.template, names, f"{argument}: ")
-    return replace(resolved, templates=kept)
+    return replace(resolved, templates=kept, views=())
 
 
 def _given(path: str) -> Stored:

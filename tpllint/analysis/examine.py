@@ -11,7 +11,7 @@ from typing import Any
 
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
-from tpllint.analysis.model import Model
+from tpllint.analysis.model import Model, View
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
@@ -34,8 +34,9 @@ Send = Callable[[dict[str, Any]], None]
 def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     """Run the rules, what needs no execution first, and send each problem as soon as it is known."""
     deadline = Deadline()
-    templates = tuple(_templates(job, deadline))
-    model = Model(templates, job.storage)
+    every = tuple(_templates(job, deadline))
+    templates = tuple(template for template, variant in zip(every, job.templates, strict=True) if variant.checked)
+    model = Model(templates, job.storage, tuple(_views(job, every)))
     for template in templates:
         for message in suppressions(template):
             send(message)
@@ -46,7 +47,7 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
             for rule in rules:
                 if rule.static is static:
                     _run(rule, partial(_told, job, rule, template), template, send)
-    undecided = {template.name: why for template in templates if (why := template.undecided) is not None}
+    undecided = {template.label: why for template in templates if (why := template.undecided) is not None}
     send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided})
 
 
@@ -61,6 +62,17 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
             yield problem
 
 
+def _views(job: Job, templates: Sequence[Template]) -> Iterator[View]:
+    for view in job.views:
+        loaded, shadowed = (tuple(templates[index] for index in indices) for indices in (view.templates, view.shadowed))
+        yield View(view.loader, loaded, shadowed, named=view.named, error=view.error)
+
+
+def _checked(job: Job, deadline: Deadline) -> tuple[Template, ...]:
+    every = zip(_templates(job, deadline), job.templates, strict=True)
+    return tuple(template for template, variant in every if variant.checked)
+
+
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
     own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
     for variant in job.templates:
@@ -68,6 +80,8 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             variant.name,
             variant.source,
             job.tokens,
+            label=variant.label,
+            file=variant.file,
             tokens_known=job.tokens_known,
             absent_tokens=job.absent_tokens,
             own_conversations=own,
@@ -78,7 +92,7 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
 
 
 def _run(rule: Rule, check: Callable[[], Iterable[Problem]], template: Template | None, send: Send) -> None:
-    name = template.name if template else None
+    name = template.label if template else None
     try:
         iterator = iter(check())
         for problem in islice(iterator, MAX_PROBLEMS):
@@ -141,7 +155,7 @@ def _place(told: Problem | Related, template: Template | None) -> list[int] | No
 
 def render_all(job: Job, send: Send) -> None:
     """Render what the job asks for with every template, and send each result."""
-    templates = tuple(_templates(job, Deadline()))
+    templates = _checked(job, Deadline())
     for template in templates:
         for conversation, flag in _wanted(job, template):
             if job.selection.get("continue_final_message"):
@@ -156,12 +170,12 @@ def render_all(job: Job, send: Send) -> None:
 
 
 def _exhausted(templates: Iterable[Template]) -> dict[str, dict[str, str]]:
-    return {template.name: template.exhausted for template in templates if template.exhausted}
+    return {template.label: template.exhausted for template in templates if template.exhausted}
 
 
 def describe_all(job: Job, send: Send) -> None:
     """Describe every template."""
-    for template in _templates(job, Deadline()):
+    for template in _checked(job, Deadline()):
         described = template.description.as_json()
         if job.selection.get("coverage"):
             described["coverage"] = _coverage(template)
@@ -212,7 +226,7 @@ def _flag(conversation: Conversation, asked: bool | None) -> bool:
 def _render_as_json(template: Template, conversation: Conversation, flag: bool, result: Render) -> dict[str, Any]:
     inputs = template.inputs(conversation)
     return {
-        "template": template.name,
+        "template": template.label,
         "conversation": conversation.name,
         "add_generation_prompt": flag,
         "clock": CLOCK.isoformat(),

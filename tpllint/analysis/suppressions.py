@@ -29,7 +29,7 @@ def suppressions(template: Template) -> Iterator[dict[str, Any]]:
     for place, said in islice(addressed, MAX_SUPPRESSIONS):
         yield {
             "kind": "suppression",
-            "template": template.name,
+            "template": template.label,
             "says": said.strip()[:MAX_SHOWN],
             "words": _words(said),
             "whole": place.start < layout.begin,

@@ -36,7 +36,11 @@ UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w
 
 
 class Template:
-    """What a rule reasons about. All offsets are into `text`, the source as Jinja reads it."""
+    """What a rule reasons about. All offsets are into `text`, the source as Jinja reads it.
+
+    `name` is the one that transformers knows the template by, `label` the one that no other of the model has; `file` is the
+    path of its file in the model.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,8 @@ class Template:
         source: str,
         tokens: Mapping[str, str],
         *,
+        label: str = "",
+        file: str = "",
         tokens_known: bool = True,
         absent_tokens: Iterable[str] = (),
         own_conversations: Iterable[Conversation] = (),
@@ -52,6 +58,8 @@ class Template:
         deadline: Deadline | None = None,
     ) -> None:
         self.name = name
+        self.label = label or name
+        self.file = file
         self.source = source
         self.text = normalised(source)
         self.tokens = tokens
@@ -160,6 +168,8 @@ class Template:
             self.name,
             source,
             self.tokens,
+            label=self.label,
+            file=self.file,
             tokens_known=self.tokens_known,
             absent_tokens=self.absent_tokens,
             own_conversations=self.own_conversations,

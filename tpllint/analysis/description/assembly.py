@@ -25,10 +25,10 @@ OTHER = "other"
 def describe(template: Template) -> Description:
     """The anatomy of a template. Where a plain chat does not render, only what its source tells."""
     if template.undecided is not None:
-        return _from_source(Description(template.name, template.undecided), template)
+        return _from_source(Description(template.label, template.undecided), template)
     turns = Turns(template)
     known = Description(
-        template=template.name,
+        template=template.label,
         undecided=None,
         beginning=turns.beginning,
         terminator=turns.terminator,

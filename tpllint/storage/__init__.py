@@ -1,0 +1,223 @@
+"""Where a model's chat templates and special tokens live, and what transformers' loaders make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from tpllint.job import Fact, Loaded, Variant
+from tpllint.sources.files import (
+    CONFIG,
+    LEGACY_TEMPLATE,
+    MAX_TEMPLATE_BYTES,
+    MODEL_CONFIG,
+    PROCESSOR,
+    TEMPLATE,
+    TEMPLATE_FOLDER,
+    TOKENIZER,
+    TOKENS_MAP,
+    ModelFile,
+    ModelFiles,
+)
+from tpllint.storage.reading import DEFAULT, Stored, Unreadable, embedded, json_of, kind_of, text_of
+from tpllint.storage.views import Places, View, processor_view, tokenizer_view
+from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
+
+MAX_TEMPLATES = 100
+SHADOWS_ROOT = "file"
+"""transformers' tokenizer keeps the file of this name in additional_chat_templates under the key of chat_template.jinja."""
+
+PROCESSOR_FILES = frozenset(("preprocessor_config.json", "video_preprocessor_config.json"))
+PROCESSOR_KEYS = frozenset(("vision_config", "audio_config", "speech_config"))
+"""Keys of config.json that only a model with a processor has."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a model's files amount to.
+
+    `templates` are those that are checked: what the tokenizer loads, and what only the processor loads. `views` tell which
+    loader has which, `files` are those that a finding can point into.
+    """
+
+    templates: tuple[Stored, ...]
+    tokens: SpecialTokens
+    facts: tuple[Fact, ...]
+    files: tuple[ModelFile, ...] = ()
+    views: tuple[View, ...] = ()
+
+    @property
+    def stored(self) -> tuple[Stored, ...]:
+        """Every template there is: those that are checked, and behind them the ones that no loader takes."""
+        shadowed = (stored for view in self.views for stored in view.shadowed)
+        loaded = (stored for view in self.views for stored in view.templates)
+        return tuple({stored.place: stored for stored in (*self.templates, *loaded, *shadowed)}.values())
+
+
+def resolve(model: ModelFiles) -> Resolved:
+    """The templates and tokens of a model, and the facts about its files that rules speak of."""
+    reader = _Reader(model)
+    views = tuple(_labelled(tuple(reader.views())))
+    tokens = reader.tokens()
+    facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
+    facts += reader.facts
+    templates = tuple(_checked(views))
+    if model.focus:
+        named = {file.shown for name, file in model.files.items() if name in model.focus}
+        named |= {file.shown for file in model.unread if file.name in model.focus}
+        facts = [fact for fact in facts if fact.file in named]
+    elif not templates and not facts:
+        facts.append(Fact("missing", None, "no chat template"))
+    files = tuple(file for name, file in model.files.items() if name != TOKENIZER)
+    return Resolved(templates, tokens, tuple(facts), files, views)
+
+
+def _as_the_tokenizer_names(places: Places) -> Places:
+    if SHADOWS_ROOT not in places.additional:
+        return places
+    additional = dict(places.additional)
+    return replace(places, root=replace(additional.pop(SHADOWS_ROOT), name=DEFAULT), additional=additional)
+
+
+def _checked(views: Iterable[View]) -> Iterator[Stored]:
+    """What the tokenizer loads, and what the processor loads that says something else."""
+    seen: set[tuple[str, str]] = set()
+    for view in views:
+        for stored in view.templates:
+            if (stored.name, stored.source) not in seen:
+                seen.add((stored.name, stored.source))
+                yield stored
+
+
+def variants(resolved: Resolved) -> tuple[Variant, ...]:
+    """The templates as a job carries them."""
+    checked = {stored.place for stored in resolved.templates}
+    return tuple(
+        Variant(stored.name, stored.source, stored.label, stored.file.name, stored.place in checked)
+        for stored in resolved.stored
+    )
+
+
+def loaded(resolved: Resolved) -> tuple[Loaded, ...]:
+    """What each loader has, as a job carries it: templates by their index among the variants."""
+    index = {stored.place: number for number, stored in enumerate(resolved.stored)}
+
+    def of(held: Iterable[Stored]) -> tuple[int, ...]:
+        return tuple(index[stored.place] for stored in held)
+
+    return tuple(Loaded(view.loader, of(view.templates), of(view.shadowed), view.named, view.error) for view in resolved.views)
+
+
+class _Reader:
+    """Reads one model's files, and gathers a fact for each that cannot be used."""
+
+    def __init__(self, model: ModelFiles) -> None:
+        self._model = model
+        self._held = {name: file for name, file in model.files.items() if not model.focus or name in model.focus}
+        self._objects: dict[str, dict[str, Any] | None] = {}
+        self.facts: list[Fact] = []
+
+    def views(self) -> Iterator[View]:
+        """What the tokenizer loads and, where the model has a processor, what that loads."""
+        places = self._places()
+        yield tokenizer_view(_as_the_tokenizer_names(places))
+        if self._has_processor():
+            yield processor_view(places)
+
+    def _places(self) -> Places:
+        return Places(
+            config=self._embedded(CONFIG),
+            root=self._root(),
+            additional=dict(self._additional()),
+            legacy=self._embedded(LEGACY_TEMPLATE) if self._holds(LEGACY_TEMPLATE) else None,
+            processor=self._embedded(PROCESSOR),
+        )
+
+    def _has_processor(self) -> bool:
+        """Whether transformers would make a processor of these files, as far as they tell."""
+        if {PROCESSOR, LEGACY_TEMPLATE} & self._held.keys() or PROCESSOR_FILES & set(self._model.listing):
+            return True
+        model = self._object(MODEL_CONFIG) or {}
+        return "processor_class" in (self._object(CONFIG) or {}) or bool(PROCESSOR_KEYS & model.keys())
+
+    def _holds(self, name: str) -> bool:
+        return name in self._held and self._object(name) is not None
+
+    def _root(self) -> Stored | None:
+        """chat_template.jinja, or a template file of any other name that the user pointed at."""
+        for name in sorted(self._held):
+            if name == TEMPLATE or (name.endswith(".jinja") and "/" not in name):
+                return self._template_file(name, DEFAULT)
+        return None
+
+    def _additional(self) -> Iterator[tuple[str, Stored]]:
+        for name in sorted(self._held):
+            path = PurePosixPath(name)
+            stored = self._template_file(name, path.stem) if path.parent.name == TEMPLATE_FOLDER else None
+            if stored is not None and path.suffix == ".jinja":
+                yield path.stem, stored
+
+    def tokens(self) -> SpecialTokens:
+        """The special tokens; a fact for each that has a wrong type."""
+        for name in (CONFIG, TOKENS_MAP):
+            for token in misdeclared(self._object(name) or {}):
+                kind = kind_of((self._object(name) or {})[token])
+                self._fact(self._model.files[name], Unreadable(f'holds a "{token}" that is {kind}; expected text'))
+        return special_tokens(self._object(CONFIG) or {}, self._object(TOKENS_MAP) or {})
+
+    def _template_file(self, name: str, template: str) -> Stored | None:
+        file = self._model.files[name]
+        try:
+            return Stored(template, text_of(file), file)
+        except Unreadable as error:
+            self._fact(file, error)
+            return None
+
+    def _embedded(self, name: str) -> dict[str, Stored]:
+        held = (self._object(name) or {}).get("chat_template") if name in self._held else None
+        if held is None:
+            return {}
+        file = self._model.files[name]
+        try:
+            found = {stored.name: stored for stored in embedded(file, held)}
+        except Unreadable as error:
+            self._fact(file, error)
+            return {}
+        kept = {name: stored for name, stored in found.items() if len(stored.source) <= MAX_TEMPLATE_BYTES}
+        if len(kept) < len(found):
+            self.facts.append(Fact("unread", file.shown, f"holds a template larger than {MAX_TEMPLATE_BYTES // 1_000_000} MB"))
+        if len(kept) > MAX_TEMPLATES:
+            self.facts.append(Fact("unread", file.shown, f"holds more than {MAX_TEMPLATES} templates"))
+        return dict(list(kept.items())[:MAX_TEMPLATES])
+
+    def _object(self, name: str) -> dict[str, Any] | None:
+        if name not in self._objects:
+            self._objects[name] = self._load(name)
+        return self._objects[name]
+
+    def _load(self, name: str) -> dict[str, Any] | None:
+        file = self._model.files.get(name)
+        try:
+            return None if file is None else json_of(file)
+        except Unreadable as error:
+            self._fact(self._model.files[name], error)
+            return None
+
+    def _fact(self, file: ModelFile, error: Unreadable) -> None:
+        self.facts.append(Fact("unreadable", file.shown, str(error), error.at))
+
+
+def _labelled(views: Sequence[View]) -> Iterator[View]:
+    """The same, with a label for each template: its name for those of the first loader that has any, else its file in front."""
+    first = next((view.templates for view in views if view.templates), ())
+    own = {stored.place for stored in first}
+
+    def label(held: Iterable[Stored]) -> tuple[Stored, ...]:
+        return tuple(
+            stored if stored.place in own else replace(stored, label=f"{stored.file.name}:{stored.name}") for stored in held
+        )
+
+    for view in views:
+        yield replace(view, templates=label(view.templates), shadowed=label(view.shadowed))

@@ -1,0 +1,117 @@
+"""Reads the files that hold chat templates: text and JSON, as transformers reads them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tpllint.sources.files import ModelFile
+from tpllint.span import NEWLINE, Position, Span, json_string_at, offset_at, offset_in_json_string, position_at
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One template and where it stands: in a file of its own, or in a string of a JSON file (`keys` lead to it).
+
+    `name` is the one that transformers knows it by. `label` tells it from the other templates of its model: the name for what
+    the tokenizer loads, else with the file in front of it.
+    """
+
+    name: str
+    source: str
+    file: ModelFile
+    keys: tuple[str | int, ...] = ()
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label or self.name)
+
+    @property
+    def place(self) -> tuple[str, tuple[str | int, ...]]:
+        """What no other template of the model shares: the file and the keys that lead to it in the file."""
+        return self.file.name, self.keys
+
+    def span_in_file(self, start: Position, end: Position) -> Span:
+        """Where a span of the template stands in the file that the user has open."""
+        if not self.keys:
+            return Span(start, end)
+        text, quote = self._literal
+        begin, stop = (offset_in_json_string(text, quote, offset_at(self.source, at)) for at in (start, end))
+        return Span(position_at(text, begin), position_at(text, stop))
+
+    @functools.cached_property
+    def _literal(self) -> tuple[str, int]:
+        """The file's text, and where the string that holds the template begins in it."""
+        text = self.file.data.decode("utf-8")
+        return text, json_string_at(text, self.keys) or 0
+
+
+class Unreadable(Exception):
+    """A file's content is not what it must be; the message is a clause about the file, `at` its line and column."""
+
+    def __init__(self, detail: str, at: tuple[int, int] | None = None) -> None:
+        super().__init__(detail)
+        self.at = at
+
+
+def text_of(file: ModelFile) -> str:
+    """A template file's text as Python's text mode reads it: UTF-8, line ends as line feeds, a byte order mark kept."""
+    try:
+        return NEWLINE.sub("\n", file.data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
+
+
+def json_of(file: ModelFile) -> dict[str, Any]:
+    """A JSON file's object. Raises Unreadable."""
+    try:
+        loaded = json.loads(file.data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
+    except json.JSONDecodeError as error:
+        said = error.msg.removesuffix(" at")
+        raise Unreadable(f"is not valid JSON: {said}", (error.lineno, error.colno)) from error
+    except RecursionError as error:
+        raise Unreadable("is not usable JSON: it nests too deeply") from error
+    except ValueError as error:
+        raise Unreadable("is not usable JSON: it holds a number of too many digits") from error
+    if not isinstance(loaded, dict):
+        raise Unreadable("is not a JSON object")
+    return loaded
+
+
+def embedded(file: ModelFile, held: Any) -> Iterator[Stored]:
+    """The templates under "chat_template": text, a list of named templates, or an object of them. Raises Unreadable."""
+    if isinstance(held, str):
+        yield Stored(DEFAULT, held, file, ("chat_template",))
+    elif isinstance(held, dict):
+        for name, source in held.items():
+            if not isinstance(source, str):
+                raise Unreadable(f"holds a chat template {name!r} that is {kind_of(source)}; expected text")
+            yield Stored(name, source, file, ("chat_template", name))
+    elif isinstance(held, list):
+        for index, entry in enumerate(held):
+            name, source = _named(index, entry)
+            yield Stored(name, source, file, ("chat_template", index, "template"))
+    else:
+        raise Unreadable(f'holds a "chat_template" that is {kind_of(held)}; expected text or a list of named templates')
+
+
+def _named(index: int, entry: Any) -> tuple[str, str]:
+    if not isinstance(entry, dict):
+        raise Unreadable(f'has {kind_of(entry)} as entry {index} of "chat_template"; expected an object')
+    for key in ("name", "template"):
+        if not isinstance(entry.get(key), str):
+            raise Unreadable(f'has no text under "{key}" in entry {index} of "chat_template"')
+    return entry["name"], entry["template"]
+
+
+def kind_of(value: Any) -> str:
+    """A JSON value's type in words."""
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")
