@@ -21,7 +21,7 @@ from tpllint.sources.files import LOCAL
 from tpllint.span import Position, Span
 from tpllint.storage import Resolved, Stored
 from tpllint.suppression import Suppressions
-from tpllint.targets import Argument, Request, Target, batches, distinct, named, order_for
+from tpllint.targets import FIRST_BATCH, Argument, Request, Target, batches, distinct, named, order_for
 
 EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
@@ -62,7 +62,7 @@ def checked(
         yield refused(targets, error)
         return
     arguments, done = distinct(targets), 0
-    remembered = Remembered() if len(arguments) > 1 else Remembered(max_size=0)
+    remembered = Remembered() if len(arguments) > FIRST_BATCH else Remembered(max_size=0)
     for batch in batches(arguments, asked.request):
         try:
             report = examined(batch.targets, rules, pool, asked, remembered, _from(progress, done, len(arguments)))

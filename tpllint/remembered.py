@@ -31,10 +31,10 @@ class Remembered:
         return self._kept[digest][0]
 
     def keep(self, key: str, answers: Answers) -> None:
-        """Remember the answers to a job that is not known."""
-        if not self._max_size:
-            return
+        """Remember the answers to a job that is not known, unless they would take the room of all others."""
         size = LEAST + len(repr(answers.messages))
+        if size > self._max_size:
+            return
         self._kept[_digest(key)] = answers, size
         self._size += size
         while self._size > self._max_size:

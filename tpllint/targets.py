@@ -17,6 +17,8 @@ from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFi
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import DEFAULT, Resolved, Stored, Unreadable, resolve, text_of, variants
 
+FIRST_BATCH = 8
+"""Targets; each batch holds twice as many as the one before, so that the first are told of soon."""
 BATCH_TARGETS = 64
 BATCH_BYTES = 32_000_000
 """Of files. What is parsed from them takes a few times as much, and two batches may overlap."""
@@ -84,15 +86,15 @@ class Batch:
 def batches(arguments: Sequence[Argument], request: Request) -> Iterator[Batch]:
     """The targets of distinct arguments, opened only so many at a time that their files take no lasting memory."""
     targets: list[Target] = []
-    count = size = 0
+    count, size, wanted = 0, 0, FIRST_BATCH
     for target in _in_turn(arguments, request):
         count += 1
         if target is not None:
             targets.append(target)
             size += _size(target)
-        if len(targets) >= BATCH_TARGETS or size >= BATCH_BYTES:
+        if len(targets) >= wanted or size >= BATCH_BYTES:
             yield Batch(tuple(targets), count)
-            targets, count, size = [], 0, 0
+            targets, count, size, wanted = [], 0, 0, min(2 * wanted, BATCH_TARGETS)
     if count:
         yield Batch(tuple(targets), count)
 

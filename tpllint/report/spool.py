@@ -49,13 +49,17 @@ class Spool:
             return self._kept.read(BLOCK)
 
     def _move(self) -> None:
-        import tempfile  # takes long to import, and most runs are short
-
-        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="")
+        file = _file_without_a_name()
         self._kept.seek(0)
         while block := self._kept.read(BLOCK):
             file.write(block)
         self._kept, self._on_disk = file, True
+
+
+def _file_without_a_name() -> IO[str]:
+    import tempfile  # takes long to import, and most runs are short
+
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ STDIN = "-"
 BLANK = b" \t\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+HINT = "--from-file takes the path of a file with one target per line, or - for standard input"
 FORM = "a list holds one path or model per line; blank lines and lines that begin with # count for nothing"
 
 
@@ -52,21 +53,27 @@ def _target(line: bytes, place: str) -> str:
 def _piped(stdin: BinaryIO | None) -> bytes:
     if stdin is None:
         raise RepairableError("empty-input", "standard input is closed", "pipe a list into it, or name a file")
-    return _limited(stdin, "standard input")
+    try:
+        return _limited(stdin, "standard input")
+    except OSError as error:
+        raise _unusable("standard input", error) from error
 
 
 def _read(path: str) -> bytes:
-    hint = "--from-file takes the path of a file with one target per line, or - for standard input"
     try:
         if stat.S_ISDIR(os.stat(path).st_mode):
-            raise RepairableError("not-a-file", f"not a file: {path}", hint)
+            raise RepairableError("not-a-file", f"not a file: {path}", HINT)
         with open(path, "rb") as stream:
             return _limited(stream, path)
     except FileNotFoundError as error:
-        raise RepairableError("no-such-path", f"no such file: {path}", hint) from error
+        raise RepairableError("no-such-path", f"no such file: {path}", HINT) from error
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise RepairableError("unusable-path", f"{path} cannot be opened: {reason}", hint) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(shown: str, error: Exception) -> RepairableError:
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
+    return RepairableError("unusable-path", f"{shown} cannot be read: {reason}", HINT)
 
 
 def _limited(stream: BinaryIO, shown: str) -> bytes:
