@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import tpllint
+from tests.local_hub import LocalHub
 from tpllint.checking import Check, check, checked
 from tpllint.pool import Answers, Order, Pool
 from tpllint.remembered import Remembered
 from tpllint.selection import Selection
 from tpllint.sources.files import ModelFile
-from tpllint.targets import BATCH_TARGETS
+from tpllint.targets import BATCH_TARGETS, Request, batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,6 +113,36 @@ def test_no_more_files_are_held_than_those_of_the_targets_at_hand(tmp_path: Path
             held.append(sum(isinstance(found, ModelFile) for found in gc.get_objects()))
     assert len(held) >= 400 / BATCH_TARGETS
     assert max(held) <= 2 * BATCH_TARGETS
+
+
+def test_the_first_are_told_of_soon_and_no_group_grows_beyond_its_bound(tmp_path: Path) -> None:
+    names = models(tmp_path, 200)
+    with contextlib.chdir(tmp_path):
+        assert [len(batch.targets) for batch in batches(names, Request())] == [8, 16, 32, 64, 64, 16]
+
+
+def test_of_large_files_fewer_are_held(tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "tokenizer_config.json").write_bytes(b"{}".ljust(12_000_000))
+    with contextlib.chdir(tmp_path):
+        assert [len(batch.targets) for batch in batches([str(number) for number in range(6)], Request())] == [3, 3]
+
+
+def test_a_list_of_models_on_the_hub_is_answered_in_its_order(tmp_path: Path) -> None:
+    names = [f"org/model-{number}" for number in range(20)]
+    with LocalHub() as hub:
+        for name in names:
+            if name != "org/model-5":
+                hub.add(name, {"chat_template.jinja": SOURCES[2].encode()})
+        env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+        run = ("check", *OPTIONS, "--from-file", listed(tmp_path, names), "--output-format", "jsonl")
+        done = tpllint(*run, cwd=tmp_path, env=env)
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["targets"][0]["target"] for line in lines] == names
+    errors = [line["targets"][0]["error"] for line in lines]
+    assert [error and error["kind"] for error in errors] == [None] * 5 + ["no-such-repository"] + [None] * 14
+    assert [line["summary"]["errors"] for line in lines] == [1] * 5 + [0] + [1] * 14
 
 
 class Counting(Pool):
