@@ -22,7 +22,7 @@ LAYERS = (
     ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "report.escape"),
     ("names", "rule", "snippet", "sources"),
     ("capabilities", "finding", "registry", "selection", "storage", "pool", "tokenizing"),
-    ("targets", "analysis", "config", "suppression", "reproduction", "difference"),
+    ("targets", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
     ("checking", "describing", "rendering"),
     ("diffing",),
     ("api", "report", "testing"),

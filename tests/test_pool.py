@@ -146,7 +146,7 @@ def test_identical_templates_are_analysed_once_and_reported_each(pool: Pool, tmp
         (target / "chat_template.jinja").write_text("{% include 'x' %}" + "{# other #}" * (target.name == "other"))
     done: list[tuple[int, int]] = []
     report = check(list(map(str, targets)), pool, Check(), lambda *progress: done.append(progress))
-    assert done == [(1, 2), (2, 2)]
+    assert done == [(2, 3), (3, 3), (3, 3)]
     told = [finding.target for finding in report.findings if finding.rule == "loader-statement"]
     assert told == list(map(str, targets))
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
-from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult
+from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult, joined
 from tpllint.pool import Answers, Order, Pool
+from tpllint.remembered import Remembered
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
 from tpllint.severity import Severity
@@ -21,7 +22,7 @@ from tpllint.span import Position, Span
 from tpllint.storage import Resolved
 from tpllint.storage.reading import Stored
 from tpllint.suppression import Suppressions
-from tpllint.targets import Argument, Request, Target, named, opened, order_for
+from tpllint.targets import FIRST_BATCH, Argument, Request, Target, batches, distinct, named, order_for
 
 EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
@@ -39,16 +40,47 @@ class Check:
 
 
 Progress = Callable[[int, int], None]
+"""Hears how many arguments are done, and how many there are."""
 
 
 def check(targets: Sequence[Argument], pool: Pool, asked: Check, progress: Progress = lambda done, all_: None) -> Report:
     """Examine every target; one that cannot be examined does not stop the others."""
+    return joined(checked(targets, pool, asked, progress))
+
+
+def checked(
+    targets: Sequence[Argument], pool: Pool, asked: Check, progress: Progress = lambda done, all_: None
+) -> Iterator[Report]:
+    """Examine every target, and report on a few at a time, in their order: nothing is kept of those that are reported.
+
+    There is at least one report. Raises RepairableError where no worker can be started; once something has been reported, that
+    is an error of each target that is left.
+    """
     try:
         require_known(asked.request.expect)
         rules = asked.selection.chosen(pool.rules)
     except RepairableError as error:
-        return refused(targets, error)
-    return examined(opened(targets, asked.request), rules, pool, asked, progress)
+        yield refused(targets, error)
+        return
+    arguments, done = distinct(targets), 0
+    remembered = Remembered() if len(arguments) > FIRST_BATCH else Remembered(max_size=0)
+    for batch in batches(arguments, asked.request):
+        try:
+            report = examined(batch.targets, rules, pool, asked, remembered, _from(progress, done, len(arguments)))
+        except RepairableError as error:
+            if not done:
+                raise
+            yield refused(arguments[done:], error)
+            return
+        done += batch.arguments
+        progress(done, len(arguments))
+        yield report
+    if not arguments:
+        yield examined((), rules, pool, asked)
+
+
+def _from(progress: Progress, done: int, all_: int) -> Callable[[int], None]:
+    return lambda more: progress(done + more, all_)
 
 
 def examined(
@@ -56,13 +88,13 @@ def examined(
     rules: Sequence[RuleInfo],
     pool: Pool,
     asked: Check,
-    progress: Progress = lambda done, all_: None,
+    remembered: Remembered | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
-    """The report about targets that are open, from these rules."""
-    orders, places = _distinct(found, rules, asked)
-    done = iter(range(1, len(orders) + 1))
-    answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
-    said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
+    """The report about targets that are open, from these rules; `progress` hears how many of them are done."""
+    orders, keys = _distinct(found, rules, asked)
+    answers = _answers(orders, keys, pool, remembered or Remembered(max_size=0), progress)
+    said = [_Said(target, answers[key] if key else Answers(), pool.rules) for target, key in zip(found, keys, strict=True)]
     report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
     return replace(report, rules=tuple(rules))
 
@@ -75,27 +107,46 @@ def refused(targets: Sequence[Argument], error: RepairableError) -> Report:
     )
 
 
-def _distinct(
-    found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check
-) -> tuple[list[Order], list[tuple[Target, int | None]]]:
-    """One order for all targets that ask the same of the same text; and for each target which one is its own."""
-    orders: list[Order] = []
-    index: dict[str, int] = {}
-    places: list[tuple[Target, int | None]] = []
+def _distinct(found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check) -> tuple[dict[str, Order], list[str | None]]:
+    """One order for all targets that ask the same of the same text, under a key; and for each target the key of its own."""
+    orders: dict[str, Order] = {}
+    keys: list[str | None] = []
     names = tuple(rule.name for rule in rules)
     quiet = tuple(rule.name for rule in rules if asked.selection.quiet(rule))
     for target in found:
         resolved = target.resolved
         if resolved is None or not (resolved.templates or resolved.facts):
-            places.append((target, None))
+            keys.append(None)
             continue
         order = order_for(target, resolved, asked.request, names, quiet=quiet)
         key = json.dumps([order.origin, order.job.as_json()], sort_keys=True)
-        if key not in index:
-            index[key] = len(orders)
-            orders.append(order)
-        places.append((target, index[key]))
-    return orders, places
+        orders.setdefault(key, order)
+        keys.append(key)
+    return orders, keys
+
+
+def _answers(
+    orders: Mapping[str, Order],
+    keys: Sequence[str | None],
+    pool: Pool,
+    remembered: Remembered,
+    progress: Callable[[int], None],
+) -> Mapping[str, Answers]:
+    """The answers to orders, of before or of the workers."""
+    known = {key: answers for key in orders if (answers := remembered.get(key)) is not None}
+    fresh = [key for key in orders if key not in known]
+    alike = Counter(keys)
+    done = len(keys) - sum(alike[key] for key in fresh)
+
+    def on_done(index: int) -> None:
+        nonlocal done
+        done += alike[fresh[index]]
+        progress(done)
+
+    given = pool.run([orders[key] for key in fresh], on_done)
+    for key, answers in zip(fresh, given, strict=True):
+        remembered.keep(key, answers)
+    return known | dict(zip(fresh, given, strict=True))
 
 
 class _Said:

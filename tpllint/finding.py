@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
 
 from tpllint.rule import RuleInfo
@@ -141,6 +141,25 @@ _Told = TypeVar("_Told", Finding, Skipped, Crash)
 
 
 @dataclass(frozen=True)
+class Totals:
+    """How much there is of everything in one report or in many.
+
+    `templates` are those that were checked, `failed` the targets that could not be had, `incomplete` those not fully analysed.
+    """
+
+    errors: int = 0
+    warnings: int = 0
+    infos: int = 0
+    suppressed: int = 0
+    templates: int = 0
+    failed: int = 0
+    incomplete: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything one run of `check` has to say; `rules` are those that ran."""
 
@@ -154,6 +173,19 @@ class Report:
     def suppressed(self) -> int:
         """How many findings comments in the templates cover."""
         return sum(result.suppressed for result in self.targets)
+
+    @property
+    def totals(self) -> Totals:
+        """What the last line of a report counts."""
+        return Totals(
+            errors=self.count(Severity.ERROR),
+            warnings=self.count(Severity.WARNING),
+            infos=self.count(Severity.INFO),
+            suppressed=self.suppressed,
+            templates=sum(len(result.templates) for result in self.targets if not result.error),
+            failed=sum(result.error is not None for result in self.targets),
+            incomplete=sum(not (result.fully_analysed or result.error) for result in self.targets),
+        )
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -181,6 +213,18 @@ class Report:
         for result in self.targets:
             name = result.target
             yield Report((result,), findings[name], skipped[name], crashes[name], rules=self.rules)
+
+
+def joined(reports: Iterable[Report]) -> Report:
+    """Reports about different targets as one."""
+    parts = list(reports)
+    return Report(
+        tuple(result for part in parts for result in part.targets),
+        tuple(finding for part in parts for finding in part.findings),
+        tuple(skipped for part in parts for skipped in part.skipped),
+        tuple(crash for part in parts for crash in part.crashes),
+        parts[0].rules if parts else (),
+    )
 
 
 def _by_target(told: Iterable[_Told]) -> Mapping[str, tuple[_Told, ...]]:

@@ -53,10 +53,14 @@ class Worker:
         self.greeted = False
         self.origin: str | None = None
         self.index = -1
-        self.deadline = 0.0
+        self.deadline = time.monotonic() + START_SECONDS
         self.size = 0
         self.buffer = bytearray()
         self._send({"packs": list(packs), "describes": describes})
+
+    def reserve(self, index: int) -> None:
+        """This will be its job once it has started."""
+        self.index = index
 
     def give(self, index: int, order: Order) -> None:
         """Hand over a job; the clock for it starts now."""
@@ -105,6 +109,7 @@ class Pool:
         self._packs = tuple(packs)
         self._describes = describes
         self._size = size or os.cpu_count() or 1
+        self._ordered = 0
         self._staff = {Worker(self._packs, self._describes)}
         self._idle = list(self._staff)
         self.rules: tuple[RuleInfo, ...] = ()
@@ -129,7 +134,9 @@ class Pool:
         return run.answers
 
     def _called_up(self, orders: Sequence[Order]) -> list[Worker]:
-        wanted = min(self._size, 1 + len(orders) // JOBS_PER_EXTRA_WORKER)
+        """Those who are to work: as many as pay for themselves by all the jobs so far, of which these may be a small part."""
+        self._ordered += len(orders)
+        wanted = min(self._size, 1 + self._ordered // JOBS_PER_EXTRA_WORKER, max(len(self._idle), len(orders)))
         workers = self._idle + [self._hired() for _ in range(wanted - len(self._idle))]
         self._idle = []
         return workers
@@ -148,9 +155,10 @@ class Pool:
         order = run.orders[index]
         if worker.origin not in (None, order.origin):
             worker = self._replaced(worker)
-        if not worker.greeted:
-            self._greet(worker)
-        worker.give(index, order)
+        if worker.greeted:
+            worker.give(index, order)
+        else:
+            worker.reserve(index)
         run.begin(worker)
 
     def _replaced(self, worker: Worker) -> Worker:
@@ -161,15 +169,26 @@ class Pool:
     def _step(self, run: _Run) -> None:
         left = min(worker.deadline for worker in run.busy) - time.monotonic()
         for worker in run.readable(max(left, 0.0)):
+            if not worker.greeted:
+                self._start(run, worker)
+                continue
             try:
                 for message in worker.receive():
                     if run.take(worker, message):
                         self._employ(run, worker)
             except (EOFError, wire.WireError, KeyError, TypeError, ValueError) as error:
                 self._give_up(run, worker, _why(worker, error))
-        answered = set(run.readable(0.0))  # while a new worker was greeted, others may have waited to be heard
+        answered = set(run.readable(0.0))  # while some were served, others may have waited to be heard
         for worker in [worker for worker in run.busy if worker.deadline <= time.monotonic() and worker not in answered]:
-            self._give_up(run, worker, f"it did not finish within {JOB_SECONDS:g} seconds")
+            if worker.greeted:
+                self._give_up(run, worker, f"it did not finish within {JOB_SECONDS:g} seconds")
+            else:
+                self._start(run, worker)
+
+    def _start(self, run: _Run, worker: Worker) -> None:
+        """Give a new worker the job that waits for it. Raises RepairableError where it did not come up."""
+        self._greet(worker)
+        worker.give(worker.index, run.orders[worker.index])
 
     def _give_up(self, run: _Run, worker: Worker, reason: str) -> None:
         if worker not in run.busy:
@@ -235,10 +254,9 @@ class _Run:
 
 def _first_message(worker: Worker) -> dict[str, Any]:
     assert worker.process.stdout is not None
-    end = time.monotonic() + START_SECONDS
     with selectors.DefaultSelector() as selector:
         selector.register(worker.process.stdout, selectors.EVENT_READ)
-        while selector.select(max(end - time.monotonic(), 0.0)):
+        while selector.select(max(worker.deadline - time.monotonic(), 0.0)):
             try:
                 for message in worker.receive():
                     return message

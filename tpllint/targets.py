@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,6 +17,12 @@ from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFi
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import Resolved, loaded, resolve, variants
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, text_of
+
+FIRST_BATCH = 8
+"""Targets; each batch holds twice as many as the one before, so that the first are told of soon."""
+BATCH_TARGETS = 64
+BATCH_BYTES = 32_000_000
+"""Of files. What is parsed from them takes a few times as much, and two batches may overlap."""
 
 Argument: TypeAlias = str | ModelFiles
 """What names a target on the command line, or the files of one that was read already."""
@@ -62,18 +68,65 @@ def opened(arguments: Sequence[Argument], request: Request) -> list[Target]:
 
     Several files of one model folder are one target: which of its templates wins depends on all of them.
     """
-    distinct = {named(argument): argument for argument in arguments}.values()
-    targets: list[Target | ModelFiles] = [_opened(argument, request) for argument in distinct]
-    groups: dict[str, list[ModelFiles]] = {}
-    for found in targets:
-        if isinstance(found, ModelFiles):
-            groups.setdefault(model_folder(found.target) or found.target, []).append(found)
-    merged_at = {id(group[0]): merged(group) for group in groups.values()}
-    return [
-        found if isinstance(found, Target) else _resolved(merged_at[id(found)], request)
-        for found in targets
-        if isinstance(found, Target) or id(found) in merged_at
-    ]
+    return [target for target in _in_turn(distinct(arguments), request) if target]
+
+
+def distinct(arguments: Iterable[Argument]) -> list[Argument]:
+    """The arguments, each name once."""
+    return list({named(argument): argument for argument in arguments}.values())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some targets that are open at the same time, and how many arguments they stand for."""
+
+    targets: tuple[Target, ...]
+    arguments: int
+
+
+def batches(arguments: Sequence[Argument], request: Request) -> Iterator[Batch]:
+    """The targets of distinct arguments, opened only so many at a time that their files take no lasting memory."""
+    targets: list[Target] = []
+    count, size, wanted = 0, 0, FIRST_BATCH
+    for target in _in_turn(arguments, request):
+        count += 1
+        if target is not None:
+            targets.append(target)
+            size += _size(target)
+        if len(targets) >= wanted or size >= BATCH_BYTES:
+            yield Batch(tuple(targets), count)
+            targets, count, size, wanted = [], 0, 0, min(2 * wanted, BATCH_TARGETS)
+    if count:
+        yield Batch(tuple(targets), count)
+
+
+def _in_turn(arguments: Sequence[Argument], request: Request) -> Iterator[Target | None]:
+    """For each argument its target, once its turn comes; None where an earlier one of the same folder stands for it."""
+    folders: dict[str, list[Argument]] = {}
+    for argument in arguments:
+        folders.setdefault(_folder(argument), []).append(argument)
+    found: dict[str, Target] = {}
+    for argument in arguments:
+        found |= _together(folders.pop(_folder(argument), ()), request)
+        yield found.pop(named(argument), None)
+
+
+def _folder(argument: Argument) -> str:
+    return model_folder(named(argument)) or named(argument)
+
+
+def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:
+    """The targets of one folder's arguments, by the argument in whose place each stands: what failed, and the rest as one."""
+    each = {named(argument): _opened(argument, request) for argument in arguments}
+    brought = {name: files for name, files in each.items() if isinstance(files, ModelFiles)}
+    targets = {name: target for name, target in each.items() if isinstance(target, Target)}
+    if brought:
+        targets[next(iter(brought))] = _resolved(merged(list(brought.values())), request)
+    return targets
+
+
+def _size(target: Target) -> int:
+    return sum(len(file.data) for file in target.model.files.values()) if target.model else 0
 
 
 def _opened(argument: Argument, request: Request) -> ModelFiles | Target:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from tpllint.capabilities import CAPABILITIES
-from tpllint.checking import Check, Progress, check, refused
-from tpllint.cli.options import coloured, configured, conversations_of, output, request, with_config, with_request, workers
+from tpllint.checking import Check, checked, refused
+from tpllint.cli.options import (
+    coloured,
+    configured,
+    conversations_of,
+    listed,
+    output,
+    request,
+    require_targets,
+    with_config,
+    with_request,
+    workers,
+)
+from tpllint.cli.progress import progress
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
@@ -26,11 +36,13 @@ from tpllint.targets import Request
 LEVELS = [severity.value for severity in Severity]
 FORMATS = ["text", "json", "jsonl", "github", "sarif"]
 """Each is a module of `tpllint.report`."""
-PROGRESS_FROM = 10
 
 
 @click.command(name="check")
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.option(
+    "--from-file", "lists", metavar="FILE", multiple=True, help="A list of targets, one per line; - is standard input."
+)
 @click.option("--select", metavar="RULES", multiple=True, help="Only these: codes, prefixes, names or ALL; repeatable.")
 @click.option("--ignore", metavar="RULES", multiple=True, help="Not these.")
 @click.option("--severity", metavar="RULE=LEVEL", multiple=True, help="Report a rule as error, warning or info.")
@@ -47,6 +59,7 @@ PROGRESS_FROM = 10
 @with_request
 def command(
     targets: tuple[str, ...],
+    lists: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     severity: tuple[str, ...],
@@ -68,26 +81,46 @@ def command(
     A TARGET is a .jinja file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a model
     on the Hub (org/model, org/model@revision), or - for standard input.
     """
-    failing = Severity(fail_on or Severity.ERROR)
-    try:
-        given = configured(config, no_config)
-        failing = Severity(fail_on) if fail_on else given.fail_on
-        selection = _selection(given, select, ignore, severity, profile, failing)
-        asked_for = Check(_request(given, expect, asked), selection)
-        describes = bool(asked_for.request.expect)
-        with workers(given, describes=describes) as pool, _progress(len(targets), no_progress) as progress:
-            given.require_rules(pool.rules)
-            report = check(targets, pool, asked_for, progress)
-    except RepairableError as error:
-        if output_format == "text":
-            raise
-        report = refused(targets, error)
+    require_targets(targets, lists)
+    code, failing, named = 0, Severity(fail_on or Severity.ERROR), (*targets, *lists)
     with output(path) as stream:
-        if output_format == "text":
-            text_report.write(report, stream, color=coloured(color, stream), quiet=quiet)
-        else:
-            importlib.import_module(f"tpllint.report.{output_format}").write(report, stream)
-    return exit_code(report, failing, exit_zero=exit_zero)
+        writer = _writer(output_format, stream, color=color, quiet=quiet)
+        try:
+            named = listed(targets, lists)
+            given = configured(config, no_config)
+            failing = Severity(fail_on) if fail_on else given.fail_on
+            selection = _selection(given, select, ignore, severity, profile, failing)
+            asked_for = Check(_request(given, expect, asked), selection)
+            describes = bool(asked_for.request.expect)
+            with workers(given, describes=describes) as pool, progress(len(named), no_progress) as bar:
+                given.require_rules(pool.rules)
+                for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
+                    code = max(code, exit_code(report, failing, exit_zero=exit_zero))
+                    with bar.aside():
+                        writer.add(report)
+                        stream.flush()
+        except RepairableError as error:
+            if output_format == "text":
+                raise
+            report = refused(named, error)
+            code = exit_code(report, failing, exit_zero=exit_zero)
+            writer.add(report)
+        writer.end()
+    return code
+
+
+def _writer(output_format: str, stream: TextIO, *, color: str, quiet: bool) -> Any:
+    if output_format == "text":
+        return text_report.Writer(stream, color=coloured(color, stream), quiet=quiet)
+    return importlib.import_module(f"tpllint.report.{output_format}").Writer(stream)
+
+
+def _undisturbed(reports: Iterator[Report]) -> Iterator[Report]:
+    """The same; an OSError in the making of one is a defect, and must not pass for one of the stream that they go to."""
+    try:
+        yield from reports
+    except OSError as error:
+        raise RuntimeError("the check failed") from error
 
 
 def _selection(
@@ -147,17 +180,3 @@ def _level(word: str) -> tuple[str, Severity]:
     if level not in LEVELS:
         raise RepairableError("bad-severity", f"not of the form RULE=LEVEL: {word}", f"a level is {', '.join(LEVELS)}")
     return rule, Severity(level)
-
-
-@contextlib.contextmanager
-def _progress(targets: int, unwanted: bool) -> Iterator[Progress]:
-    """A progress bar on a terminal, for runs that take long enough to be seen."""
-    if unwanted or targets < PROGRESS_FROM or not sys.stderr.isatty():
-        yield lambda done, all_: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("checking", total=None)
-        yield lambda done, all_: bar.update(task, completed=done, total=all_)

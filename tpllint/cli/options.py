@@ -17,6 +17,7 @@ from tpllint.conversations import MAX_DEPTH, ConversationError, from_json, nests
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.registry import plugin_packs
+from tpllint.sources.listed import STDIN, read_list
 from tpllint.targets import Request
 
 MAX_CONVERSATION_BYTES = 8_000_000
@@ -124,6 +125,22 @@ def _variable(word: str) -> tuple[str, Any]:
     if nests_too_deeply(loaded):
         raise RepairableError("bad-variable", f"the value of {name} nests deeper than {MAX_DEPTH} levels", hint)
     return name, loaded
+
+
+def require_targets(targets: Sequence[str], lists: Sequence[str]) -> None:
+    """There is a target, or a list that may name some. Raises what click raises for a missing argument."""
+    if not targets and not lists:
+        raise click.MissingParameter(param_hint="'TARGET...'", param_type="argument")
+
+
+def listed(targets: Sequence[str], lists: Sequence[str]) -> tuple[str, ...]:
+    """The targets of the command line, then those of each list. Raises RepairableError."""
+    wanted = [*targets, *(target for path in lists for target in read_list(path, sys.stdin.buffer if sys.stdin else None))]
+    readings = lists.count(STDIN) + (STDIN in wanted)
+    if STDIN in lists and readings > 1:
+        message = "standard input cannot be both a list of targets and something else"
+        raise RepairableError("contradiction", message, "write one of the two into a file")
+    return tuple(wanted)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TextIO
 
-from tpllint.finding import Crash, Finding, Report, TargetError
+from tpllint.finding import Crash, Finding, Report, TargetError, Totals
 from tpllint.report.escape import escape
+from tpllint.report.spool import Below
 from tpllint.report.text import evidence, place, summary
 from tpllint.severity import Severity
 from tpllint.span import Span
@@ -14,17 +15,38 @@ from tpllint.span import Span
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
+class Writer:
+    """Writes one command per finding at once; crashes, undecided targets, errors and the summary at the end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._totals = Totals()
+        self._below = Below()
+
+    def add(self, report: Report) -> None:
+        """Write the findings."""
+        self._totals += report.totals
+        for finding in report.findings:
+            self._stream.write(_finding(finding))
+        for crash in report.crashes:
+            self._below.crashes.write(_crash(crash))
+        for target, reason in report.undecided():
+            told = _command("notice", {"title": "tpllint: undecided"}, f"{escape(target)}: {escape(reason)}")
+            self._below.undecided.write(told)
+        for error in self._below.news(report):
+            self._below.errors.write(_error(error))
+
+    def end(self) -> None:
+        """Write what is left to say."""
+        self._below.pour(self._stream)
+        self._stream.write(summary(self._totals) + "\n")
+
+
 def write(report: Report, stream: TextIO) -> None:
-    """Write one command per finding, crash, undecided target and error, then the summary."""
-    for finding in report.findings:
-        stream.write(_finding(finding))
-    for crash in report.crashes:
-        stream.write(_crash(crash))
-    for target, reason in report.undecided():
-        stream.write(_command("notice", {"title": "tpllint: undecided"}, f"{escape(target)}: {escape(reason)}"))
-    for error in dict.fromkeys(result.error for result in report.targets if result.error):
-        stream.write(_error(error))
-    stream.write(summary(report) + "\n")
+    """Write one report that is a whole run."""
+    writer = Writer(stream)
+    writer.add(report)
+    writer.end()
 
 
 def _finding(finding: Finding) -> str:

@@ -9,12 +9,21 @@ from tpllint.finding import Report
 from tpllint.report.json import body
 
 
+class Writer:
+    """Writes the line of each target as soon as its report is there; keeps nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def add(self, report: Report) -> None:
+        """Write one line per target."""
+        for one in report.by_target():
+            self._stream.write(json.dumps(body(one), separators=(",", ":")) + "\n")
+
+    def end(self) -> None:
+        """Nothing is left to say."""
+
+
 def write(report: Report, stream: TextIO) -> None:
     """Write one line per target."""
-    for one in report.by_target():
-        write_target(one, stream)
-
-
-def write_target(report: Report, stream: TextIO) -> None:
-    """Write the report of one target."""
-    stream.write(json.dumps(body(report), separators=(",", ":")) + "\n")
+    Writer(stream).add(report)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 from urllib.parse import quote
 
 import tpllint
 from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetResult
 from tpllint.report.escape import escape
+from tpllint.report.spool import HOLE, Elements, write_document
 from tpllint.rule import RuleInfo
 from tpllint.severity import Severity
 from tpllint.span import Span
@@ -23,25 +23,53 @@ ON_THE_HUB = re.compile(r"(?P<repository>[^/:@]+(?:/[^/:@]+)?)@(?P<commit>[0-9a-
 WHAT_IT_DOES = re.compile(r"^## What it does\n+(.+?)(?=\n+^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
+class Writer:
+    """Gathers reports on disk and writes one log of one run at the end: what failed stands in it before what was found."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rules: dict[str, RuleInfo] = {}
+        self._successful = True
+        self._results = Elements(depth=4)
+        self._notifications = Elements(depth=6)
+
+    def add(self, report: Report) -> None:
+        """Keep a report."""
+        self._rules |= {rule.code: rule for rule in report.rules}
+        self._successful &= not (report.crashes or any(result.error for result in report.targets))
+        index = {code: number for number, code in enumerate(self._rules)}
+        for finding in report.findings:
+            self._results.add(_result(finding, index))
+        for notification in _notifications(report):
+            self._notifications.add(notification)
+
+    def end(self) -> None:
+        """Write the log."""
+        log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(list(self._rules.values()), self._successful)]}
+        arrays = {"results": self._results, "toolExecutionNotifications": self._notifications}
+        write_document(log, arrays, self._stream)
+
+
 def write(report: Report, stream: TextIO) -> None:
-    """Write a log of one run."""
-    stream.write(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(report)]}, indent=1) + "\n")
+    """Write one report that is a whole run."""
+    writer = Writer(stream)
+    writer.add(report)
+    writer.end()
 
 
-def _run(report: Report) -> dict[str, Any]:
-    index = {rule.code: number for number, rule in enumerate(report.rules)}
+def _run(rules: Sequence[RuleInfo], successful: bool) -> dict[str, Any]:
     return {
         "tool": {
             "driver": {
                 "name": "tpllint",
                 "version": tpllint.__version__,
                 "semanticVersion": tpllint.__version__,
-                "rules": [_rule(rule) for rule in report.rules],
+                "rules": [_rule(rule) for rule in rules],
             }
         },
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(report)],
-        "results": [_result(finding, index) for finding in report.findings],
+        "invocations": [{"executionSuccessful": successful, "toolExecutionNotifications": HOLE}],
+        "results": HOLE,
     }
 
 
@@ -112,13 +140,6 @@ def _quoted(path: str) -> str:
 def _message(text: str) -> dict[str, str]:
     """Plain text: a brace would begin a placeholder (3.11.5), and brackets before a parenthesis would be a link (3.11.6)."""
     return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "\\](")}
-
-
-def _invocation(report: Report) -> dict[str, Any]:
-    return {
-        "executionSuccessful": not (report.crashes or any(result.error for result in report.targets)),
-        "toolExecutionNotifications": list(_notifications(report)),
-    }
 
 
 def _notifications(report: Report) -> Iterator[dict[str, Any]]:

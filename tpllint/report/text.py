@@ -9,8 +9,9 @@ from typing import TextIO
 
 import click
 
-from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetResult
+from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetError, Totals
 from tpllint.report.escape import code, escape, width
+from tpllint.report.spool import Below
 from tpllint.severity import Severity
 from tpllint.snippet import Excerpt, Snippet
 from tpllint.span import Span
@@ -20,19 +21,42 @@ GUTTER = "blue"
 CUT = "..."
 
 
+class Writer:
+    """Writes reports one after the other: findings at once, what stands below all findings at the end."""
+
+    def __init__(self, stream: TextIO, *, color: bool = False, quiet: bool = False) -> None:
+        """With `quiet`, nothing where all is well and no closing line."""
+        self._stream = stream
+        self._color = color
+        self._quiet = quiet
+        self._totals = Totals()
+        self._below = Below()
+
+    def add(self, report: Report) -> None:
+        """Write the findings."""
+        self._totals += report.totals
+        for finding in report.findings:
+            self._stream.write("\n".join(_finding(finding, self._color)) + "\n\n")
+        for crash in report.crashes:
+            self._below.crashes.write(_crash(crash, self._color) + "\n")
+        for undecided, reason in report.undecided():
+            told = f"{_styled('undecided', 'blue', self._color)}: {escape(undecided)}: {escape(reason)}\n"
+            self._below.undecided.write(told)
+        for error in self._below.news(report):
+            self._below.errors.write("\n".join(_error(error, self._color)) + "\n")
+
+    def end(self) -> None:
+        """Write what is left to say."""
+        self._below.pour(self._stream)
+        if not self._quiet:
+            self._stream.write(summary(self._totals) + "\n")
+
+
 def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = False) -> None:
-    """Write the report; with `quiet`, nothing where all is well and no closing line."""
-    for finding in report.findings:
-        stream.write("\n".join(_finding(finding, color)) + "\n\n")
-    for crash in report.crashes:
-        stream.write(_crash(crash, color) + "\n")
-    for undecided, reason in report.undecided():
-        stream.write(f"{_styled('undecided', 'blue', color)}: {escape(undecided)}: {escape(reason)}\n")
-    for target in report.targets:
-        if target.error:
-            stream.write("\n".join(_error(target, color)) + "\n")
-    if not quiet:
-        stream.write(summary(report) + "\n")
+    """Write one report that is a whole run."""
+    writer = Writer(stream, color=color, quiet=quiet)
+    writer.add(report)
+    writer.end()
 
 
 def as_text(report: Report) -> str:
@@ -109,10 +133,9 @@ def _parts(line: Excerpt) -> tuple[str, str, str]:
     return f"{CUT}{before}" if line.cut_before else before, marked, f"{after}{CUT}" if line.cut_after else after
 
 
-def _error(target: TargetResult, color: bool) -> Iterator[str]:
-    assert target.error is not None
-    yield f"{_styled('error', 'red', color)}: {escape(target.error.message)}"
-    yield f"  help: {escape(target.error.hint)}"
+def _error(error: TargetError, color: bool) -> Iterator[str]:
+    yield f"{_styled('error', 'red', color)}: {escape(error.message)}"
+    yield f"  help: {escape(error.hint)}"
 
 
 def _crash(crash: Crash, color: bool) -> str:
@@ -121,17 +144,14 @@ def _crash(crash: Crash, color: bool) -> str:
     return f"{_styled('defect', 'magenta', color)}: {what} failed on {escape(crash.target)}; please report this:\n{lines}"
 
 
-def summary(report: Report) -> str:
+def summary(totals: Totals) -> str:
     """The last line."""
-    checked = sum(len(result.templates) for result in report.targets if not result.error)
-    amounts = ((report.count(level), level.value) for level in (Severity.ERROR, Severity.WARNING, Severity.INFO))
-    parts = [_counted(number, word) for number, word in amounts if number]
-    failed = sum(result.error is not None for result in report.targets)
-    incomplete = sum(not (result.fully_analysed or result.error) for result in report.targets)
-    tails = ((failed, "could not be checked"), (incomplete, "not fully analysed"))
+    amounts = ((totals.errors, Severity.ERROR), (totals.warnings, Severity.WARNING), (totals.infos, Severity.INFO))
+    parts = [_counted(number, level.value) for number, level in amounts if number]
+    tails = ((totals.failed, "could not be checked"), (totals.incomplete, "not fully analysed"))
     tail = "".join(f", {_counted(number, 'target')} {what}" for number, what in tails if number)
-    suppressed = f" ({report.suppressed} suppressed)" if report.suppressed else ""
-    return f"{', '.join(parts) or 'no findings'} in {_counted(checked, 'template')}{suppressed}{tail}"
+    suppressed = f" ({totals.suppressed} suppressed)" if totals.suppressed else ""
+    return f"{', '.join(parts) or 'no findings'} in {_counted(totals.templates, 'template')}{suppressed}{tail}"
 
 
 def _counted(number: int, word: str) -> str:
