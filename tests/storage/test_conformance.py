@@ -184,7 +184,7 @@ def resolved(folder: Path, loader: str) -> Loaded:
 
 
 def _source(stored: Stored | None) -> str | None:
-    return stored and stored.source
+    return None if stored is None else stored.source
 
 
 @pytest.mark.parametrize("configured", TOKENIZER_CONFIG)
