@@ -244,6 +244,14 @@ def test_tokenizer_and_processor_that_differ_are_told_apart(model: Path) -> None
     ]
 
 
+def test_a_processor_without_a_template_is_told_with_what_it_passes_over(model: Path) -> None:
+    configure(model, "chat_template.json", None)
+    assert storage(model)[2:] == [
+        "  processor           no template: a call raises",
+        "    not loaded        chat_template.jinja",
+    ]
+
+
 def test_the_template_of_a_call_with_tools_is_told(model: Path) -> None:
     add(model, "tool_use")
     assert storage(model)[-1] == "    a call picks      default; with tools tool_use"

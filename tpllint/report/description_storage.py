@@ -43,7 +43,8 @@ def _view(label: str, view: Fact) -> Iterator[tuple[str, str]]:
     if view["named"] and view["templates"]:
         yield "  a call picks", _picks(view)
     if view["not_loaded"]:
-        yield "  not loaded", "; ".join(_not_loaded(view))
+        nothing_instead = not view["templates"]
+        yield "  not loaded", _places(view["not_loaded"]) if nothing_instead else "; ".join(_not_loaded(view))
 
 
 def _picks(view: Fact) -> str:
