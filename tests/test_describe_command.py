@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 import tpllint as package
 from tests.command import tpllint
+from tests.local_hub import LocalHub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,3 +197,141 @@ def test_colours_come_only_when_asked_for(model: Path) -> None:
 def test_python_gets_what_the_json_holds(model: Path) -> None:
     (described,) = package.describe(str(model))
     assert described["capabilities"]["generation-prompt"] is True
+
+
+def storage(folder: Path) -> list[str]:
+    """What the first table says before the turns."""
+    done = tpllint("describe", folder, cwd=folder)
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    told = lines[1 : lines.index("turns")]
+    assert max(map(cell_len, told)) <= 100
+    return told
+
+
+def configure(folder: Path, name: str, template: object) -> None:
+    (folder / name).write_text(json.dumps({"chat_template": template}), encoding="utf-8")
+
+
+def add(folder: Path, name: str, template: str = CHATML) -> None:
+    (folder / "additional_chat_templates").mkdir(exist_ok=True)
+    (folder / "additional_chat_templates" / f"{name}.jinja").write_text(template, encoding="utf-8")
+
+
+def test_where_a_lone_template_comes_from_is_told_in_one_line(model: Path) -> None:
+    assert storage(model) == ["  loaded from         chat_template.jinja"]
+    (model / "preprocessor_config.json").write_text("{}", encoding="utf-8")
+    assert storage(model) == ["  loaded from         chat_template.jinja (tokenizer and processor)"]
+
+
+def test_what_a_file_replaces_is_told_with_whether_it_says_the_same(model: Path) -> None:
+    named = [{"name": "default", "template": CHATML}, {"name": "tool_use", "template": "lost"}]
+    configure(model, "tokenizer_config.json", named)
+    assert storage(model) == [
+        "storage",
+        "  tokenizer           chat_template.jinja",
+        "    not loaded        tokenizer_config.json: default (same text), tool_use (lost)",
+    ]
+
+
+def test_tokenizer_and_processor_that_differ_are_told_apart(model: Path) -> None:
+    configure(model, "chat_template.json", "an older one")
+    assert storage(model) == [
+        "storage",
+        "  tokenizer           chat_template.jinja",
+        "  processor           chat_template.json",
+        "    not loaded        chat_template.jinja (other text)",
+    ]
+
+
+def test_a_processor_without_a_template_is_told_with_what_it_passes_over(model: Path) -> None:
+    configure(model, "chat_template.json", None)
+    assert storage(model)[2:] == [
+        "  processor           no template: a call raises",
+        "    not loaded        chat_template.jinja",
+    ]
+
+
+def test_the_template_of_a_call_with_tools_is_told(model: Path) -> None:
+    add(model, "tool_use")
+    assert storage(model)[-1] == "    a call picks      default; with tools tool_use"
+    (model / "chat_template.jinja").unlink()
+    assert storage(model)[2:] == ["    a call picks      raises: none is named default; with tools tool_use"]
+
+
+def test_a_processor_that_cannot_be_loaded_is_told_with_the_reason(model: Path) -> None:
+    configure(model, "chat_template.json", CHATML)
+    add(model, "rag")
+    assert (
+        storage(model)[-1] == "  processor           loading raises: chat_template.json stands beside additional_chat_templates"
+    )
+
+
+def test_a_model_without_a_template_whose_processor_raises_is_told_why(tmp_path: Path) -> None:
+    (tmp_path / "chat_template.json").write_text("{}", encoding="utf-8")
+    for command in ("describe", "render"):
+        done = tpllint(command, tmp_path, cwd=tmp_path)
+        assert done.code == 2
+        assert "loading the processor raises: chat_template.json holds no chat_template" in done.err
+
+
+def test_a_file_that_cannot_be_used_is_told_beside_the_one_that_can(model: Path) -> None:
+    (model / "tokenizer_config.json").write_text("{", encoding="utf-8")
+    told = storage(model)
+    assert told[2].startswith("  not usable          tokenizer_config.json is not valid JSON")
+
+
+def test_names_of_templates_are_escaped_and_shortened(model: Path) -> None:
+    (model / "chat_template.jinja").unlink()
+    configure(model, "tokenizer_config.json", {"default": CHATML, "\x1b[31m" + 200 * "n": CHATML})
+    told = storage(model)
+    assert r"\u{1b}[31mnnn" in told[1]
+    assert "\x1b" not in "".join(told)
+
+
+def test_the_json_has_where_templates_come_from(model: Path) -> None:
+    configure(model, "tokenizer_config.json", [{"name": "default", "template": CHATML}, {"name": "rag", "template": "lost"}])
+    (described,) = tpllint("describe", "--output-format", "json", model, cwd=model).json()["descriptions"]
+    shadowed = {"file": "tokenizer_config.json"}
+    assert described["storage"] == {
+        "tokenizer": {
+            "error": None,
+            "named": False,
+            "templates": [{"name": "default", "file": "chat_template.jinja", "template": "default"}],
+            "chosen": "default",
+            "chosen_with_tools": "default",
+            "not_loaded": [
+                {**shadowed, "name": "default", "template": "tokenizer_config.json:default", "same_text": True},
+                {**shadowed, "name": "rag", "template": "tokenizer_config.json:rag", "same_text": None},
+            ],
+        },
+        "processor": None,
+        "unreadable": [],
+    }
+    assert package.describe(model)[0]["storage"] == described["storage"]
+
+
+@pytest.mark.parametrize("options", [("--template", "default"), ("--chat-template", "model/chat_template.jinja")])
+def test_nothing_is_told_of_storage_where_one_template_was_picked(model: Path, options: tuple[str, ...]) -> None:
+    done = tpllint("describe", *options, "model", cwd=model.parent)
+    assert done.out.splitlines()[1] == "turns"
+    body = tpllint("describe", "--output-format", "json", *options, "model", cwd=model.parent).json()
+    assert body["descriptions"][0]["storage"] is None
+
+
+def test_nothing_is_told_of_storage_where_a_file_is_the_target(model: Path) -> None:
+    assert tpllint("describe", "chat_template.jinja", cwd=model).out.splitlines()[1] == "turns"
+
+
+def test_where_the_templates_of_a_model_on_the_hub_come_from_is_told(tmp_path: Path) -> None:
+    files = {"chat_template.jinja": CHATML.encode(), "chat_template.json": json.dumps({"chat_template": CHATML}).encode()}
+    with LocalHub() as hub:
+        hub.add("org/model", files)
+        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "NO_PROXY": "*"}
+        lines = tpllint("describe", "org/model", cwd=tmp_path, env=environment).out.splitlines()
+    assert lines[1:5] == [
+        "storage",
+        "  tokenizer           chat_template.jinja",
+        "  processor           chat_template.json",
+        "    not loaded        chat_template.jinja (same text)",
+    ]

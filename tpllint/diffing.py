@@ -101,7 +101,12 @@ def _anatomy(target: Target, pool: Pool, request: Request) -> dict[str, Mapping[
     if not _sources(target):
         return {}
     (found,) = described([target], pool, request)
-    return {template["template"]: {key: template[key] for key in template if key != "target"} for template in found.templates}
+    return {template["template"]: dict(_of_the_template(template)) for template in found.templates}
+
+
+def _of_the_template(description: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A description without what it says of its target."""
+    return ((key, told) for key, told in description.items() if key not in ("target", "storage"))
 
 
 def _require_whole(result: Renders) -> None:

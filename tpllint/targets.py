@@ -180,7 +180,8 @@ def _without_a_template(target: Target) -> TargetError | None:
     if target.resolved is None or target.resolved.templates:
         return target.error
     unusable = next((fact for fact in target.resolved.facts if fact.file), None)
-    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {target.argument}"
+    raised = next((f": loading the {view.loader} raises: {view.error}" for view in target.resolved.views if view.error), "")
+    message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {target.argument}{raised}"
     return TargetError("no-chat-template", message, "run tpllint check on it for more")
 
 

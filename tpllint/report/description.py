@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import click
 
 from tpllint.describing import Described
-from tpllint.report import coverage
+from tpllint.report import coverage, description_storage
 from tpllint.report.escape import escape, padded, shortened, width
 
 WIDTH = 100
@@ -25,9 +25,9 @@ Fact = Mapping[str, Any]
 
 def write(results: Sequence[Described], stream: TextIO, *, color: bool = False) -> None:
     """Write one table after the other; with coverage in a description, the source follows."""
-    records = [record for result in results for record in result.templates]
-    for number, record in enumerate(records):
-        lines = list(_table(record, color))
+    records = [(record, not place) for result in results for place, record in enumerate(result.templates)]
+    for number, (record, is_first) in enumerate(records):
+        lines = list(_table(record, color, with_storage=is_first))
         if any(UNDECIDED in line for line in lines[1:]) and not record["undecided"]:
             lines.append("undecided: the renders that would tell it fail or do not show it")
         stream.write(("\n" if number else "") + "\n".join(lines) + "\n")
@@ -35,8 +35,11 @@ def write(results: Sequence[Described], stream: TextIO, *, color: bool = False) 
             stream.write("\n" + "\n".join(coverage.lines(record["coverage"], color=color)) + "\n")
 
 
-def _table(record: Fact, color: bool) -> Iterator[str]:
+def _table(record: Fact, color: bool, *, with_storage: bool) -> Iterator[str]:
     yield _bold(f"{escape(record['target'])} ({escape(record['template'])})", color)
+    if with_storage and record["storage"] is not None:
+        rows = [_row(label, value) for label, value in description_storage.rows(record["storage"])]
+        yield from rows if len(rows) == 1 else _section("storage", rows, color)
     if record["undecided"]:
         yield _row(UNDECIDED, escape(record["undecided"]))
     else:

@@ -127,12 +127,14 @@ class _Reader:
             yield processor_view(places)
 
     def _places(self) -> Places:
+        legacy = self._object(LEGACY_TEMPLATE) if LEGACY_TEMPLATE in self._held else None
         return Places(
-            config=self._embedded(CONFIG),
+            config=self._embedded(CONFIG) or {},
             root=self._root(),
             additional=dict(self._additional()),
-            legacy=self._embedded(LEGACY_TEMPLATE) if self._holds(LEGACY_TEMPLATE) else None,
+            legacy=None if legacy is None else self._embedded(LEGACY_TEMPLATE) or {},
             processor=self._embedded(PROCESSOR),
+            legacy_has_key="chat_template" in (legacy or {}),
         )
 
     def _has_processor(self) -> bool:
@@ -141,9 +143,6 @@ class _Reader:
             return True
         model = self._object(MODEL_CONFIG) or {}
         return "processor_class" in (self._object(CONFIG) or {}) or bool(PROCESSOR_KEYS & model.keys())
-
-    def _holds(self, name: str) -> bool:
-        return name in self._held and self._object(name) is not None
 
     def _root(self) -> Stored | None:
         """chat_template.jinja, or a template file of any other name that the user pointed at."""
@@ -175,12 +174,15 @@ class _Reader:
             self._fact(file, error)
             return None
 
-    def _embedded(self, name: str) -> dict[str, Stored]:
+    def _embedded(self, name: str) -> dict[str, Stored] | None:
+        """What a configuration file says of templates, None where it says nothing."""
         held = (self._object(name) or {}).get("chat_template") if name in self._held else None
         if held is None:
-            return {}
+            return None
         file = self._model.files[name]
         try:
+            if isinstance(held, list) and name != CONFIG:
+                raise Unreadable('holds a "chat_template" that is a list; a processor takes text or an object of templates')
             found = {stored.name: stored for stored in embedded(file, held)}
         except Unreadable as error:
             self._fact(file, error)

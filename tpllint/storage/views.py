@@ -25,14 +25,16 @@ class Places:
     """The templates in each place that a loader reads, by name; a place that holds none is empty.
 
     `root` is chat_template.jinja, `additional` the files of additional_chat_templates. `legacy` is None where there is no
-    chat_template.json.
+    chat_template.json; `legacy_has_key` tells whether it says anything of a template, be it null. `processor` is None where
+    processor_config.json says nothing, and empty where what it says is no template: then that is what the processor has.
     """
 
     config: Mapping[str, Stored]
     root: Stored | None
     additional: Mapping[str, Stored]
     legacy: Mapping[str, Stored] | None
-    processor: Mapping[str, Stored]
+    processor: Mapping[str, Stored] | None
+    legacy_has_key: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,24 +65,29 @@ def tokenizer_view(places: Places) -> View:
     files = {**root, **places.additional}
     if files:
         passed_over = [*_without(root, files), *places.config.values()]
-        return View(TOKENIZER, tuple(files.values()), tuple(passed_over), named=files.keys() != {DEFAULT})
-    return View(TOKENIZER, tuple(places.config.values()), named=_is_named(places.config))
+        return View(TOKENIZER, tuple(files.values()), tuple(passed_over), named=_has_names(files))
+    return View(TOKENIZER, tuple(places.config.values()), named=_has_names(places.config))
 
 
 def processor_view(places: Places) -> View:
     """processor_config.json wins over chat_template.json, and that over the files, of which the root's wins."""
     root = {} if places.root is None else {DEFAULT: places.root}
     files = {**places.additional, **root}
-    if places.legacy is not None and not places.legacy:
+    if places.legacy is not None and not places.legacy_has_key:
         return View(PROCESSOR, error=NO_TEMPLATE_IN_JSON)
-    if places.legacy and places.additional:
+    if places.legacy is not None and places.additional:
         return View(PROCESSOR, error=CONFLICT)
-    ranked = [held for held in (places.processor, places.legacy or {}, files) if held]
-    if not ranked:
-        return View(PROCESSOR)
-    passed_over = [*_without(places.additional, files), *(stored for held in ranked[1:] for stored in held.values())]
-    named = files.keys() != {DEFAULT} if ranked[0] is files else _is_named(ranked[0])
-    return View(PROCESSOR, tuple(ranked[0].values()), tuple(passed_over), named=named)
+    standalone = files if places.legacy is None else places.legacy
+    held = _unless_empty(standalone) if places.processor is None else places.processor
+    ranked = (places.processor or {}, places.legacy or {}, places.additional, root)
+    passed_over = [stored for place in ranked for stored in place.values() if held.get(stored.name) is not stored]
+    return View(PROCESSOR, tuple(held.values()), tuple(passed_over), named=_has_names(held))
+
+
+def _unless_empty(standalone: Mapping[str, Stored]) -> Mapping[str, Stored]:
+    """A processor takes a lone template without text for none."""
+    lone = not _has_names(standalone) and not any(stored.source for stored in standalone.values())
+    return {} if lone else standalone
 
 
 def _without(held: Mapping[str, Stored], winners: Mapping[str, Stored]) -> Sequence[Stored]:
@@ -88,6 +95,6 @@ def _without(held: Mapping[str, Stored], winners: Mapping[str, Stored]) -> Seque
     return [stored for name, stored in held.items() if winners[name] is not stored]
 
 
-def _is_named(held: Mapping[str, Stored]) -> bool:
-    """Whether an entry of a configuration is a list or an object of named templates."""
-    return any(len(stored.keys) > 1 for stored in held.values())
+def _has_names(held: Mapping[str, Stored]) -> bool:
+    """Whether callers choose between templates by name: a list or an object of them, or files of other names."""
+    return held.keys() - {DEFAULT} != set() or any(len(stored.keys) > 1 for stored in held.values())
