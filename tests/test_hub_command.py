@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +11,10 @@ import pytest
 from tests.command import Done, tpllint
 from tests.local_hub import HANG_UP, LocalHub, Manner
 from tests.small_tokenizer import CHATML
+from tpllint.sources.hub_failures import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 TOKEN = "hf_Secret0fTheUser"
 FILES = {"chat_template.jinja": CHATML.encode(), "tokenizer_config.json": b'{"eos_token": "<|im_end|>"}'}
@@ -159,3 +161,10 @@ def test_a_token_that_cannot_be_sent_is_not_shown(hub: LocalHub, tmp_path: Path)
 def test_a_render_that_succeeds_does_not_show_the_token(hub: LocalHub, tmp_path: Path) -> None:
     assert run(hub, tmp_path, "render", "-v", "org/mine", "--token", TOKEN).code == 0
     assert run(hub, tmp_path, "describe", "org/mine", HF_TOKEN=TOKEN, HF_DEBUG="1").code == 0
+
+
+def test_the_page_about_the_hub_explains_every_error() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "hub.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
+    of_urls = {"bad-url", "unknown-host", "not-a-model"}
+    assert sorted(explained) == sorted({*FAILURES, *of_urls})

@@ -21,7 +21,7 @@ from tpllint.sources.files import (
     root_and_name,
 )
 from tpllint.sources.hub_cache import commit_of, keep_listing, kept_listing, remember_commit, snapshot
-from tpllint.sources.hub_client import check_name, load_library, quiet_library
+from tpllint.sources.hub_client import check_name, load_client, load_download, quiet_library
 from tpllint.sources.hub_download import downloads
 from tpllint.sources.hub_failures import failure, failures_told
 from tpllint.sources.hub_listing import Listing, ask, listing_of, wanted
@@ -58,7 +58,7 @@ def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[s
 
 def _asked(target: HubTarget, token: str | None) -> Listing:
     check_name(target)
-    load_library(target)
+    load_client(target)
     from tpllint.sources.hub_watch import side_by_side
 
     (listing,) = side_by_side(target, [lambda: ask(target, token)])
@@ -67,7 +67,7 @@ def _asked(target: HubTarget, token: str | None) -> Listing:
 
 
 def _download(target: HubTarget, commit: str, paths: list[str], token: str | None) -> None:
-    load_library(target)
+    load_download(target)
     from tpllint.sources.hub_watch import side_by_side
 
     side_by_side(target, downloads(target, commit, paths, token))

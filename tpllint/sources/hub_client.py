@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def session(target: HubTarget) -> Client:
     from tpllint.sources.hub_watch import watched
 
     try:
-        client: Client = load_library(target).get_session()
+        client = load_client(target)()
     except (ValueError, ImportError) as error:  # a proxy of an unknown scheme; a SOCKS proxy without its package
         raise failure("unusable-proxy", target) from error
     return watched(client)
@@ -76,12 +76,18 @@ def settings(target: HubTarget) -> Any:
         return importlib.import_module("huggingface_hub.constants")
 
 
-def load_library(target: HubTarget) -> Any:
-    """huggingface_hub with all that is used of it imported: it reads more of its settings meanwhile."""
+def load_client(target: HubTarget) -> Callable[[], Client]:
+    """`huggingface_hub.get_session`, whose module reads more of the settings when it is imported."""
     with _settings_told(target):
-        library: Any = importlib.import_module("huggingface_hub")
-        # The package imports its modules when they are first used.
-        return library.get_session and library.hf_hub_download and library
+        found: Callable[[], Client] = importlib.import_module("huggingface_hub").get_session
+        return found
+
+
+def load_download(target: HubTarget) -> Callable[..., str]:
+    """`huggingface_hub.hf_hub_download`, which is heavier."""
+    with _settings_told(target):
+        found: Callable[..., str] = importlib.import_module("huggingface_hub").hf_hub_download
+        return found
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tpllint.sources.files import max_bytes
-from tpllint.sources.hub_client import identity, load_library, session
+from tpllint.sources.hub_client import identity, load_download, session
 from tpllint.sources.hub_failures import failure
 from tpllint.sources.hub_target import HubTarget
 
@@ -48,9 +48,7 @@ def _download(target: HubTarget, commit: str, path: str, token: str | None) -> P
     session(target)  # a failed download of somebody else may have closed the watched one
     meter: Any = type("_LimitedMeter", (_Meter,), {"limit": max_bytes(PurePosixPath(path).name)})
     try:
-        found = load_library(target).hf_hub_download(
-            target.repository, path, revision=commit, token=token, tqdm_class=meter, **identity()
-        )
+        found = load_download(target)(target.repository, path, revision=commit, token=token, tqdm_class=meter, **identity())
     except TooLargeError:
         return None
     # The server names the commit again with each file, and the cache believes it.

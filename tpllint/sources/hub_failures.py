@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from httpx2 import Response
 
-_FAILURES: Mapping[str, tuple[str, str]] = {
+FAILURES: Mapping[str, tuple[str, str]] = {
     "no-hub-support": (
         "models on the Hugging Face Hub cannot be read without the package huggingface_hub",
         "run `pip install huggingface_hub`",
@@ -127,7 +127,7 @@ _KIND_OF_STATUS: Mapping[int, str] = {
 
 def failure(kind: str, target: HubTarget, reason: str = "", *, wait: str = "some minutes", slowest: int = 0) -> RepairableError:
     """The error of this kind about a target, in the words of the table."""
-    message, hint = _FAILURES[kind]
+    message, hint = FAILURES[kind]
     facts = {
         "repository": target.repository,
         "revision": target.revision or DEFAULT_REVISION,

@@ -33,6 +33,7 @@ SIDE_BY_SIDE = 4
 
 _TICK = 0.2
 _WATCH: ContextVar[Watch | None] = ContextVar("_WATCH", default=None)
+_HOOKING = threading.Lock()
 
 T = TypeVar("T")
 
@@ -105,9 +106,10 @@ class _Body(SyncByteStream):
 
 def watched(client: Client) -> Client:
     """The client, whose requests are watched where `side_by_side` makes them; those of others it leaves alone."""
-    for name, hook in (("request", _before), ("response", _after)):
-        if hook not in client.event_hooks[name]:
-            client.event_hooks[name].append(hook)
+    with _HOOKING:
+        for name, hook in (("request", _before), ("response", _after)):
+            if hook not in client.event_hooks[name]:
+                client.event_hooks[name].append(hook)
     return client
 
 
