@@ -552,6 +552,16 @@ def test_a_file_that_fails_is_had_by_the_next_run(hub: LocalHub, tmp_path: Path)
         assert list(tpllint.fetch("org/half").files) == ["config.json", "chat_template.jinja"]
 
 
+def test_a_long_download_is_ended_when_a_file_before_it_fails(hub: LocalHub, tmp_path: Path) -> None:
+    hub.add("org/long", {"tokenizer_config.json": CONFIG, "config.json": b" " * 1_500_000})
+    hub.fail_with(503, on="/tokenizer_config.json")
+    hub.behave(Manner(delay=1), on="/tokenizer_config.json")
+    hub.behave(Manner(piece=20_000, pause=0.5), on="/stored/")
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        assert tpllint.fetch("org/long").kind == "hub-failure"
+    assert leftovers(tmp_path) == []
+
+
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("on", ["/api/", "/resolve/", "/stored/"])
 def test_a_connection_that_is_cut_in_the_middle_is_told(hub: LocalHub, tmp_path: Path, on: str, resets: bool) -> None:

@@ -163,6 +163,12 @@ def test_a_render_that_succeeds_does_not_show_the_token(hub: LocalHub, tmp_path:
     assert run(hub, tmp_path, "describe", "org/mine", HF_TOKEN=TOKEN, HF_DEBUG="1").code == 0
 
 
+def test_a_file_of_a_folder_is_reproduced_by_its_path_in_the_repository(hub: LocalHub, tmp_path: Path) -> None:
+    commit = hub.add("org/folders", {"onnx/custom.jinja": CHATML.encode()})
+    done = run(hub, tmp_path, "render", "-v", f"{hub.url}/org/folders/blob/main/onnx/custom.jinja", "--canonical", "user")
+    assert f"hf_hub_download('org/folders', 'onnx/custom.jinja', revision='{commit}')" in done.err
+
+
 def test_the_page_about_the_hub_explains_every_error() -> None:
     page = (Path(__file__).resolve().parent.parent / "docs" / "hub.md").read_text(encoding="utf-8")
     explained = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)

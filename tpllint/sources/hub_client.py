@@ -111,10 +111,10 @@ class _Quiet:
         self._undo = ExitStack()
 
     @contextmanager
-    def entered(self, constants: Any) -> Iterator[None]:
+    def entered(self, target: HubTarget) -> Iterator[None]:
         with self._lock:
             if not self._inside:
-                self._undo.enter_context(_made_quiet(constants))
+                self._undo.enter_context(_made_quiet(target))
             self._inside += 1
         try:
             yield
@@ -131,20 +131,18 @@ _QUIET = _Quiet()
 @contextmanager
 def quiet_library(target: HubTarget) -> Iterator[Any]:
     """While this lasts, huggingface_hub writes nothing to the terminal, sends no telemetry and speaks plain HTTP."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some settings are warned of when they are read
-        constants = settings(target)
-    with _QUIET.entered(constants):
-        yield constants
+    with _QUIET.entered(target):
+        yield settings(target)
 
 
 @contextmanager
-def _made_quiet(constants: Any) -> Iterator[None]:
-    importlib.import_module("huggingface_hub.utils.logging")  # it sets the level when it is first imported
-    logger = logging.getLogger("huggingface_hub")
-    before = logger.level, constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET
+def _made_quiet(target: HubTarget) -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # some settings are warned of when they are read
+        constants = settings(target)
+        importlib.import_module("huggingface_hub.utils.logging")  # it sets the level when it is first imported
+        logger = logging.getLogger("huggingface_hub")
+        before = logger.level, constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET
         logger.setLevel(logging.CRITICAL + 1)
         # Telemetry would be a request of its own; the Xet protocol is for weights, and no meter sees its bytes in time.
         constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_XET = True

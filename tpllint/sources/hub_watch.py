@@ -38,11 +38,16 @@ _HOOKING = threading.Lock()
 T = TypeVar("T")
 
 
-class Watch:
-    """Watches the requests of one task, which come one after another."""
+class UnneededError(Exception):
+    """A task is not wanted any more, for one before it has failed."""
 
-    def __init__(self, target: HubTarget) -> None:
+
+class Watch:
+    """Watches the requests of one task, which come one after another; they end when the task is not needed any more."""
+
+    def __init__(self, target: HubTarget, is_needed: Callable[[], bool]) -> None:
         self.target = target
+        self._is_needed = is_needed
         self._given_up_at = math.inf
         self._unanswered = False
 
@@ -53,6 +58,7 @@ class Watch:
 
     def asks(self, request: Request) -> None:
         """A request is about to be sent; it is a second try where the one before had no answer."""
+        self._go_on()
         if self._unanswered:
             raise failure("hub-unreachable", self.target)
         self._unanswered = True
@@ -69,14 +75,19 @@ class Watch:
 
     def arrives(self, since: float, received: int) -> None:
         """So many bytes of a body have come since it began."""
+        self._go_on()
         allowed = received / SLOWEST
         if time.monotonic() > since + SECONDS_TO_ANSWER + allowed:
             raise failure("hub-too-slow", self.target, slowest=SLOWEST // 1000)
         self._given_up_at = since + SECONDS_OF_SILENCE + allowed
 
     def rests(self) -> None:
-        """An answer is complete."""
+        """An answer is complete, or no more of it is wanted."""
         self._given_up_at = math.inf
+
+    def _go_on(self) -> None:
+        if not self._is_needed():
+            raise UnneededError
 
 
 class _Body(SyncByteStream):
@@ -140,31 +151,43 @@ class _Crew(Generic[T]):
     def __init__(self, target: HubTarget, tasks: Sequence[Callable[[], T]]) -> None:
         self._target = target
         self._futures: list[Future[T]] = [Future() for _ in tasks]
-        self._left = [*zip(tasks, self._futures, strict=True)][::-1]
+        self._left = [*enumerate(tasks)][::-1]
+        self._first_failed = len(tasks)
+        self._failing = threading.Lock()
         self._watches: list[Watch] = []
 
     def work(self) -> None:
-        """Do tasks until none is left; after a failure none is begun."""
+        """Do tasks until none is left; those that come after a failed one are not begun, or not brought to their end."""
         while True:
             try:
-                task, future = self._left.pop()
+                index, task = self._left.pop()
             except IndexError:
                 return
-            watch = Watch(self._target)
-            self._watches.append(watch)
-            _WATCH.set(watch)
-            try:
-                future.set_result(task())
-            except Exception as error:
-                self._left.clear()
-                future.set_exception(error)
+            if self._futures[index].set_running_or_notify_cancel():
+                self._do(index, task)
+
+    def _do(self, index: int, task: Callable[[], T]) -> None:
+        watch = Watch(self._target, lambda: index < self._first_failed)
+        self._watches.append(watch)
+        _WATCH.set(watch)
+        try:
+            self._futures[index].set_result(task())
+        except Exception as error:
+            with self._failing:
+                self._first_failed = min(self._first_failed, index)
+            for later in self._futures[index + 1 :]:
+                later.cancel()
+            self._futures[index].set_exception(error)
+        finally:
+            watch.rests()
 
     def results(self) -> list[T]:
-        """Wait for every task; one that has failed was begun after all before it, so these come to an end as well."""
-        for future in self._futures:
-            while not wait((future,), _TICK).done:
-                if any(watch.is_silent for watch in self._watches):
-                    self._left.clear()
-                    raise failure("hub-unreachable", self._target)
-            future.result()
-        return [future.result() for future in self._futures]
+        """Wait for every task, so that none is left in the middle of a file, but for no silent one."""
+        while wait(self._futures, _TICK).not_done and not any(watch.is_silent for watch in self._watches):
+            pass
+        return [self._result(future) for future in self._futures]
+
+    def _result(self, future: Future[T]) -> T:
+        if not future.done():
+            raise failure("hub-unreachable", self._target)
+        return future.result()
