@@ -4,7 +4,7 @@
 
 Prints the median of each command's wall clock, the ratios pair by pair, and the peak memory of tpllint's two processes. The
 templates are written for the occasion (400 different ones in the manner of the examples), or taken from FOLDER, searched for
-`*.jinja`. Compare ratios, not seconds: machines differ, and so do their hours.
+`*.jinja`; the Hub is a loopback one. Compare ratios, not seconds: machines differ, and so do their hours.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def main() -> None:
         with hub_model(EXAMPLE.parent, Path(scratch)) as hub:
             known, local = (f"{MODEL}@{hub.commit}",), (str(EXAMPLE.parent),)
             for comparison in (
-                Comparison("Hub, nothing in the cache | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.cold),
-                Comparison("Hub, a branch in the cache | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.warm),
-                Comparison("Hub, a commit in the cache | a folder", check + known, check + local, 1.5, hub.warm),
+                Comparison("Hub, cold cache | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.cold),
+                Comparison("Hub, cached branch | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.warm),
+                Comparison("Hub, cached commit | a local folder", check + known, check + local, 1.5, hub.warm),
             ):
                 report(comparison, options.rounds)
         parent, worker = peaks(check + templates[:40])
