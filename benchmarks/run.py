@@ -4,21 +4,24 @@
 
 Prints the median of each command's wall clock, the ratios pair by pair, and the peak memory of tpllint's two processes. The
 templates are written for the occasion (400 different ones in the manner of the examples), or taken from FOLDER, searched for
-`*.jinja`. Compare ratios, not seconds: machines differ, and so do their hours.
+`*.jinja`; the Hub is a loopback one. Compare ratios, not seconds: machines differ, and so do their hours.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 EXAMPLE = HERE.parent / "examples" / "good" / "chat_template.jinja"
 MANY = 400
 IMPORTS = ("-c", "import jinja2, jinja2.sandbox, click")
@@ -27,15 +30,18 @@ REFERENCE = (str(HERE / "reference.py"),)
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two commands, and how many times as long the first may take."""
+    """Two commands, how many times as long the first may take, and the variables that are set for each run of either."""
 
     title: str
     ours: tuple[str, ...]
     theirs: tuple[str, ...]
     limit: float
+    environment: Callable[[], Mapping[str, str]] = dict
 
 
 def main() -> None:
+    from benchmarks.hub import DOWNLOAD, MODEL, hub_model
+
     options = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         templates = collected(options.templates) if options.templates else written(Path(scratch))
@@ -50,6 +56,14 @@ def main() -> None:
             ),
         ):
             report(comparison, options.rounds)
+        with hub_model(EXAMPLE.parent, Path(scratch)) as hub:
+            known, local = (f"{MODEL}@{hub.commit}",), (str(EXAMPLE.parent),)
+            for comparison in (
+                Comparison("Hub, cold cache | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.cold),
+                Comparison("Hub, cached branch | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.warm),
+                Comparison("Hub, cached commit | a local folder", check + known, check + local, 1.5, hub.warm),
+            ):
+                report(comparison, options.rounds)
         parent, worker = peaks(check + templates[:40])
         print(f"peak memory: {parent:.0f} MiB in the parent, {worker:.0f} MiB in the largest worker")
 
@@ -76,15 +90,17 @@ def written(folder: Path) -> tuple[str, ...]:
 
 def report(comparison: Comparison, rounds: int) -> None:
     rounds = rounds if len(comparison.ours) < MANY else max(3, rounds // 3)
-    pairs = [(seconds(comparison.ours), seconds(comparison.theirs)) for _ in range(rounds + 1)][1:]
+    set_for = comparison.environment
+    pairs = [(seconds(comparison.ours, set_for()), seconds(comparison.theirs, set_for())) for _ in range(rounds + 1)][1:]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(mine / other for mine, other in pairs)
     print(f"{comparison.title:44}{ours:>9.3f}s{theirs:>9.3f}s{ratio:>8.2f}{comparison.limit:>8}")
 
 
-def seconds(command: tuple[str, ...]) -> float:
+def seconds(command: tuple[str, ...], environment: Mapping[str, str]) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    silent = subprocess.DEVNULL
+    subprocess.run([sys.executable, *command], check=True, stdout=silent, stderr=silent, env={**os.environ, **environment})
     return time.perf_counter() - started
 
 

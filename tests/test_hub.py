@@ -8,13 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.local_hub import HANG_UP, REJECTED_TOKEN, LocalHub
+from tests.local_hub import HANG_UP, REJECTED_TOKEN, LocalHub, Manner
+from tpllint.errors import RepairableError
 from tpllint.sources.hub_target import HubTarget, parse_hub_target
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ DRIVER = """
 import json, sys
 from tpllint.errors import RepairableError
 from tpllint.sources.hub import fetch
+from tpllint.errors import RepairableError
 from tpllint.sources.hub_target import parse_hub_target
 assert "huggingface_hub" not in sys.modules
 for line in sys.stdin:
@@ -38,7 +42,7 @@ for line in sys.stdin:
         told = {"files": {file.name: file.data.decode() for file in got.files.values()},
                 "shown": [file.shown for file in got.files.values()],
                 "unread": {file.name: file.reason for file in got.unread},
-                "target": got.target, "origin": got.origin}
+                "target": got.target, "origin": got.origin, "focus": sorted(got.focus), "listing": got.listing}
     except RepairableError as error:
         told = {"kind": error.kind, "message": error.message, "hint": error.hint}
     print(json.dumps(told), flush=True)
@@ -54,6 +58,8 @@ class Outcome:
     unread: dict[str, str] = field(default_factory=dict)
     target: str = ""
     origin: str = ""
+    focus: list[str] = field(default_factory=list)
+    listing: list[str] = field(default_factory=list)
     kind: str = ""
     message: str = ""
     hint: str = ""
@@ -103,11 +109,9 @@ def server() -> Iterator[LocalHub]:
 
 @pytest.fixture
 def hub(server: LocalHub) -> Iterator[LocalHub]:
-    server.requests.clear()
-    server.tokens.clear()
+    server.recover()
     yield server
-    server.fail_with(None)
-    server.tells_sizes = server.tells_commit = True
+    server.recover()
 
 
 @pytest.fixture(scope="module")
@@ -181,17 +185,118 @@ def test_only_the_small_files_are_requested_and_by_commit(hub: LocalHub, tpllint
     assert got.files == {name: files[name].decode() for name in names}
     assert got.shown == [f"org/small@{commit}:{name}" for name in names]
     assert (got.target, got.origin, got.unread) == ("org/small", "org/small", {})
-    downloads = [(method, f"/org/small/resolve/{commit}/{name}") for name in names for method in ("HEAD", "GET")]
-    assert hub.requests == [("GET", "/api/models/org/small?blobs=true"), *downloads]
+    downloads = [(method, f"/org/small/resolve/{commit}/{name}") for name in names for method in ("GET", "HEAD")]
+    assert hub.requests[0] == ("GET", "/api/models/org/small?blobs=true")
+    assert sorted(hub.requests[1:]) == sorted(downloads)
 
 
-def test_the_second_run_downloads_nothing_again(hub: LocalHub, tpllint: Tpllint) -> None:
-    commit = hub.add("org/twice", {"chat_template.jinja": TEMPLATE})
+def test_the_second_run_asks_once_what_a_branch_is_and_nothing_about_a_commit(hub: LocalHub, tpllint: Tpllint) -> None:
+    commit = hub.add("org/twice", {"chat_template.jinja": TEMPLATE, "generation_config.json": b"{}", "model.gguf": b"weights"})
     first = tpllint.fetch("org/twice")
     hub.requests.clear()
-    second = tpllint.fetch(f"org/twice@{commit}")
-    assert second.files == first.files
-    assert hub.requests == [("GET", f"/api/models/org/twice/revision/{commit}?blobs=true")]
+    again = tpllint.fetch("org/twice")
+    assert (again.files, again.listing) == (first.files, first.listing)
+    assert hub.requests == [("GET", "/api/models/org/twice?blobs=true")]
+    hub.requests.clear()
+    for url in (f"org/twice@{commit}", f"{hub.url}/org/twice/commit/{commit}", f"{hub.url}/org/twice/tree/{commit}/"):
+        known = tpllint.fetch(url)
+        assert (known.files, known.shown, known.listing) == (first.files, first.shown, first.listing)
+    assert hub.requests == []
+
+
+def test_of_a_known_commit_only_what_was_never_asked_for_is_downloaded(hub: LocalHub, tpllint: Tpllint) -> None:
+    commit = hub.add("org/later", {"chat_template.jinja": TEMPLATE, "tokenizer.json": b"{}"})
+    tpllint.fetch("org/later")
+    hub.requests.clear()
+    assert list(tpllint.fetch(f"org/later@{commit}", more=("tokenizer.json", "README.md")).files) == [
+        "chat_template.jinja",
+        "tokenizer.json",
+    ]
+    assert hub.requests == [(method, f"/org/later/resolve/{commit}/tokenizer.json") for method in ("HEAD", "GET")]
+
+
+def test_a_listing_that_was_not_kept_as_it_was_written_is_asked_for_again(hub: LocalHub, tpllint: Tpllint, home: Path) -> None:
+    commit = hub.add("org/damaged", {"chat_template.jinja": TEMPLATE})
+    first = tpllint.fetch("org/damaged")
+    (kept,) = (home / "assets" / "tpllint" / "org--damaged").rglob("*.json")
+    whole = json.loads(kept.read_text())
+    for damaged in (
+        b"",
+        b"[" * 100_000,
+        b"\xff",
+        b"[]",
+        json.dumps({**whole, "format": 2}).encode(),
+        json.dumps({**whole, "commit": "0" * 40}).encode(),
+        json.dumps({**whole, "sizes": {"chat_template.jinja": "5"}}).encode(),
+        json.dumps({**whole, "sizes": {"../chat_template.jinja": 5}}).encode(),
+        json.dumps({**whole, "sizes": {f"{number}.bin": None for number in range(200_000)}}).encode(),
+    ):
+        kept.write_bytes(damaged)
+        hub.requests.clear()
+        assert tpllint.fetch(f"org/damaged@{commit}") == replace(first, target=f"org/damaged@{commit}")
+        assert hub.requests == [("GET", f"/api/models/org/damaged/revision/{commit}?blobs=true")]
+        kept.unlink(missing_ok=True)
+
+
+def test_a_place_where_no_listing_can_be_kept_does_not_matter(hub: LocalHub, tmp_path: Path) -> None:
+    commit = hub.add("org/model", {"chat_template.jinja": TEMPLATE})
+    (tmp_path / "file").write_text("in the way")
+    with Tpllint(hub.url, tmp_path, HF_ASSETS_CACHE=str(tmp_path / "file")) as tpllint:
+        for _ in range(2):
+            assert tpllint.fetch(f"org/model@{commit}").files == {"chat_template.jinja": TEMPLATE.decode()}
+
+
+def test_a_listing_names_what_else_is_there_in_plain_words_and_within_bounds(hub: LocalHub, tpllint: Tpllint) -> None:
+    odd = ["../up", "/etc/passwd", "a\x1b[31m", "a\u202eb", ".gitattributes", "x" * 121, "a//b", "/".join("abcdefghi")]
+    plain = ["additional_chat_templates/rag.jinja", "Model (1)-Q4_K.gguf", "tekken.json", "onnx/config.json"]
+    hub.add("org/listed", dict.fromkeys((*odd, *plain), b"{}"))
+    assert tpllint.fetch("org/listed").listing == plain
+    many = [f"weights-{number:05}.bin" for number in range(2000)]
+    hub.add("org/long", dict.fromkeys((*many, "a/chat_template.jinja", "additional_chat_templates/rag.jinja"), b"{}"))
+    assert tpllint.fetch("org/long").listing == ["additional_chat_templates/rag.jinja", *many[:999]]
+
+
+def test_a_file_that_the_user_pointed_at_is_read_with_what_tells_of_its_tokens(hub: LocalHub, tpllint: Tpllint) -> None:
+    names = ["tokenizer_config.json", "chat_template.jinja", "generation_config.json", "additional_chat_templates/rag.jinja"]
+    files = {f"{root}{name}": root.encode() + TEMPLATE for root in ("", "onnx/") for name in names}
+    commit = hub.add("org/pointed", {**files, "custom.jinja": b"custom"})
+
+    def pointed(path: str) -> tuple[list[str], list[str]]:
+        got = tpllint.fetch(f"{hub.url}/org/pointed/blob/main/{path}?download=true#L3")
+        return got.focus, [shown.removeprefix(f"org/pointed@{commit}:") for shown in got.shown]
+
+    beside = ["tokenizer_config.json", "generation_config.json"]
+    assert pointed("chat_template.jinja") == (["chat_template.jinja"], [*beside, "chat_template.jinja"])
+    assert pointed("custom.jinja") == (["custom.jinja"], [*beside, "custom.jinja"])
+    assert pointed("additional_chat_templates/rag.jinja") == (
+        ["additional_chat_templates/rag.jinja"],
+        [*beside, "additional_chat_templates/rag.jinja"],
+    )
+    assert pointed("onnx/tokenizer_config.json") == (
+        ["tokenizer_config.json"],
+        ["onnx/generation_config.json", "onnx/tokenizer_config.json"],
+    )
+    hub.requests.clear()
+    got = tpllint.fetch(f"{hub.url}/org/pointed/blob/{commit}/custom.jinja", offline=True)
+    assert (got.focus, got.files["custom.jinja"], got.listing) == (["custom.jinja"], "custom", [])
+    assert hub.requests == []
+
+
+def test_a_file_that_is_not_there_or_of_another_kind_is_told(hub: LocalHub, tpllint: Tpllint) -> None:
+    hub.add("org/bare", {"chat_template.jinja": TEMPLATE, "model.safetensors": b"weights"})
+    got = tpllint.fetch(f"{hub.url}/org/bare/blob/main/nope.jinja")
+    assert (got.kind, got.message) == ("no-such-file", "the model org/bare has no file nope.jinja at revision main")
+    hub.requests.clear()
+    got = tpllint.fetch(f"{hub.url}/org/bare/resolve/main/model.safetensors")
+    assert got.kind == "unknown-kind"
+    assert got.message == "not a kind of file tpllint reads on the Hugging Face Hub: model.safetensors"
+    assert hub.requests == []
+
+
+def test_a_file_beyond_what_is_listed_is_asked_for(hub: LocalHub, tpllint: Tpllint) -> None:
+    hub.add("org/deep", {**{f"{number}.bin": b"" for number in range(1001)}, "z/z.jinja": b"deep"})
+    assert tpllint.fetch(f"{hub.url}/org/deep/blob/main/z/z.jinja").files == {"z.jinja": "deep"}
+    assert tpllint.fetch(f"{hub.url}/org/deep/blob/main/z/y.jinja").kind == "no-such-file"
 
 
 def test_a_branch_that_moved_is_seen_as_it_is_now(hub: LocalHub, tpllint: Tpllint) -> None:
@@ -218,8 +323,10 @@ def test_a_model_without_an_organisation_is_fetched_with_the_prefix(hub: LocalHu
 
 
 def test_a_repository_without_the_small_files_is_empty_and_no_error(hub: LocalHub, tpllint: Tpllint) -> None:
-    hub.add("org/weights", {"model.safetensors": b"weights"})
-    assert tpllint.fetch("org/weights") == Outcome(target="org/weights", origin="org/weights")
+    commit = hub.add("org/weights", {"model.safetensors": b"weights"})
+    got = tpllint.fetch("org/weights")
+    assert got == Outcome(target="org/weights", origin="org/weights", listing=["model.safetensors"])
+    assert tpllint.fetch(f"org/weights@{commit}", offline=True) == replace(got, target=f"org/weights@{commit}")
 
 
 def test_a_file_in_large_file_storage_is_fetched_without_giving_it_the_token(hub: LocalHub, tpllint: Tpllint) -> None:
@@ -281,6 +388,83 @@ def test_names_that_lead_elsewhere_are_never_requested(hub: LocalHub, tpllint: T
     assert hub.requests == [("GET", "/api/models/org/weird?blobs=true")]
 
 
+URLS = [
+    ("https://huggingface.co/org/model", HubTarget("org/model", None)),
+    ("http://huggingface.co/org/model/", HubTarget("org/model", None)),
+    ("HTTPS://HuggingFace.co/org/model?library=transformers#usage", HubTarget("org/model", None)),
+    ("huggingface.co/org/model", HubTarget("org/model", None)),
+    ("https://hf.co/org/model.git", HubTarget("org/model", None)),
+    ("https://hf.co:443/gpt2", HubTarget("gpt2", None)),
+    ("https://huggingface.co/gpt2/tree/main", HubTarget("gpt2", "main")),
+    ("https://huggingface.co/org/model/tree/v1.0/", HubTarget("org/model", "v1.0")),
+    ("https://huggingface.co/org/model/tree/refs%2Fpr%2F3", HubTarget("org/model", "refs/pr/3")),
+    ("https://huggingface.co/org/model/tree/refs/pr/3", HubTarget("org/model", "refs/pr/3")),
+    ("https://huggingface.co/org/model/tree/feature%2Fx", HubTarget("org/model", "feature/x")),
+    ("https://huggingface.co/org/model/discussions/12", HubTarget("org/model", "refs/pr/12")),
+    ("https://huggingface.co/org/model/discussions/12/files", HubTarget("org/model", "refs/pr/12")),
+    ("https://huggingface.co/org/model/discussions/12#66f0", HubTarget("org/model", "refs/pr/12")),
+    ("https://huggingface.co/org/model/commit/" + "a1" * 20, HubTarget("org/model", "a1" * 20)),
+    ("https://huggingface.co/org/model/blob/main/chat_template.jinja", HubTarget("org/model", "main", "chat_template.jinja")),
+    ("https://huggingface.co/org/model/resolve/v1/a/b.jinja?download=true", HubTarget("org/model", "v1", "a/b.jinja")),
+    ("https://huggingface.co/org/model/raw/refs%2Fpr%2F3/x.json", HubTarget("org/model", "refs/pr/3", "x.json")),
+    ("https://huggingface.co/org/model/blob/refs/pr/3/x.json", HubTarget("org/model", "refs/pr/3", "x.json")),
+    ("https://huggingface.co/org/model/blob/main/a%20b.gguf", HubTarget("org/model", "main", "a b.gguf")),
+    ("http://hub.example:8080/prefix/org/model/tree/v2", HubTarget("org/model", "v2")),
+]
+
+
+@pytest.mark.parametrize(("url", "target"), URLS)
+def test_a_url_of_a_model_is_understood(url: str, target: HubTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example:8080/prefix/")
+    assert parse_hub_target(url) == target
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "message"),
+    [
+        ("https://example.com/org/model", "unknown-host", "not a host of the Hugging Face Hub: example.com"),
+        ("https://huggingface.co.example.com/org/model", "unknown-host", "not a host of the Hugging Face Hub: {0}"),
+        ("https://huggingface.co:8443/org/model", "unknown-host", "not a host of the Hugging Face Hub: huggingface.co"),
+        ("http://127.0.0.1:1/org/model", "unknown-host", "not a host of the Hugging Face Hub: 127.0.0.1"),
+        ("https://user:hf_secret@huggingface.co/org/model", "bad-url", "a URL with credentials for huggingface.co"),
+        ("https://[huggingface.co/org/model", "bad-url", "not a usable URL: {url}"),
+        ("https://huggingface.co:x/org/model", "bad-url", "not a usable URL: {url}"),
+        ("https://huggingface.co/datasets/org/data", "not-a-model", "{url} is a dataset, not a model"),
+        ("https://huggingface.co/spaces/org/app/tree/main", "not-a-model", "{url} is a space, not a model"),
+        ("https://huggingface.co/org/model/tree/main/onnx", "not-a-model", "{url} is a folder inside a model"),
+        *(
+            (f"https://huggingface.co/{path}", "not-a-model", "{url} is another page of the Hugging Face Hub")
+            for path in (
+                "",
+                "models",
+                "docs/hub",
+                "api/models/org/model",
+                "org/model/blob/main",
+                "org/model/discussions",
+                "org/model/discussions/x",
+                "org/model/settings",
+                "org/model/commit/main",
+                "org/model/commits/main",
+                "org/model/tree",
+                "org/model/tree/..",
+                "org/model/tree/..%2F..",
+                "org/model/blob/main/..%2Fx.jinja",
+                "org/model/blob/main/a%0Ab.jinja",
+                "org/m%C3%B6del",
+                "org/model@v1",
+                "..%2F../model",
+            )
+        ),
+    ],
+)
+def test_a_url_of_anything_else_is_told(url: str, kind: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    with pytest.raises(RepairableError) as caught:
+        parse_hub_target(url)
+    assert (caught.value.kind, caught.value.message) == (kind, message.format("huggingface.co.example.com", url=url))
+    assert caught.value.hint
+
+
 def test_a_private_model_needs_the_token(hub: LocalHub, tpllint: Tpllint) -> None:
     hub.add("org/private", {"chat_template.jinja": TEMPLATE}, private_token="hf_secret")
     assert tpllint.fetch("org/private").kind == "no-such-repository"
@@ -321,6 +505,182 @@ def test_an_impossible_name_is_told_without_a_request(hub: LocalHub, tpllint: Tp
     assert got.kind == "invalid-repository-name"
     assert got.message == "org/two--dashes cannot be the name of a model on the Hugging Face Hub"
     assert hub.requests == []
+
+
+def leftovers(home: Path) -> list[str]:
+    """The files in the Hub's cache that no client would take for a file of a model."""
+    return sorted(path.name for path in home.rglob("*") if path.name.endswith((".incomplete", ".tmp")))
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (429, {"RateLimit": '"api";r=0;t=55', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}, "55 seconds"),
+        (429, {"RateLimit": '"api";r=0;t=1'}, "1 second"),
+        (429, {"RateLimit": '"api";r=7;t=55'}, "some minutes"),
+        (429, {"RateLimit": '"api";r=7;t=55', "Retry-After": "20"}, "20 seconds"),
+        (429, {"RateLimit": f'"api";r=0;t={"9" * 5000}'}, "some minutes"),
+        (429, {"RateLimit": '"api";r=0;t=0'}, "some minutes"),
+        (429, {"RateLimit": "\x1b[31m"}, "some minutes"),
+        (429, {"Retry-After": "30"}, "30 seconds"),
+        (429, {"Retry-After": "Wed, 21 Oct 2037 07:28:00 GMT"}, "some minutes"),
+        (429, {"Retry-After": "-5"}, "some minutes"),
+        (429, {"Retry-After": "86400"}, "some minutes"),
+        (503, {"Retry-After": "30"}, "30 seconds"),
+        (503, {}, "some minutes"),
+    ],
+)
+@pytest.mark.parametrize("when", ["/api/", "/resolve/"])
+def test_how_long_to_wait_is_told_where_the_hub_tells_it(
+    hub: LocalHub, tmp_path: Path, status: int, headers: dict[str, str], wait: str, when: str
+) -> None:
+    hub.add("org/busy", {"chat_template.jinja": TEMPLATE, "config.json": b"{}"})
+    hub.fail_with(status, b"later", headers, on=when)
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        got = tpllint.fetch("org/busy")
+    assert got.kind == {429: "rate-limited", 503: "hub-failure"}[status]
+    assert got.hint.startswith(f"wait {wait} and run the command again")
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_that_fails_is_had_by_the_next_run(hub: LocalHub, tmp_path: Path) -> None:
+    hub.add("org/half", {"config.json": b"{}", "chat_template.jinja": TEMPLATE})
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        hub.fail_with(503, on="chat_template.jinja")
+        assert tpllint.fetch("org/half").kind == "hub-failure"
+        hub.recover()
+        assert list(tpllint.fetch("org/half").files) == ["config.json", "chat_template.jinja"]
+
+
+def test_a_long_download_is_ended_when_a_file_before_it_fails(hub: LocalHub, tmp_path: Path) -> None:
+    hub.add("org/long", {"tokenizer_config.json": CONFIG, "config.json": b" " * 1_500_000})
+    hub.fail_with(503, on="/tokenizer_config.json")
+    hub.behave(Manner(delay=1), on="/tokenizer_config.json")
+    hub.behave(Manner(piece=20_000, pause=0.5), on="/stored/")
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        assert tpllint.fetch("org/long").kind == "hub-failure"
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize("on", ["/api/", "/resolve/", "/stored/"])
+def test_a_connection_that_is_cut_in_the_middle_is_told(hub: LocalHub, tmp_path: Path, on: str, resets: bool) -> None:
+    hub.add("org/cut", {"tokenizer_config.json": CONFIG + b" " * 1_500_000, "chat_template.jinja": TEMPLATE})
+    hub.behave(Manner(cut=5, resets=resets), on=on)
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        got = tpllint.fetch("org/cut")
+    assert got.kind == "connection-cut"
+    assert got.message == "the connection to the Hugging Face Hub was cut in the middle of an answer"
+    assert leftovers(tmp_path) == []
+    assert len(hub.requests) == len(set(hub.requests)), "something was tried twice"
+
+
+@pytest.mark.parametrize("on", ["/api/", "/resolve/", "/stored/"])
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_hub_that_hangs_up_is_told(hub: LocalHub, tmp_path: Path, on: str, resets: bool) -> None:
+    hub.add("org/gone", {"tokenizer_config.json": CONFIG + b" " * 1_500_000})
+    hub.fail_with(HANG_UP, on=on)
+    hub.behave(Manner(resets=resets), on=on)
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        assert tpllint.fetch("org/gone").kind == "hub-unreachable"
+    assert leftovers(tmp_path) == []
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """An address where no connection is ever accepted or refused: the queue of a listener that accepts nothing is full."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+SILENT = {
+    "never begins the listing": (Manner(delay=60), "/api/", "hub-unreachable"),
+    "stops in the listing": (Manner(piece=10, pause=60), "/api/", "hub-too-slow"),
+    "trickles the listing": (Manner(piece=1, pause=0.5), "/api/", "hub-too-slow"),
+    "dies after the listing": (Manner(delay=60), "/resolve/", "hub-unreachable"),
+    "never begins a stored file": (Manner(delay=60), "/stored/", "hub-unreachable"),
+    "stops in a file": (Manner(piece=10, pause=60), "/resolve/", "hub-too-slow"),
+    "trickles a file": (Manner(piece=100, pause=0.5), "/stored/", "hub-too-slow"),
+}
+
+
+def test_a_hub_that_keeps_silent_or_trickles_is_given_up(tmp_path: Path) -> None:
+    files = {"tokenizer_config.json": CONFIG + b" " * 1_500_000, "chat_template.jinja": TEMPLATE}
+    with ExitStack() as running:
+        calls = {}
+        for case, (manner, on, kind) in SILENT.items():
+            hub = running.enter_context(LocalHub())
+            hub.add("org/silent", files)
+            hub.behave(manner, on=on)
+            calls[case] = (hub.url, kind)
+        (tmp_path / "sitecustomize.py").write_text(
+            "import socket, time\nsocket.getaddrinfo = lambda *_, **__: time.sleep(600)\n"
+        )
+        calls["is a black hole"] = (running.enter_context(black_hole()), "hub-unreachable")
+        calls["has no address"] = ("http://hub.invalid", "hub-unreachable")
+        started = {case: running.enter_context(Tpllint(url, tmp_path / case)) for case, (url, _) in calls.items()}
+        lookup = Tpllint("http://hub.invalid", tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}")
+        calls["is looked up without end"] = ("", "hub-unreachable")
+        started["is looked up without end"] = running.enter_context(lookup)
+        with ThreadPoolExecutor(len(calls)) as pool:
+            outcomes = pool.map(lambda process: process.fetch("org/silent"), started.values())
+            told = {case: outcome.kind for case, outcome in zip(started, outcomes, strict=True)}
+    assert told == {case: kind for case, (_, kind) in calls.items()}
+    assert leftovers(tmp_path) == []
+
+
+def test_a_hub_that_is_slow_but_answers_is_waited_for(hub: LocalHub, tpllint: Tpllint) -> None:
+    hub.add("org/slow", {"chat_template.jinja": TEMPLATE, "tokenizer_config.json": CONFIG})
+    hub.behave(Manner(delay=1, piece=20, pause=0.1))
+    assert list(tpllint.fetch("org/slow").files) == ["tokenizer_config.json", "chat_template.jinja"]
+
+
+def test_the_token_is_sent_to_no_other_host(hub: LocalHub, tmp_path: Path) -> None:
+    with LocalHub() as other:
+        commit = hub.add("org/model", {"chat_template.jinja": TEMPLATE})
+        other.add("org/model", {"chat_template.jinja": TEMPLATE})
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        with Tpllint(hub.url, tmp_path / "listing", HF_TOKEN="hf_secret") as tpllint:
+            hub.fail_with(302, headers={"Location": f"{elsewhere}/api/models/org/model?blobs=true"}, on="/api/")
+            assert tpllint.fetch("org/model").files == {"chat_template.jinja": TEMPLATE.decode()}
+        assert other.requests == [("GET", "/api/models/org/model?blobs=true")]
+        hub.recover()
+        with Tpllint(hub.url, tmp_path / "file", HF_TOKEN="hf_secret") as tpllint:
+            path = f"/org/model/resolve/{commit}/chat_template.jinja"
+            told = {"Location": elsewhere + path, "X-Repo-Commit": commit, "ETag": '"a1"'}
+            hub.fail_with(302, headers=told, on="/resolve/")
+            assert tpllint.fetch("org/model").files == {"chat_template.jinja": TEMPLATE.decode()}
+        assert other.requests[1:] == [("GET", path)]
+    assert set(other.tokens) == {None}
+    assert set(hub.tokens) == {"hf_secret"}
+
+
+def test_a_model_that_was_renamed_is_found_under_its_old_name(hub: LocalHub, tpllint: Tpllint) -> None:
+    hub.add("org/new", {"chat_template.jinja": TEMPLATE}, private_token="hf_secret")
+    hub.move("org/old", "org/new")
+    assert tpllint.fetch("org/old", token="hf_secret").files == {"chat_template.jinja": TEMPLATE.decode()}
+
+
+@pytest.mark.parametrize("on", ["/api/", "/resolve/"])
+def test_redirects_without_end_are_told(hub: LocalHub, tmp_path: Path, on: str) -> None:
+    commit = hub.add("org/round", {"chat_template.jinja": TEMPLATE})
+    path = "/api/models/org/round" if on == "/api/" else f"/org/round/resolve/{commit}/chat_template.jinja"
+    hub.fail_with(302, headers={"Location": path}, on=on)
+    with Tpllint(hub.url, tmp_path) as tpllint:
+        assert tpllint.fetch("org/round").kind == "malformed-hub-answer"
+
+
+def test_a_discussion_that_proposes_nothing_is_told_as_such(hub: LocalHub, tpllint: Tpllint) -> None:
+    hub.add("org/talk", {"chat_template.jinja": TEMPLATE})
+    for argument in (f"{hub.url}/org/talk/discussions/7", "org/talk@pr/7"):
+        got = tpllint.fetch(argument)
+        assert (got.kind, got.message) == ("no-such-pull-request", "the model org/talk has no revision refs/pr/7")
 
 
 REFUSALS = [

@@ -136,8 +136,9 @@ def _template_text(rendered: Rendered) -> str:
         return ascii(rendered.stored.source)
     place = ascii(file.shown)
     if rendered.on_hub and not rendered.given:
-        revision = ascii(rendered.model.commit)
-        place = f"hf_hub_download({rendered.model.origin!a}, {file.name!a}, revision={revision})"
+        model = rendered.model
+        path = file.shown.removeprefix(f"{model.origin}@{model.commit}:")  # its name leaves out the folder of the model
+        place = f"hf_hub_download({model.origin!a}, {path!a}, revision={model.commit!a})"
     text = f'Path({place}).read_text(encoding="utf-8")'
     if not rendered.stored.keys:
         return text

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath, PurePosixPath
+from typing import TypeVar
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 MAX_TEMPLATE_BYTES = 2_000_000
 MAX_JSON_BYTES = 32_000_000
@@ -41,6 +45,24 @@ def max_bytes(name: str) -> int:
     if name == TOKENIZER:
         return MAX_TOKENIZER_BYTES
     return MAX_JSON_BYTES if name.endswith(".json") else MAX_TEMPLATE_BYTES
+
+
+def is_readable(path: str) -> bool:
+    """Whether a single file of this name is a kind of target."""
+    name = PurePosixPath(path)
+    return name.suffix == ".jinja" or name.name in CONFIGURATIONS
+
+
+def root_and_name(path: AnyPath) -> tuple[AnyPath, str]:
+    """The folder of the model that a single file belongs to, and the file's name in it."""
+    if path.parent.name == TEMPLATE_FOLDER:
+        return path.parent.parent, f"{TEMPLATE_FOLDER}/{path.name}"
+    return path.parent, path.name
+
+
+def companions(name: str) -> tuple[str, ...]:
+    """The names of the files that are read together with a single one, for its tokens."""
+    return JSON_FILES if name.endswith(".jinja") else (TOKENS_MAP, *NEIGHBOURS)
 
 
 @dataclass(frozen=True)

@@ -1,53 +1,33 @@
-"""The door to models on the Hugging Face Hub: the only module of the package that opens a socket.
+"""The door to models on the Hugging Face Hub: few and small files, all of one commit, each had only once.
 
-huggingface_hub is imported inside functions: it is heavy, and most runs never leave the disk.
+What goes over the network goes through `hub_listing` and `hub_download`, and `hub_watch` keeps its time.
 """
 
 from __future__ import annotations
 
-import importlib
-import json
-import logging
-import os
-import re
-import time
-import warnings
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from dataclasses import replace
+from pathlib import PurePosixPath
 
-from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles, UnreadFile, max_bytes
-from tpllint.sources.hub_failures import (
-    failure,
-    failures_told,
-    kind_of_refusal,
-    transport_package,
+from tpllint.sources.files import (
+    JSON_FILES,
+    TEMPLATE,
+    TEMPLATE_FOLDER,
+    ModelFile,
+    ModelFiles,
+    UnreadFile,
+    companions,
+    is_readable,
+    max_bytes,
+    root_and_name,
 )
-from tpllint.sources.hub_target import DEFAULT_REVISION, HubTarget
+from tpllint.sources.hub_cache import commit_of, keep_listing, kept_listing, remember_commit, snapshot
+from tpllint.sources.hub_client import check_name, load_client, load_download, quiet_library
+from tpllint.sources.hub_download import downloads
+from tpllint.sources.hub_failures import failure, failures_told
+from tpllint.sources.hub_listing import Listing, ask, listing_of, wanted
+from tpllint.sources.hub_target import COMMIT, HubTarget
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from httpx2 import Client, Response
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_NAMED_TEMPLATE = re.compile(rf"{TEMPLATE_FOLDER}/[A-Za-z0-9_.-]{{1,64}}\.jinja")
-_AUTHORIZATION = re.compile(r"Bearer [!-~]+")
-
-_SECONDS_TO_WAIT = 10
-_SECONDS_TO_LIST = 30
-_MAX_LISTING_BYTES = 64_000_000
 _MAX_FILES = 100
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """What the Hub says a revision is: its commit, and the size of every file where it is told."""
-
-    commit: str
-    sizes: Mapping[str, int | None]
 
 
 def fetch(
@@ -55,289 +35,135 @@ def fetch(
 ) -> ModelFiles:
     """The few small files of a model that tpllint reads, and those of these names where it has them, all of one commit.
 
-    Every failure is a RepairableError.
+    Where the target names a file, that file is in focus, and only what tells of its tokens is read beside it. Every failure is
+    a RepairableError.
     """
-    with _quiet_library(target) as constants, failures_told(target):
-        _check_name(target)
+    if target.file is not None and not is_readable(target.file):  # a .gguf file will be handed on from here
+        raise failure("unknown-kind", target)
+    with quiet_library(target) as constants, failures_told(target):
         if offline or constants.HF_HUB_OFFLINE:
-            return _fetch_from_cache(argument, target, more)
-        return _fetch_from_hub(argument, target, token or None, more)
+            return _from_cache(argument, target, more)
+        return _from_hub(argument, target, token or None, more)
 
 
-def _fetch_from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...]) -> ModelFiles:
-    listing = _list_files(target, token)
-    names = _wanted(listing.sizes, more)
-    brought = [_download(target, listing, name, token) for name in names[:_MAX_FILES]]
-    _remember_revision(target, listing.commit)
-    return _model_files(argument, target, listing.commit, [*brought, *_beyond(target, listing.commit, names[_MAX_FILES:])])
+def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...]) -> ModelFiles:
+    kept = kept_listing(target, target.revision) if target.revision and COMMIT.fullmatch(target.revision) else None
+    listing = kept or _asked(target, token)
+    plan = _Plan(target, listing, more)
+    if missing := plan.missing(plan.names[:_MAX_FILES]):
+        _download(target, listing.commit, missing, token)
+    remember_commit(target, listing.commit)
+    return plan.files(argument)
 
 
-def _fetch_from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> ModelFiles:
-    commit = _cached_commit(target)
-    if commit is None:
-        raise failure("not-cached", target)
-    snapshot = _cache_folder(target.repository) / "snapshots" / commit
-    names = _wanted(_cached_names(snapshot, more), more)
-    if not set(names) - set(more):
-        raise failure("not-cached", target)
-    brought = [_read(snapshot / name, name, _shown(target, commit, name)) for name in names[:_MAX_FILES]]
-    return _model_files(argument, target, commit, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
+def _asked(target: HubTarget, token: str | None) -> Listing:
+    check_name(target)
+    load_client(target)
+    from tpllint.sources.hub_watch import side_by_side
 
-
-def _beyond(target: HubTarget, commit: str, names: Sequence[str]) -> list[UnreadFile]:
-    return [UnreadFile(name, _shown(target, commit, name), f"is beyond the first {_MAX_FILES} files") for name in names]
-
-
-def _model_files(argument: str, target: HubTarget, commit: str, brought: Sequence[ModelFile | UnreadFile]) -> ModelFiles:
-    return ModelFiles(
-        target=argument,
-        files={file.name: file for file in brought if isinstance(file, ModelFile)},
-        origin=target.repository,
-        unread=tuple(file for file in brought if isinstance(file, UnreadFile)),
-        commit=commit,
-    )
-
-
-def _wanted(names: Collection[str], more: tuple[str, ...]) -> list[str]:
-    """The names that tpllint reads, in a stable order; a name from a server is taken only in exactly these forms."""
-    fixed = [name for name in (*JSON_FILES, TEMPLATE, *more) if name in names]
-    return fixed + sorted(name for name in names if _NAMED_TEMPLATE.fullmatch(name))
-
-
-def _shown(target: HubTarget, commit: str, name: str) -> str:
-    return f"{target.repository}@{commit}:{name}"
-
-
-def _check_name(target: HubTarget) -> None:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        _library_utils().validate_repo_id(target.repository)
-    except HFValidationError as error:
-        raise failure("invalid-repository-name", target) from error
-
-
-def _list_files(target: HubTarget, token: str | None) -> _Listing:
-    """One request that tells commit, names and sizes.
-
-    It is not `HfApi.model_info`, which reads a body of any size and stumbles over odd model cards, and not a download,
-    which would try for 23 seconds to reach a Hub that is down.
-    """
-    from huggingface_hub import constants
-
-    url = f"{constants.ENDPOINT}/api/models/{target.repository}"
-    if target.revision is not None:
-        url += f"/revision/{quote(target.revision, safe='')}"
-    listing = _parse_listing(target, _get(target, url, _headers(target, token)))
-    if target.revision is not None and _COMMIT.fullmatch(target.revision) and target.revision != listing.commit:
-        raise failure("malformed-hub-answer", target)
+    (listing,) = side_by_side(target, [lambda: ask(target, token)])
+    keep_listing(target, listing)
     return listing
 
 
-def _get(target: HubTarget, url: str, headers: dict[str, str]) -> bytes:
-    parameters = {"blobs": "true"}
-    session = _session(target)
-    with session.stream("GET", url, headers=headers, params=parameters, timeout=_SECONDS_TO_WAIT) as response:
-        if response.status_code != 200:
-            raise failure(kind_of_refusal(response), target)
-        return _body(target, response)
+def _download(target: HubTarget, commit: str, paths: list[str], token: str | None) -> None:
+    load_download(target)
+    from tpllint.sources.hub_watch import side_by_side
+
+    side_by_side(target, downloads(target, commit, paths, token))
 
 
-def _body(target: HubTarget, response: Response) -> bytes:
-    """The whole body, within limits of size and of time: the timeout of a request is one of each single read."""
-    deadline = time.monotonic() + _SECONDS_TO_LIST
-    body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > _MAX_LISTING_BYTES:
-            raise failure("malformed-hub-answer", target)
-        if time.monotonic() > deadline:
-            raise transport_package().ReadTimeout("the listing takes too long")
-    return bytes(body)
+def _from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> ModelFiles:
+    commit = commit_of(target)
+    if commit is None:
+        raise failure("not-cached", target)
+    kept = kept_listing(target, commit)
+    plan = _Plan(target, kept or _listing_of_cache(target, commit, more), more)
+    needed = [name for name in plan.names if name not in more]
+    missing = plan.missing(needed)
+    is_empty = len(missing) == len(needed) and (needed or kept is None)
+    if is_empty or (plan.focus and plan.missing([plan.focus])):
+        raise failure("not-cached", target)
+    files = plan.files(argument, "is not in the cache")
+    return files if kept else replace(files, listing=())
 
 
-def _parse_listing(target: HubTarget, body: bytes) -> _Listing:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise failure("malformed-hub-answer", target) from error
-    match answer:
-        case {"sha": str(commit), "siblings": list(siblings)} if _COMMIT.fullmatch(commit):
-            return _Listing(commit, dict(_told_sizes(siblings)))
-    raise failure("malformed-hub-answer", target)
+def _listing_of_cache(target: HubTarget, commit: str, more: tuple[str, ...]) -> Listing:
+    """The names of a commit's files that the cache has; the commit may hold others."""
+    folder = snapshot(target, commit)
+    root = folder / _root(target)
+    named = [path.name for path in (root / TEMPLATE_FOLDER).iterdir()] if (root / TEMPLATE_FOLDER).is_dir() else []
+    names = [*JSON_FILES, TEMPLATE, *more, *(f"{TEMPLATE_FOLDER}/{name}" for name in named)]
+    paths = [(root / name).relative_to(folder).as_posix() for name in names if (root / name).is_file()]
+    return replace(listing_of(commit, ((path, None) for path in paths)), is_whole=False)
 
 
-def _told_sizes(siblings: list[Any]) -> Iterator[tuple[str, int | None]]:
-    for sibling in siblings:
-        match sibling:
-            case {"rfilename": str(name), "size": int(size)}:
-                yield name, size
-            case {"rfilename": str(name)}:
-                yield name, None
+def _root(target: HubTarget) -> str:
+    """The folder of the model in its repository: that of a file the user pointed at, else the repository's own."""
+    return "." if target.file is None else str(root_and_name(PurePosixPath(target.file))[0])
 
 
-def _session(target: HubTarget) -> Client:
-    from huggingface_hub import get_session
+class _Plan:
+    """Which files of a commit are read. Raises RepairableError where one that the user pointed at does not exist."""
 
-    try:
-        return get_session()
-    except (ValueError, ImportError) as error:  # a proxy of an unknown scheme; a SOCKS proxy without its package
-        raise failure("unusable-proxy", target) from error
+    def __init__(self, target: HubTarget, listing: Listing, more: tuple[str, ...]) -> None:
+        self._target = target
+        self._listing = listing
+        self._more = more
+        self._folder = snapshot(target, listing.commit)
+        self._root = PurePosixPath(_root(target))
+        self.focus = None if target.file is None else root_and_name(PurePosixPath(target.file))[1]
+        self.names = self._names()
 
+    def missing(self, names: list[str]) -> list[str]:
+        """The paths in the repository of those that the cache does not have, though they are not too large."""
+        paths = [self._path(name) for name in names if not self._is_too_large(name)]
+        return [path for path in paths if not (self._folder / path).is_file()]
 
-def _headers(target: HubTarget, token: str | None) -> dict[str, str]:
-    headers: dict[str, str] = _library_utils().build_hf_headers(token=token, **_identity())
-    if "authorization" in headers and not _AUTHORIZATION.fullmatch(headers["authorization"]):
-        raise failure("rejected-token", target)
-    return headers
-
-
-def _identity() -> dict[str, Any]:
-    from tpllint import __version__
-
-    return {"library_name": "tpllint", "library_version": __version__}
-
-
-def _library_utils() -> Any:
-    """huggingface_hub.utils, whose functions are public though its type hints do not export them."""
-    return importlib.import_module("huggingface_hub.utils")
-
-
-class _TooLargeError(Exception):
-    """More bytes arrive than a file of this name may have."""
-
-
-class _Meter:
-    """Stands where huggingface_hub shows its progress bar: shows nothing, and ends a download that grows too large."""
-
-    limit = 0
-
-    def __init__(self, *, total: int | None = None, **_: object) -> None:
-        self._left = self.limit
-        if total is not None and total > self.limit:
-            raise _TooLargeError
-
-    def __enter__(self) -> _Meter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def update(self, received: float | None = 1) -> None:
-        self._left -= int(received or 0)
-        if self._left < 0:
-            raise _TooLargeError
-
-
-def _meter(limit: int) -> Any:
-    return type("_LimitedMeter", (_Meter,), {"limit": limit})
-
-
-def _download(target: HubTarget, listing: _Listing, name: str, token: str | None) -> ModelFile | UnreadFile:
-    """One file by commit, through the ordinary cache; too large a file is refused before, while and after it comes."""
-    from huggingface_hub import hf_hub_download
-
-    limit, size, shown = max_bytes(name), listing.sizes[name], _shown(target, listing.commit, name)
-    if size is not None and size > limit:
-        return _too_large(name, shown)
-    try:
-        path = hf_hub_download(
-            target.repository,
-            name,
-            revision=listing.commit,
-            token=token,
-            etag_timeout=_SECONDS_TO_WAIT,
-            tqdm_class=_meter(limit),
-            **_identity(),
+    def files(self, argument: str, absence: str | None = None) -> ModelFiles:
+        """What was read from the cache; `absence` is why a file is not there, None if that means that it is too large."""
+        read = [self._read(name, absence) for name in self.names[:_MAX_FILES]]
+        late = [self._unread(name, f"is beyond the first {_MAX_FILES} files") for name in self.names[_MAX_FILES:]]
+        return ModelFiles(
+            target=argument,
+            files={file.name: file for file in read if isinstance(file, ModelFile)},
+            focus=frozenset((self.focus,) if self.focus else ()),
+            origin=self._target.repository,
+            unread=(*(file for file in read if isinstance(file, UnreadFile)), *late),
+            commit=self._listing.commit,
+            listing=() if self.focus else tuple(self._listing.sizes),
         )
-    except _TooLargeError:
-        return _too_large(name, shown)
-    # The server names the commit again with each file, and the cache believes it.
-    if listing.commit not in Path(path).parts:
-        raise failure("malformed-hub-answer", target)
-    return _read(Path(path), name, shown)
 
+    def _names(self) -> list[str]:
+        inside = [PurePosixPath(path) for path in self._listing.sizes if PurePosixPath(path).is_relative_to(self._root)]
+        there = {path.relative_to(self._root).as_posix() for path in inside}
+        if self.focus is None:
+            return wanted(there, self._more)
+        if self.focus not in there and self._listing.is_whole:
+            raise failure("no-such-file", self._target)
+        beside = dict.fromkeys((*companions(self.focus), *self._more))
+        return [*(name for name in beside if name in there and name != self.focus), self.focus]
 
-def _too_large(name: str, shown: str) -> UnreadFile:
-    return UnreadFile(name, shown, f"is larger than {max_bytes(name) // 1_000_000} MB")
+    def _path(self, name: str) -> str:
+        return (self._root / name).as_posix()
 
+    def _is_too_large(self, name: str) -> bool:
+        return (self._listing.sizes.get(self._path(name)) or 0) > max_bytes(name)
 
-def _cache_folder(repository: str) -> Path:
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
+    def _read(self, name: str, absence: str | None) -> ModelFile | UnreadFile | None:
+        """One file; None for one that was asked for besides and is not in the cache."""
+        limit, place = max_bytes(name), self._folder / self._path(name)
+        too_large = f"is larger than {limit // 1_000_000} MB"
+        if self._is_too_large(name):
+            return self._unread(name, too_large)
+        if not place.is_file():
+            return None if absence and name in self._more else self._unread(name, absence or too_large)
+        with place.open("rb") as stream:
+            data = stream.read(limit + 1)
+        return ModelFile(name, self._shown(name), data) if len(data) <= limit else self._unread(name, too_large)
 
-    return Path(constants.HF_HUB_CACHE).expanduser() / repo_folder_name(repo_id=repository, repo_type="model")
+    def _unread(self, name: str, reason: str) -> UnreadFile:
+        return UnreadFile(name, self._shown(name), reason)
 
-
-def _cached_commit(target: HubTarget) -> str | None:
-    revision = target.revision or DEFAULT_REVISION
-    if _COMMIT.fullmatch(revision):
-        return revision
-    ref = _cache_folder(target.repository) / "refs" / revision
-    if not ref.is_file():
-        return None
-    with ref.open("rb") as stream:
-        commit = stream.read(64).decode("ascii", "replace").strip()
-    return commit if _COMMIT.fullmatch(commit) else None
-
-
-def _cached_names(snapshot: Path, more: tuple[str, ...]) -> list[str]:
-    folder = snapshot / TEMPLATE_FOLDER
-    named = [f"{TEMPLATE_FOLDER}/{path.name}" for path in folder.iterdir()] if folder.is_dir() else []
-    return [name for name in (*JSON_FILES, TEMPLATE, *more, *named) if (snapshot / name).is_file()]
-
-
-def _remember_revision(target: HubTarget, commit: str) -> None:
-    """Note in the cache which commit the revision is, for a later run that is offline.
-
-    hf_hub_download does so only when it is asked for a branch, and the files are asked for by commit.
-    """
-    revision = target.revision or DEFAULT_REVISION
-    folder = _cache_folder(target.repository)
-    if _COMMIT.fullmatch(revision) or not folder.is_dir():
-        return
-    ref = folder / "refs" / revision
-    scratch = ref.with_name(f"{ref.name}.{os.getpid()}.tmp")
-    with suppress(OSError):  # the files are here all the same when the cache is read-only
-        ref.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(commit, encoding="ascii")
-        scratch.replace(ref)
-
-
-def _read(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
-    limit = max_bytes(name)
-    with path.open("rb") as stream:
-        data = stream.read(limit + 1)
-    return ModelFile(name, shown, data) if len(data) <= limit else _too_large(name, shown)
-
-
-@contextmanager
-def _quiet_library(target: HubTarget) -> Iterator[Any]:
-    """While this lasts, huggingface_hub writes nothing to the terminal, sends no telemetry and speaks plain HTTP."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        constants = _load_library(target)
-        logger = logging.getLogger("huggingface_hub")
-        before = logger.level, constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET
-        logger.setLevel(logging.CRITICAL + 1)
-        # Telemetry would be a request of its own; the Xet protocol is for weights, and no meter sees its bytes in time.
-        constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_XET = True
-        try:
-            yield constants
-        finally:
-            logger.setLevel(before[0])
-            constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET = before[1:]
-
-
-def _load_library(target: HubTarget) -> Any:
-    """huggingface_hub.constants, once all that is used of the library is imported: it reads its settings meanwhile."""
-    try:
-        library: Any = importlib.import_module("huggingface_hub")
-        # The package imports its modules when they are first used.
-        return library.get_session and library.hf_hub_download and library.constants
-    except ModuleNotFoundError as error:
-        if error.name != "huggingface_hub":
-            raise
-        raise failure("no-hub-support", target) from error
-    except ValueError as error:
-        raise failure("invalid-hub-settings", target) from error
+    def _shown(self, name: str) -> str:
+        return f"{self._target.repository}@{self._listing.commit}:{self._path(name)}"

@@ -1,6 +1,6 @@
 """What can go wrong between this machine and the Hub, in words: kinds, messages and hints.
 
-Nothing of what a server wrote is quoted; only what the user typed.
+Nothing of what a server wrote is quoted but a number of seconds; only what the user typed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from tpllint.errors import RepairableError
 from tpllint.sources.hub_target import DEFAULT_REVISION, HubTarget
 
+MAX_WAIT = 3600
+"""The longest time in seconds that a server may tell to wait and is believed."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from httpx2 import Response
 
-_FAILURES: Mapping[str, tuple[str, str]] = {
+FAILURES: Mapping[str, tuple[str, str]] = {
     "no-hub-support": (
         "models on the Hugging Face Hub cannot be read without the package huggingface_hub",
         "run `pip install huggingface_hub`",
@@ -38,6 +41,18 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
         "the model {repository} has no revision {revision}",
         "name a branch, a tag, a full commit or pr/N after the @, or write {repository} for the main branch",
     ),
+    "no-such-pull-request": (
+        "the model {repository} has no revision {revision}",
+        "a discussion has one only where it is a pull request; write {repository} for the main branch",
+    ),
+    "no-such-file": (
+        "the model {repository} has no file {file} at revision {revision}",
+        "check the path and the revision, or write {repository} for the whole model",
+    ),
+    "unknown-kind": (
+        "not a kind of file tpllint reads on the Hugging Face Hub: {file}",
+        "name a .jinja file, tokenizer_config.json, chat_template.json or processor_config.json, or write {repository}",
+    ),
     "disabled-repository": (
         "the model {repository} is disabled on the Hugging Face Hub",
         "name a folder with a copy of the model instead",
@@ -52,15 +67,23 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
     ),
     "rate-limited": (
         "the Hugging Face Hub answers no more requests for now: there were too many",
-        "wait some minutes and run the command again; `hf auth login` raises the limit",
+        "wait {wait} and run the command again; `hf auth login` raises the limit",
     ),
     "hub-failure": (
         "the Hugging Face Hub answers with a server error",
-        "run the command again later, or pass --offline to use what is in the cache",
+        "wait {wait} and run the command again, or pass --offline to use what is in the cache",
     ),
     "hub-unreachable": (
         "the Hugging Face Hub cannot be reached",
         "check the network connection, the proxy and HF_ENDPOINT, or pass --offline to use what is in the cache",
+    ),
+    "hub-too-slow": (
+        "the Hugging Face Hub sends too slowly: less than {slowest} kB in a second",
+        "check the network connection and the proxy, or pass --offline to use what is in the cache",
+    ),
+    "connection-cut": (
+        "the connection to the Hugging Face Hub was cut in the middle of an answer",
+        "run the command again; if it happens again, check the network connection and the proxy",
     ),
     "invalid-hub-settings": (
         "the settings of huggingface_hub in the environment cannot be used",
@@ -89,6 +112,7 @@ _KIND_OF_CODE: Mapping[str | None, str] = {
     "GatedRepo": "gated-repository",
     "RepoNotFound": "no-such-repository",
     "RevisionNotFound": "no-such-revision",
+    "EntryNotFound": "no-such-file",
 }
 _KIND_OF_SENTENCE: Mapping[str | None, str] = {
     "Access to this resource is disabled.": "disabled-repository",
@@ -101,27 +125,67 @@ _KIND_OF_STATUS: Mapping[int, str] = {
 }
 
 
-def failure(kind: str, target: HubTarget, reason: str = "") -> RepairableError:
+def failure(kind: str, target: HubTarget, reason: str = "", *, wait: str = "some minutes", slowest: int = 0) -> RepairableError:
     """The error of this kind about a target, in the words of the table."""
-    message, hint = _FAILURES[kind]
+    message, hint = FAILURES[kind]
     facts = {
         "repository": target.repository,
         "revision": target.revision or DEFAULT_REVISION,
+        "file": target.file,
         "reason": reason,
+        "wait": wait,
+        "slowest": slowest,
     }
     return RepairableError(kind, message.format_map(facts), hint.format_map(facts))
+
+
+def refusal(response: Response, target: HubTarget) -> RepairableError:
+    """The error that an answer other than 200 means."""
+    kind = _kind_of_refusal(response)
+    if kind == "no-such-file" and target.file is None:  # a file that the server itself listed
+        kind = "malformed-hub-answer"
+    if kind == "no-such-revision" and (target.revision or "").startswith("refs/pr/"):
+        kind = "no-such-pull-request"
+    seconds = _seconds_to_wait(response)
+    return failure(kind, target, wait="some minutes" if seconds is None else f"{seconds} second{'s' * (seconds > 1)}")
+
+
+def _kind_of_refusal(response: Response) -> str:
+    """The codes and sentences are those huggingface_hub itself goes by."""
+    code, sentence = response.headers.get("X-Error-Code"), response.headers.get("X-Error-Message")
+    if kind := _KIND_OF_CODE.get(code) or _KIND_OF_SENTENCE.get(sentence):
+        return kind
+    if response.status_code >= 500:
+        return "hub-failure"
+    return _KIND_OF_STATUS.get(response.status_code, "malformed-hub-answer")
+
+
+def _seconds_to_wait(response: Response) -> int | None:
+    """What the server tells to wait, by the RateLimit header of the IETF draft or by Retry-After; None for no sane number."""
+    utils: Any = importlib.import_module("huggingface_hub.utils")
+    try:
+        limit = utils.parse_ratelimit_headers(response.headers)
+        spent = limit is not None and limit.remaining == 0  # the header comes with every answer
+        seconds = int(limit.reset_in_seconds if spent else response.headers.get("Retry-After", ""))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= MAX_WAIT else None
 
 
 @contextmanager
 def failures_told(target: HubTarget) -> Iterator[None]:
     """Turn what the network, the server and the disk do into errors that quote nothing of what a server wrote."""
-    transport = transport_package()
     try:
         yield
-    except (transport.HTTPError, transport.InvalidURL, OSError) as error:
+    except RepairableError:
+        raise
+    except Exception as error:
         cause = _cause(error)
+        kind = _kind(cause)
+        if kind is None:
+            raise
         reason = (cause.strerror or "").lower() if isinstance(cause, OSError) else ""
-        raise failure(_kind(cause), target, reason) from error
+        raise failure(kind, target, reason) from error
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -132,29 +196,16 @@ def _cause(error: BaseException) -> BaseException:
     return error if hidden is None else hidden
 
 
-def _kind(error: BaseException) -> str:
-    from huggingface_hub.errors import HfHubHTTPError
-
+def _kind(error: BaseException) -> str | None:
+    """The kind of an exception, None for one that is a defect."""
     transport = transport_package()
-    if isinstance(error, HfHubHTTPError):
-        return kind_of_refusal(error.response)
     if isinstance(error, (transport.InvalidURL, transport.UnsupportedProtocol)):
         return "invalid-hub-settings"
     if isinstance(error, transport.TransportError):
         return "hub-unreachable"
     if isinstance(error, OSError) and error.errno is not None:
         return "unusable-cache"
-    return "malformed-hub-answer"
-
-
-def kind_of_refusal(response: Response) -> str:
-    """What an answer other than 200 means; the codes and sentences are those huggingface_hub itself goes by."""
-    code, sentence = response.headers.get("X-Error-Code"), response.headers.get("X-Error-Message")
-    if kind := _KIND_OF_CODE.get(code) or _KIND_OF_SENTENCE.get(sentence):
-        return kind
-    if response.status_code >= 500:
-        return "hub-failure"
-    return _KIND_OF_STATUS.get(response.status_code, "malformed-hub-answer")
+    return "malformed-hub-answer" if isinstance(error, (transport.HTTPError, OSError)) else None
 
 
 def transport_package() -> Any:

@@ -14,14 +14,15 @@ from tpllint.errors import RepairableError
 from tpllint.sources.files import (
     CONFIGURATIONS,
     JSON_FILES,
-    NEIGHBOURS,
     TEMPLATE,
     TEMPLATE_FOLDER,
-    TOKENS_MAP,
     ModelFile,
     ModelFiles,
     UnreadFile,
+    companions,
+    is_readable,
     max_bytes,
+    root_and_name,
 )
 
 MAX_LISTED = 1000
@@ -54,7 +55,7 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
         return _folder(target, path, more)
     if not stat.S_ISREG(mode):
         raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
-    if path.suffix != ".jinja" and path.name not in CONFIGURATIONS:
+    if not is_readable(path.name):
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
     return _file(target, path, more)
 
@@ -95,11 +96,8 @@ def _below(root: Path) -> list[Path]:
 
 def _file(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
     """The named file, and its folder's configuration for the special tokens."""
-    root, name = (path.parent, path.name)
-    if root.name == TEMPLATE_FOLDER:
-        root, name = root.parent, f"{TEMPLATE_FOLDER}/{name}"
-    told_by = JSON_FILES if path.suffix == ".jinja" else (TOKENS_MAP, *NEIGHBOURS)
-    neighbours = [other for other in told_by if _small(root / other)]
+    root, name = root_and_name(path)
+    neighbours = [other for other in companions(name) if _small(root / other)]
     model = _gathered(target, root, [*neighbours, name, *more], frozenset({name}))
     unread = {file.name: file for file in model.unread}
     if name in unread and unread[name].reason.startswith("cannot be opened"):
