@@ -81,7 +81,7 @@ def resolve(model: ModelFiles) -> Resolved:
     templates = reader.focused() if model.focus else reader.winners()
     tokens = reader.tokens()
     facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
-    facts += reader.facts
+    facts += [*model.facts, *reader.facts]
     if model.focus:
         named = {file.shown for name, file in model.files.items() if name in model.focus}
         named |= {file.shown for file in model.unread if file.name in model.focus}

@@ -32,6 +32,7 @@ def write(report: Report, stream: TextIO, *, color: bool = False, quiet: bool = 
         if target.error:
             stream.write("\n".join(_error(target, color)) + "\n")
     if not quiet:
+        stream.writelines(_notes(report, color))
         stream.write(summary(report) + "\n")
 
 
@@ -113,6 +114,12 @@ def _error(target: TargetResult, color: bool) -> Iterator[str]:
     assert target.error is not None
     yield f"{_styled('error', 'red', color)}: {escape(target.error.message)}"
     yield f"  help: {escape(target.error.hint)}"
+
+
+def _notes(report: Report, color: bool) -> Iterator[str]:
+    for target in report.targets:
+        if target.note:
+            yield f"{_styled('note', 'blue', color)}: {escape(target.target)}: {escape(target.note)}\n"
 
 
 def _crash(crash: Crash, color: bool) -> str:

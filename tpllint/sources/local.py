@@ -23,13 +23,15 @@ from tpllint.sources.files import (
     UnreadFile,
     max_bytes,
 )
+from tpllint.sources.gguf import Metadata, read_metadata
+from tpllint.sources.gguf_files import MAX_TRIED, candidates, files_of, in_place_of, is_gguf, lacks_templates, refuse_companion
 
 MAX_LISTED = 1000
 """How many names of one folder are listed."""
 MAX_FOLDERS = 20
 """In how many of its folders names are listed."""
 
-KNOWN_FILES = "a .jinja file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
+KNOWN_FILES = "a .jinja or .gguf file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
 
 
 def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
@@ -54,6 +56,8 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
         return _folder(target, path, more)
     if not stat.S_ISREG(mode):
         raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
+    if is_gguf(path.name):
+        return _gguf_file(target, path)
     if path.suffix != ".jinja" and path.name not in CONFIGURATIONS:
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
     return _file(target, path, more)
@@ -73,7 +77,39 @@ def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
         names = [*JSON_FILES, TEMPLATE, *_additional(path), *more]
     except OSError as error:
         raise _unusable(target, error) from error
-    return replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
+    model = replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
+    return _with_gguf(model, path) if lacks_templates(model) else model
+
+
+def _gguf_file(target: str, path: Path) -> ModelFiles:
+    try:
+        metadata = _metadata(path)
+    except OSError as error:
+        raise _unusable(target, error) from error
+    if metadata is None:
+        raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
+    refuse_companion(target, metadata)
+    return files_of(target, _shown(path), metadata)
+
+
+def _with_gguf(model: ModelFiles, root: Path) -> ModelFiles:
+    """A folder whose only templates are in GGUF files, by the first of them; the others are told, not read."""
+    names = candidates(model.listing)
+    for name in names[:MAX_TRIED]:
+        path = root / name
+        with contextlib.suppress(OSError, RuntimeError, RepairableError):
+            metadata = None if _escapes(path, root) else _metadata(path)
+            if metadata is not None:
+                refuse_companion(name, metadata)
+                return in_place_of(model, files_of(model.target, _shown(path), metadata), name, len(names))
+    return model
+
+
+def _metadata(path: Path) -> Metadata | None:
+    """The head of a GGUF file; None where it is no regular file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        return read_metadata(stream) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def _listing(root: Path) -> tuple[str, ...]:
