@@ -67,6 +67,13 @@ class Readable(Protocol):
         """The next bytes."""
 
 
+class Closeable(Readable, Protocol):
+    """The same, to be closed when it has been read."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What the head of a GGUF file says.

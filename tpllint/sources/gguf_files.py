@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -55,25 +55,34 @@ def files_of(target: str, shown: str, metadata: Metadata) -> ModelFiles:
     return ModelFiles(target, {file.name: file for file in files}, facts=tuple(facts), base_models=bases)
 
 
-def refuse_companion(target: str, metadata: Metadata) -> None:
-    """Raises RepairableError for a file that has no template because it only comes beside a model."""
-    if metadata.damage or any(key.startswith(TEMPLATE_KEY) for key in metadata.values):
-        return
+def gguf_file(target: str, shown: str, metadata: Metadata) -> ModelFiles:
+    """A GGUF file that the user named. Raises RepairableError for one that only comes beside a model."""
+    if not comes_beside(metadata):
+        return files_of(target, shown, metadata)
     if metadata.values.get("split.no", 0):
         part = _PART.fullmatch(PurePosixPath(target).name)
         first = f"{part['begin']}-00001-of-{part['all']}.gguf" if part else "the first part"
         message = f"{target} is a later part of a split model: only the first part holds a chat template"
         raise RepairableError("not-a-whole-model", message, f"name {first}")
+    message = f"{target} is {_COMPANIONS[_kind(metadata)]} and holds no chat template"
+    raise RepairableError("not-a-whole-model", message, "name the .gguf file of the model")
+
+
+def comes_beside(metadata: Metadata) -> bool:
+    """Whether it is of a file that has no template because it is only a part of a model, or goes with one."""
+    if metadata.damage or any(key.startswith(TEMPLATE_KEY) for key in metadata.values):
+        return False
+    return bool(metadata.values.get("split.no", 0)) or _kind(metadata) in _COMPANIONS
+
+
+def _kind(metadata: Metadata) -> str:
     is_projector = metadata.values.get("general.architecture") == b"clip"
-    kind = "mmproj" if is_projector else _text(metadata.values.get("general.type"))
-    if kind in _COMPANIONS:
-        message = f"{target} is {_COMPANIONS[kind]} and holds no chat template"
-        raise RepairableError("not-a-whole-model", message, "name the .gguf file of the model")
+    return "mmproj" if is_projector else _text(metadata.values.get("general.type")) or ""
 
 
 def candidates(names: Iterable[str]) -> list[str]:
     """The GGUF files among these that a model's template can be in: those nearest to the root first, then by name."""
-    found = [name for name in names if is_gguf(name) and not _comes_beside(PurePosixPath(name).name)]
+    found = [name for name in names if is_gguf(name) and not _is_named_as_companion(PurePosixPath(name).name)]
     return sorted(found, key=lambda name: (name.count("/"), name))
 
 
@@ -83,8 +92,22 @@ def lacks_templates(model: ModelFiles) -> bool:
     return not model.unread and not any(held)
 
 
-def in_place_of(model: ModelFiles, gguf: ModelFiles, name: str, count: int) -> ModelFiles:
-    """A folder or repository without another template, by what the GGUF file of this name in it holds."""
+def with_gguf(
+    model: ModelFiles, names: Iterable[str], shown: Callable[[str], str], read: Callable[[str], Metadata | None]
+) -> ModelFiles:
+    """A folder or repository; where its only templates can be in GGUF files, by the first of these that is a model.
+
+    The files in one place are the same model in several sizes. `read` may know better and answer None.
+    """
+    found = candidates(names) if lacks_templates(model) else []
+    for name in found[:MAX_TRIED]:
+        metadata = read(name)
+        if metadata is not None and not comes_beside(metadata):
+            return _in_place_of(model, files_of(model.target, shown(name), metadata), name, len(found))
+    return model
+
+
+def _in_place_of(model: ModelFiles, gguf: ModelFiles, name: str, count: int) -> ModelFiles:
     others = f", the first of {count} .gguf files" if count > 1 else ""
     return ModelFiles(
         model.target,
@@ -99,7 +122,7 @@ def in_place_of(model: ModelFiles, gguf: ModelFiles, name: str, count: int) -> M
     )
 
 
-def _comes_beside(name: str) -> bool:
+def _is_named_as_companion(name: str) -> bool:
     part = _PART.fullmatch(name)
     return "mmproj" in name.lower() or (part is not None and int(part["number"]) > 1)
 

@@ -12,28 +12,34 @@ import os
 import re
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles, UnreadFile, max_bytes
+from tpllint.sources.gguf import Closeable, Metadata, read_metadata
+from tpllint.sources.gguf_files import with_gguf
 from tpllint.sources.hub_failures import (
     failure,
     failures_told,
     kind_of_refusal,
     transport_package,
 )
+from tpllint.sources.hub_ranges import RangedFile
 from tpllint.sources.hub_target import DEFAULT_REVISION, HubTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from httpx2 import Client, Response
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAMED_TEMPLATE = re.compile(rf"{TEMPLATE_FOLDER}/[A-Za-z0-9_.-]{{1,64}}\.jinja")
+_GGUF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,150}(?:/[A-Za-z0-9_][A-Za-z0-9._+-]{0,150}){0,3}")
 _AUTHORIZATION = re.compile(r"Bearer [!-~]+")
 
 _SECONDS_TO_WAIT = 10
@@ -68,8 +74,10 @@ def _fetch_from_hub(argument: str, target: HubTarget, token: str | None, more: t
     listing = _list_files(target, token)
     names = _wanted(listing.sizes, more)
     brought = [_download(target, listing, name, token) for name in names[:_MAX_FILES]]
+    model = _model_files(argument, target, listing.commit, [*brought, *_beyond(target, listing.commit, names[_MAX_FILES:])])
+    model = _with_gguf(model, target, listing.commit, listing.sizes, lambda name: _ranged(target, listing.commit, name, token))
     _remember_revision(target, listing.commit)
-    return _model_files(argument, target, listing.commit, [*brought, *_beyond(target, listing.commit, names[_MAX_FILES:])])
+    return model
 
 
 def _fetch_from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> ModelFiles:
@@ -77,11 +85,41 @@ def _fetch_from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -
     if commit is None:
         raise failure("not-cached", target)
     snapshot = _cache_folder(target.repository) / "snapshots" / commit
-    names = _wanted(_cached_names(snapshot, more), more)
-    if not set(names) - set(more):
+    names, large = _wanted(_cached_names(snapshot, more), more), _cached_gguf(snapshot)
+    if not set(names) - set(more) and not large:
         raise failure("not-cached", target)
     brought = [_read(snapshot / name, name, _shown(target, commit, name)) for name in names[:_MAX_FILES]]
-    return _model_files(argument, target, commit, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
+    model = _model_files(argument, target, commit, [*brought, *_beyond(target, commit, names[_MAX_FILES:])])
+    return _with_gguf(model, target, commit, large, lambda name: (snapshot / name).open("rb"))
+
+
+def _with_gguf(
+    model: ModelFiles, target: HubTarget, commit: str, names: Iterable[str], opened: Callable[[str], Closeable]
+) -> ModelFiles:
+    """A model whose only templates are in GGUF files, with what the head of one of them holds."""
+
+    def read(name: str) -> Metadata:
+        with closing(opened(name)) as file:
+            return read_metadata(file)
+
+    named = (name for name in names if _GGUF.fullmatch(name))
+    return with_gguf(model, named, partial(_shown, target, commit), read)
+
+
+def _ranged(target: HubTarget, commit: str, name: str, token: str | None) -> Closeable:
+    """A large file, of which only what is read is fetched; from the cache where it is there as a whole."""
+    from huggingface_hub import constants
+
+    cached = _cache_folder(target.repository) / "snapshots" / commit / name
+    if cached.is_file():
+        return cached.open("rb")
+    url = f"{constants.ENDPOINT}/{target.repository}/resolve/{commit}/{quote(name)}"
+    return RangedFile(_session(target), target, url, _headers(target, token))
+
+
+def _cached_gguf(snapshot: Path) -> list[str]:
+    found = islice((path for form in ("*.gguf", "*/*.gguf") for path in snapshot.glob(form)), _MAX_FILES)
+    return [path.relative_to(snapshot).as_posix() for path in found if path.is_file()]
 
 
 def _beyond(target: HubTarget, commit: str, names: Sequence[str]) -> list[UnreadFile]:

@@ -24,7 +24,7 @@ from tpllint.sources.files import (
     max_bytes,
 )
 from tpllint.sources.gguf import Metadata, read_metadata
-from tpllint.sources.gguf_files import MAX_TRIED, candidates, files_of, in_place_of, is_gguf, lacks_templates, refuse_companion
+from tpllint.sources.gguf_files import gguf_file, is_gguf, with_gguf
 
 MAX_LISTED = 1000
 """How many names of one folder are listed."""
@@ -78,7 +78,7 @@ def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
     except OSError as error:
         raise _unusable(target, error) from error
     model = replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
-    return _with_gguf(model, path) if lacks_templates(model) else model
+    return with_gguf(model, model.listing, lambda name: _shown(path / name), lambda name: _inside(path, name))
 
 
 def _gguf_file(target: str, path: Path) -> ModelFiles:
@@ -88,21 +88,14 @@ def _gguf_file(target: str, path: Path) -> ModelFiles:
         raise _unusable(target, error) from error
     if metadata is None:
         raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
-    refuse_companion(target, metadata)
-    return files_of(target, _shown(path), metadata)
+    return gguf_file(target, _shown(path), metadata)
 
 
-def _with_gguf(model: ModelFiles, root: Path) -> ModelFiles:
-    """A folder whose only templates are in GGUF files, by the first of them; the others are told, not read."""
-    names = candidates(model.listing)
-    for name in names[:MAX_TRIED]:
-        path = root / name
-        with contextlib.suppress(OSError, RuntimeError, RepairableError):
-            metadata = None if _escapes(path, root) else _metadata(path)
-            if metadata is not None:
-                refuse_companion(name, metadata)
-                return in_place_of(model, files_of(model.target, _shown(path), metadata), name, len(names))
-    return model
+def _inside(root: Path, name: str) -> Metadata | None:
+    """The head of a GGUF file in a folder; None where there is none that can be read."""
+    with contextlib.suppress(OSError, RuntimeError):
+        return None if _escapes(root / name, root) else _metadata(root / name)
+    return None
 
 
 def _metadata(path: Path) -> Metadata | None:
