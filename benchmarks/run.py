@@ -78,11 +78,11 @@ def written(folder: Path) -> tuple[str, ...]:
 
 def gguf(folder: Path) -> Comparison:
     """A GGUF file with a header of 10 MB, as those of models with 150,000 tokens are."""
-    words = b"".join(struct.pack("<Q", 9) + b"word%05d" % (number % 100_000) for number in range(300_000))
-    kinds = struct.pack("<IQ", 5, 300_000) + struct.pack("<i", 1) * 300_000
+    words = b"".join(struct.pack("<Q", 9) + b"word%05d" % (number % 100_000) for number in range(400_000))
+    kinds = struct.pack("<IQ", 5, 400_000) + struct.pack("<i", 1) * 400_000
     template = EXAMPLE.read_bytes()
     entries = (
-        (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 300_000) + words),
+        (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 400_000) + words),
         (b"tokenizer.ggml.token_type", 9, kinds),
         (b"tokenizer.ggml.scores", 9, kinds),
         (b"tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 1)),

@@ -218,7 +218,7 @@ class _Reader:
         numbers = (number for number, kind in enumerate(self._kinds) if kind in _SPECIAL_KINDS)
         wanted = set(islice(numbers, MAX_SPECIAL + 1))
         found = self._texts_of(wanted)
-        return found if self._kinds and len(found) == len(wanted) <= MAX_SPECIAL else None
+        return found if found and len(found) == len(wanted) <= MAX_SPECIAL else None
 
     def _texts_of(self, wanted: set[int]) -> dict[int, str]:
         vocabulary, at = b"".join(self._vocabulary), 0
