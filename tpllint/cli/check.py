@@ -65,8 +65,8 @@ def command(
 ) -> int:
     """Find what is wrong with chat templates.
 
-    A TARGET is a .jinja or .gguf file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a model
-    on the Hub (org/model, org/model@revision), or - for standard input.
+    A TARGET is a .jinja or .gguf file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a
+    model on the Hub (org/model, org/model@revision), or - for standard input.
     """
     failing = Severity(fail_on or Severity.ERROR)
     try:
