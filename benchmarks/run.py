@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,7 @@ def main() -> None:
                 Comparison("Hub, cached commit | a local folder", check + known, check + local, 1.5, hub.warm),
             ):
                 report(comparison, options.rounds)
+        report(gguf(Path(scratch)), options.rounds)
         parent, worker = peaks(check + templates[:40])
         print(f"peak memory: {parent:.0f} MiB in the parent, {worker:.0f} MiB in the largest worker")
 
@@ -86,6 +88,25 @@ def written(folder: Path) -> tuple[str, ...]:
     for number, path in enumerate(paths):
         path.write_text(f"{{# number {number} #}}{source}", encoding="utf-8")
     return tuple(map(str, paths))
+
+
+def gguf(folder: Path) -> Comparison:
+    """A GGUF file with a header of 10 MB, as those of models with 150,000 tokens are."""
+    words = b"".join(struct.pack("<Q", 9) + b"word%05d" % (number % 100_000) for number in range(400_000))
+    kinds = struct.pack("<IQ", 5, 400_000) + struct.pack("<i", 1) * 400_000
+    template = EXAMPLE.read_bytes()
+    entries = (
+        (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 400_000) + words),
+        (b"tokenizer.ggml.token_type", 9, kinds),
+        (b"tokenizer.ggml.scores", 9, kinds),
+        (b"tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 1)),
+        (b"tokenizer.chat_template", 8, struct.pack("<Q", len(template)) + template),
+    )
+    told = (struct.pack("<Q", len(key)) + key + struct.pack("<I", kind) + value for key, kind, value in entries)
+    path = folder / "model.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(entries)) + b"".join(told))
+    check = ("-m", "tpllint", "check", "--exit-zero", "--no-progress")
+    return Comparison("a 10 MB GGUF header | its template alone", (*check, str(path)), (*check, str(EXAMPLE)), 2.5)
 
 
 def report(comparison: Comparison, rounds: int) -> None:

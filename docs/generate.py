@@ -26,6 +26,7 @@ from tpllint.checking import Check, check
 from tpllint.cli import cli
 from tpllint.pool import Pool
 from tpllint.report import text
+from tpllint.report.escape import escape
 from tpllint.rule import Bad, Rule
 from tpllint.selection import Selection
 from tpllint.targets import Request
@@ -148,7 +149,8 @@ def _examples(rule: Rule, pool: Pool) -> Iterator[str]:
 def _shown(files: Mapping[str, str]) -> Iterator[str]:
     for name, content in files.items():
         yield f"`{name}`\n"
-        yield _fenced(LANGUAGES.get(Path(name).suffix, "text"), content)
+        shown = escape(content) if "\0" in content else content  # a GGUF file is no text
+        yield _fenced(LANGUAGES.get(Path(name).suffix, "text"), shown)
 
 
 def _said(rule: Rule, bad: Bad, pool: Pool) -> str:

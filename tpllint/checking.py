@@ -28,6 +28,8 @@ EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
 WHOLE_FILE = Span(Position(1, 1), Position(1, 1))
 """The place of a problem that has none inside its file."""
+NOT_WHOLE = ("unread", "unreadable", "damaged-gguf")
+"""The kinds of facts about files that were not read whole."""
 SHORTEN = "simplify the template: loops, repetition and nesting that grow without bound are what usually ends an analysis"
 
 
@@ -164,7 +166,8 @@ class _Said:
         """The target's line in the report."""
         names = tuple(stored.label for stored in self.target.resolved.templates) if self.target.resolved else ()
         whole = not (self.target.error or self._answers.ended or self._answers.exhausted or self._crashed or self._unread())
-        return TargetResult(self.target.argument, names, whole, self.target.error)
+        note = self.target.model.note if self.target.model else None
+        return TargetResult(self.target.argument, names, whole, self.target.error, note=note)
 
     def crashes(self) -> Iterator[Crash]:
         """Rules that raised."""
@@ -226,7 +229,7 @@ class _Said:
 
     def _unread(self) -> bool:
         resolved = self.target.resolved
-        return resolved is not None and any(fact.kind in ("unread", "unreadable") for fact in resolved.facts)
+        return resolved is not None and any(fact.kind in NOT_WHOLE for fact in resolved.facts)
 
     def _more(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         rule = self._rules[message["rule"]]

@@ -118,7 +118,7 @@ class TargetError:
 class TargetResult:
     """One argument of the command line: the templates found in it, or why there are none.
 
-    `suppressed` is how many findings comments in the templates cover.
+    `suppressed` is how many findings comments in the templates cover. `note` tells what was read where that is not plain.
     """
 
     target: str
@@ -126,6 +126,7 @@ class TargetResult:
     fully_analysed: bool = True
     error: TargetError | None = None
     suppressed: int = 0
+    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 class Fact:
     """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
 
-    `kind` is one of `unreadable`, `unread`, `missing`; `detail` is a clause about the file, `at` its line and column.
+    `kind` is one of `unreadable`, `unread`, `missing`, `damaged-gguf`, `gguf-without-template`; `detail` is a clause about the
+    file, `at` its line and column.
     """
 
     kind: str

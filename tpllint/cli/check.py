@@ -78,8 +78,8 @@ def command(
 ) -> int:
     """Find what is wrong with chat templates.
 
-    A TARGET is a .jinja file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a model
-    on the Hub (org/model, org/model@revision, org/model@pr/3 or a URL), or - for standard input.
+    A TARGET is a .jinja or .gguf file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a
+    model on the Hub (org/model, org/model@revision, org/model@pr/3 or a URL), or - for standard input.
     """
     require_targets(targets, lists)
     code, failing, named = 0, Severity(fail_on or Severity.ERROR), (*targets, *lists)

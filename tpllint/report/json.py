@@ -73,4 +73,5 @@ def _target(result: TargetResult) -> dict[str, Any]:
         "templates": list(result.templates),
         "fully_analysed": result.fully_analysed,
         "error": None if result.error is None else vars(result.error),
+        **({"note": result.note} if result.note else {}),
     }

@@ -42,6 +42,8 @@ class Writer:
         for undecided, reason in report.undecided():
             told = f"{_styled('undecided', 'blue', self._color)}: {escape(undecided)}: {escape(reason)}\n"
             self._below.undecided.write(told)
+        if not self._quiet:
+            self._below.notes.writelines(_notes(report, self._color))
         for error in self._below.news(report):
             self._below.errors.write("\n".join(_error(error, self._color)) + "\n")
 
@@ -136,6 +138,12 @@ def _parts(line: Excerpt) -> tuple[str, str, str]:
 def _error(error: TargetError, color: bool) -> Iterator[str]:
     yield f"{_styled('error', 'red', color)}: {escape(error.message)}"
     yield f"  help: {escape(error.hint)}"
+
+
+def _notes(report: Report, color: bool) -> Iterator[str]:
+    for target in report.targets:
+        if target.note:
+            yield f"{_styled('note', 'blue', color)}: {escape(target.target)}: {escape(target.note)}\n"
 
 
 def _crash(crash: Crash, color: bool) -> str:

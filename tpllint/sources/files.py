@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
 
+from tpllint.job import Fact
+
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 MAX_TEMPLATE_BYTES = 2_000_000
@@ -90,7 +92,8 @@ class ModelFiles:
     `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
     strangers from each other: a worker process never serves two of them. `commit` is the one that the files of a model on the
     Hub are of; None for anything else. `listing` names what lies in the folder or repository, read or not, by POSIX path;
-    empty where nothing was listed.
+    empty where nothing was listed. `facts` are what the door itself found. `base_models` are addresses of the models that this
+    one says it was made of. `note` tells a reader what was read where that is not plain.
     """
 
     target: str
@@ -100,13 +103,19 @@ class ModelFiles:
     unread: tuple[UnreadFile, ...] = field(default=())
     commit: str | None = None
     listing: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    base_models: tuple[str, ...] = ()
+    note: str | None = None
 
 
 def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     """What several arguments in one folder brought, as one model with all their files in focus."""
+    if len(models) == 1:
+        return models[0]
     files = {name: file for model in models for name, file in model.files.items()}
     focus = frozenset(name for model in models for name in model.focus)
     unread = dict.fromkeys(file for model in models for file in model.unread)
     listing = dict.fromkeys(name for model in models for name in model.listing)
+    facts = dict.fromkeys(fact for model in models for fact in model.facts)
     target = " ".join(model.target for model in models)
-    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit, tuple(listing))
+    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit, tuple(listing), tuple(facts))

@@ -6,6 +6,7 @@ What goes over the network goes through `hub_listing` and `hub_download`, and `h
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import PurePosixPath
 
 from tpllint.sources.files import (
@@ -20,6 +21,8 @@ from tpllint.sources.files import (
     max_bytes,
     root_and_name,
 )
+from tpllint.sources import hub_gguf
+from tpllint.sources.gguf_files import is_gguf
 from tpllint.sources.hub_cache import commit_of, keep_listing, kept_listing, remember_commit, snapshot
 from tpllint.sources.hub_client import check_name, load_client, load_download, quiet_library
 from tpllint.sources.hub_download import downloads
@@ -38,7 +41,7 @@ def fetch(
     Where the target names a file, that file is in focus, and only what tells of its tokens is read beside it. Every failure is
     a RepairableError.
     """
-    if target.file is not None and not is_readable(target.file):  # a .gguf file will be handed on from here
+    if target.file is not None and not (is_readable(target.file) or is_gguf(target.file)):
         raise failure("unknown-kind", target)
     with quiet_library(target) as constants, failures_told(target):
         if offline or constants.HF_HUB_OFFLINE:
@@ -49,11 +52,14 @@ def fetch(
 def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...]) -> ModelFiles:
     kept = kept_listing(target, target.revision) if target.revision and COMMIT.fullmatch(target.revision) else None
     listing = kept or _asked(target, token)
+    read = hub_gguf.read_from_hub(target, listing.commit, token)
+    if target.file is not None and is_gguf(target.file):
+        return replace(hub_gguf.named_file(argument, target, listing, read), origin=target.repository, commit=listing.commit)
     plan = _Plan(target, listing, more)
     if missing := plan.missing(plan.names[:_MAX_FILES]):
         _download(target, listing.commit, missing, token)
     remember_commit(target, listing.commit)
-    return plan.files(argument)
+    return hub_gguf.with_templates(plan.files(argument), target, listing, read)
 
 
 def _asked(target: HubTarget, token: str | None) -> Listing:
@@ -78,13 +84,17 @@ def _from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> Mode
     if commit is None:
         raise failure("not-cached", target)
     kept = kept_listing(target, commit)
-    plan = _Plan(target, kept or _listing_of_cache(target, commit, more), more)
+    listing, read = kept or _listing_of_cache(target, commit, more), hub_gguf.read_from_cache(target, commit)
+    if target.file is not None and is_gguf(target.file):
+        return replace(hub_gguf.named_file(argument, target, listing, read), origin=target.repository, commit=commit)
+    plan = _Plan(target, listing, more)
     needed = [name for name in plan.names if name not in more]
     missing = plan.missing(needed)
-    is_empty = len(missing) == len(needed) and (needed or kept is None)
+    has_gguf = any(is_gguf(path) for path in listing.sizes)
+    is_empty = len(missing) == len(needed) and (needed or kept is None) and not has_gguf
     if is_empty or (plan.focus and plan.missing([plan.focus])):
         raise failure("not-cached", target)
-    files = plan.files(argument, "is not in the cache")
+    files = hub_gguf.with_templates(plan.files(argument, "is not in the cache"), target, listing, read)
     return files if kept else replace(files, listing=())
 
 
@@ -95,7 +105,8 @@ def _listing_of_cache(target: HubTarget, commit: str, more: tuple[str, ...]) -> 
     named = [path.name for path in (root / TEMPLATE_FOLDER).iterdir()] if (root / TEMPLATE_FOLDER).is_dir() else []
     names = [*JSON_FILES, TEMPLATE, *more, *(f"{TEMPLATE_FOLDER}/{name}" for name in named)]
     paths = [(root / name).relative_to(folder).as_posix() for name in names if (root / name).is_file()]
-    return replace(listing_of(commit, ((path, None) for path in paths)), is_whole=False)
+    large = [path.relative_to(folder).as_posix() for path in islice(folder.glob("**/*.gguf"), _MAX_FILES)]
+    return replace(listing_of(commit, ((path, None) for path in (*paths, *large))), is_whole=False)
 
 
 def _root(target: HubTarget) -> str:

@@ -24,13 +24,15 @@ from tpllint.sources.files import (
     max_bytes,
     root_and_name,
 )
+from tpllint.sources.gguf import Metadata, read_metadata
+from tpllint.sources.gguf_files import gguf_file, is_gguf, with_gguf
 
 MAX_LISTED = 1000
 """How many names of one folder are listed."""
 MAX_FOLDERS = 20
 """In how many of its folders names are listed."""
 
-KNOWN_FILES = "a .jinja file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
+KNOWN_FILES = "a .jinja or .gguf file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
 
 
 def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
@@ -55,6 +57,8 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
         return _folder(target, path, more)
     if not stat.S_ISREG(mode):
         raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
+    if is_gguf(path.name):
+        return _gguf_file(target, path)
     if not is_readable(path.name):
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
     return _file(target, path, more)
@@ -74,7 +78,32 @@ def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
         names = [*JSON_FILES, TEMPLATE, *_additional(path), *more]
     except OSError as error:
         raise _unusable(target, error) from error
-    return replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
+    model = replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
+    return with_gguf(model, model.listing, lambda name: _shown(path / name), lambda name: _inside(path, name))
+
+
+def _gguf_file(target: str, path: Path) -> ModelFiles:
+    try:
+        metadata = _metadata(path)
+    except OSError as error:
+        raise _unusable(target, error) from error
+    if metadata is None:
+        raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
+    return gguf_file(target, _shown(path), metadata)
+
+
+def _inside(root: Path, name: str) -> Metadata | None:
+    """The head of a GGUF file in a folder; None where there is none that can be read."""
+    with contextlib.suppress(OSError, RuntimeError):
+        return None if _escapes(root / name, root) else _metadata(root / name)
+    return None
+
+
+def _metadata(path: Path) -> Metadata | None:
+    """The head of a GGUF file; None where it is no regular file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        return read_metadata(stream) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def _listing(root: Path) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def resolve(model: ModelFiles) -> Resolved:
     views = tuple(_labelled(tuple(reader.views())))
     tokens = reader.tokens()
     facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
-    facts += reader.facts
+    facts += [*model.facts, *reader.facts]
     templates = tuple(_checked(views))
     if model.focus:
         named = {file.shown for name, file in model.files.items() if name in model.focus}
