@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.command import tpllint
 from tests.gguf_model import CHATML, IDS, VOCABULARY, write_gguf
 from tpllint.sources import open_target
-from tpllint.sources.files import CONFIG, GENERATION, TEMPLATE
+from tpllint.sources.files import CONFIG, TEMPLATE
 from tpllint.sources.gguf import MAX_HEADER_BYTES, read_metadata
 from tpllint.sources.gguf_files import comes_beside
 from tpllint.storage import resolve
@@ -93,7 +93,6 @@ def test_templates_and_tokens_are_byte_exact(tmp_path: Path, *, big_endian: bool
     }
     special = {int(number): token["content"] for number, token in config["added_tokens_decoder"].items()}
     assert special == {number: token for number, token in enumerate(VOCABULARY) if token != "hello"}
-    assert json.loads(model.files[GENERATION].data) == {"eos_token_id": [5]}
 
 
 def test_a_prompt_has_the_tokens_of_the_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.job import Fact
 from tpllint.report.escape import escape
-from tpllint.sources.files import CONFIG, GENERATION, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles
+from tpllint.sources.files import CONFIG, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles
 from tpllint.sources.gguf import SHOWN, TEMPLATE_KEY, Metadata
 
 SUFFIX = ".gguf"
@@ -31,8 +31,6 @@ _TOKENS = {
     "cls_token": "cls",
     "mask_token": "mask",
 }
-_ENDS = ("eos", "eot", "eom")
-"""The tokens at which llama.cpp stops."""
 _COMPANIONS = {"mmproj": "a projector for images or sound", "adapter": "an adapter", "imatrix": "an importance matrix"}
 """What `general.type` calls files that come beside a model."""
 
@@ -50,7 +48,7 @@ def files_of(target: str, shown: str, metadata: Metadata) -> ModelFiles:
     if metadata.complete and TEMPLATE_KEY not in templates and TEMPLATE_KEY not in metadata.values:
         others = ", ".join(sorted(templates))
         facts.append(Fact("gguf-without-template", shown, f"only {others}" if others else ""))
-    files = [*_template_files(shown, templates), *_configuration_files(shown, metadata)]
+    files = [*_template_files(shown, templates), _configuration_file(shown, metadata)]
     bases = tuple(_texts(metadata, re.compile(r"general\.base_model\.[0-9]{1,3}\.repo_url")))
     return ModelFiles(target, {file.name: file for file in files}, facts=tuple(facts), base_models=bases)
 
@@ -164,11 +162,9 @@ def _template_files(shown: str, templates: dict[str, bytes]) -> Iterator[ModelFi
             yield ModelFile(f"{TEMPLATE_FOLDER}/{_template_name(key)}.jinja", f"{shown}:{key}", source)
 
 
-def _configuration_files(shown: str, metadata: Metadata) -> Iterator[ModelFile]:
-    yield _json_file(CONFIG, f"{shown}:tokenizer.ggml", _configuration(metadata))
-    ends = [value for name in _ENDS if isinstance(value := metadata.values.get(f"tokenizer.ggml.{name}_token_id"), int)]
-    if ends:
-        yield _json_file(GENERATION, f"{shown}:tokenizer.ggml", {"eos_token_id": ends})
+def _configuration_file(shown: str, metadata: Metadata) -> ModelFile:
+    """The tokens; there is no generation_config.json, for llama.cpp also stops at tokens that no key names."""
+    return ModelFile(CONFIG, f"{shown}:tokenizer.ggml", json.dumps(_configuration(metadata)).encode("ascii"))
 
 
 def _configuration(metadata: Metadata) -> dict[str, Any]:
@@ -190,10 +186,6 @@ def _configuration(metadata: Metadata) -> dict[str, Any]:
         tokens = {**metadata.special, **metadata.tokens}.items()
         told["added_tokens_decoder"] = {str(number): {"content": text, "special": True} for number, text in tokens}
     return told
-
-
-def _json_file(name: str, shown: str, content: dict[str, Any]) -> ModelFile:
-    return ModelFile(name, shown, json.dumps(content).encode("ascii"))
 
 
 def _texts(metadata: Metadata, keys: re.Pattern[str]) -> Iterator[str]:
