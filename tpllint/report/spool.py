@@ -72,12 +72,13 @@ def _room_made() -> Iterator[None]:
 
 
 class Below:
-    """What stands below all findings, kept until the last target is done: crashes, undecided targets and errors."""
+    """What stands below all findings, kept until the last target is done: crashes, undecided targets, errors, notes."""
 
     def __init__(self) -> None:
         self.crashes = Spool()
         self.undecided = Spool()
         self.errors = Spool()
+        self.notes = Spool()
         self._told: set[TargetError] = set()
 
     def news(self, report: Report) -> Iterator[TargetError]:
@@ -89,7 +90,7 @@ class Below:
 
     def pour(self, stream: TextIO) -> None:
         """Write all of it."""
-        for spool in (self.crashes, self.undecided, self.errors):
+        for spool in (self.crashes, self.undecided, self.errors, self.notes):
             spool.pour(stream)
 
 

@@ -42,8 +42,8 @@ class Writer:
         for undecided, reason in report.undecided():
             told = f"{_styled('undecided', 'blue', self._color)}: {escape(undecided)}: {escape(reason)}\n"
             self._below.undecided.write(told)
-        if not self._quiet:
-            self._below.notes.writelines(_notes(report, self._color))
+        for note in () if self._quiet else _notes(report, self._color):
+            self._below.notes.write(note)
         for error in self._below.news(report):
             self._below.errors.write("\n".join(_error(error, self._color)) + "\n")
 

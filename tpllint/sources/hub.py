@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
 
+from tpllint.sources import hub_gguf
 from tpllint.sources.files import (
     JSON_FILES,
     TEMPLATE,
@@ -21,7 +22,6 @@ from tpllint.sources.files import (
     max_bytes,
     root_and_name,
 )
-from tpllint.sources import hub_gguf
 from tpllint.sources.gguf_files import is_gguf
 from tpllint.sources.hub_cache import commit_of, keep_listing, kept_listing, remember_commit, snapshot
 from tpllint.sources.hub_client import check_name, load_client, load_download, quiet_library

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from tpllint.sources.gguf import MAX_HEADER_BYTES
-from tpllint.sources.hub_failures import failure, kind_of_refusal, transport_package
+from tpllint.sources.hub_failures import failure, refusal, transport_package
 from tpllint.sources.hub_target import HubTarget
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class RangedFile:
             ) as response:
                 if response.status_code not in _REDIRECTS:
                     if response.status_code not in (200, 206, 416) or "content-encoding" in response.headers:
-                        raise failure(kind_of_refusal(response), self._target)
+                        raise refusal(response, self._target)
                     yield response
                     return
                 self._follow(response.headers.get("location", ""))
