@@ -170,13 +170,19 @@ def _stop_elsewhere(folder: Path, family: Family) -> None:
     """No file names the token that ends an answer: all of them name another one."""
     other = next(token for token in (*family.stops, *family.special) if token != family.ends)
     _set(folder, "tokenizer_config.json", eos_token=other)
-    for name in ("generation_config.json", "config.json"):
-        _set(folder, name, eos_token_id=token_ids(family)[other])
+    _stop_at(folder, family, other)
 
 
 def _stop_at_eos_only(folder: Path, family: Family) -> None:
-    for name in ("generation_config.json", "config.json"):
-        _set(folder, name, eos_token_id=token_ids(family)[family.tokens["eos_token"]])
+    _stop_at(folder, family, family.tokens["eos_token"])
+
+
+def _stop_at(folder: Path, family: Family, token: str) -> None:
+    ids = {"eos_token_id": token_ids(family)[token]}
+    _set(folder, "generation_config.json", **ids)
+    held = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    about_text = {"text_config": {**held["text_config"], **ids}} if "text_config" in held else ids
+    _set(folder, "config.json", **about_text)
 
 
 def _misspelt(text: str, family: Family) -> str:

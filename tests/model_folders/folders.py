@@ -21,6 +21,7 @@ def write_folder(folder: Path, family: Family, layout: str) -> Path:
     folder.mkdir(parents=True)
     write_json(folder / "config.json", _model_config(family))
     write_json(folder / "generation_config.json", _generation_config(family))
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\npipeline_tag: text-generation\n---\n", encoding="utf-8")
     (folder / "tokenizer.json").write_text(tokenizer_json(family), encoding="utf-8")
     {FILES: _as_files, STRING: _in_a_string, THIRD: _third}[layout](folder, family)
     return folder
@@ -132,7 +133,11 @@ def _older_config(family: Family) -> dict[str, Any]:
 
 
 def _model_config(family: Family) -> dict[str, Any]:
-    return {"model_type": family.model_type, **_ids(family), "vocab_size": max(token_ids(family).values()) + 1}
+    """A model with a processor keeps what is about text in a part of its own."""
+    text = {**_ids(family), "vocab_size": max(token_ids(family).values()) + 1}
+    if family.third != "processor":
+        return {"model_type": family.model_type, **text}
+    return {"model_type": family.model_type, "text_config": {"model_type": f"{family.model_type}_text", **text}}
 
 
 def _generation_config(family: Family) -> dict[str, Any]:
