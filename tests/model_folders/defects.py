@@ -163,7 +163,8 @@ def _repeated_key(folder: Path, family: Family) -> None:
 
 
 def _ends_literally(family: Family) -> bool:
-    return family.ends is not None and family.ends in family.template
+    """Whether one literal ends an answer; of two in a row nobody knows which is to stop the model."""
+    return family.ends is not None and family.ends in family.template and "<|END_RESPONSE|>" not in family.special
 
 
 def _stop_elsewhere(folder: Path, family: Family) -> None:
@@ -186,9 +187,9 @@ def _stop_at(folder: Path, family: Family, token: str) -> None:
 
 
 def _misspelt(text: str, family: Family) -> str:
-    """The first control token of a template with a letter too many."""
-    token = min((token for token in family.control if token in text), key=text.index)
-    return text.replace(token, re.sub(r"(\w)(\W*)$", r"\1s\2", token))
+    """The longest control token of a template with two letters swapped."""
+    token = max((token for token in family.control if token in text), key=len)
+    return text.replace(token, re.sub(r"([a-zA-Z])(?!\1)([a-zA-Z])(\w*\W*)$", r"\2\1\3", token, count=1))
 
 
 def _reads_bos(family: Family) -> bool:
