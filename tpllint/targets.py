@@ -18,6 +18,9 @@ from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import Resolved, loaded, resolve, variants
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, text_of
 
+UNUSABLE = ("unreadable", "unread")
+"""The kinds of facts that say why a file yields no template."""
+
 Argument: TypeAlias = str | ModelFiles
 """What names a target on the command line, or the files of one that was read already."""
 
@@ -126,7 +129,7 @@ def _without_a_template(target: Target) -> TargetError | None:
     """Why there is nothing to render in a target; None where there is a template."""
     if target.resolved is None or target.resolved.templates:
         return target.error
-    unusable = next((fact for fact in target.resolved.facts if fact.file), None)
+    unusable = next((fact for fact in target.resolved.facts if fact.kind in UNUSABLE), None)
     message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {target.argument}"
     return TargetError("no-chat-template", message, "run tpllint check on it for more")
 
