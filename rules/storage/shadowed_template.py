@@ -37,6 +37,7 @@ class ShadowedTemplate(Rule):
     name = "shadowed-template"
     category = "storage"
     severity = Severity.WARNING
+    judges_failures = True
     examples = (
         Bad(
             TURNS + PROMPT,

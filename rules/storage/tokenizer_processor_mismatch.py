@@ -30,6 +30,7 @@ class TokenizerProcessorMismatch(Rule):
     name = "tokenizer-processor-mismatch"
     category = "storage"
     severity = Severity.ERROR
+    judges_failures = True
     examples = (
         Bad(
             CHAT,
