@@ -138,7 +138,7 @@ def test_every_named_template_is_checked(tmp_path: Path) -> None:
 
 def test_a_jinja_file_wins_over_the_configuration_in_a_folder(tmp_path: Path) -> None:
     write(tmp_path, tokenizer_config__json=json.dumps({"chat_template": BROKEN}), chat_template__jinja=GOOD)
-    assert check_json(tmp_path, ".").json()["findings"] == []
+    assert said(check_json(tmp_path, ".")) == [("shadowed-template", ".")]
 
 
 def test_the_neighbours_of_a_template_tell_its_tokens(tmp_path: Path) -> None:
@@ -314,8 +314,9 @@ def test_json_is_printed_even_where_nothing_can_be_checked(tmp_path: Path) -> No
 def test_several_files_of_one_folder_are_one_target(tmp_path: Path) -> None:
     write(tmp_path, tokenizer_config__json=json.dumps({"chat_template": BROKEN}), chat_template__jinja=GOOD)
     done = check_json(tmp_path, "tokenizer_config.json", "chat_template.jinja")
-    assert done.json()["findings"] == []
-    assert [target["target"] for target in done.json()["targets"]] == ["tokenizer_config.json chat_template.jinja"]
+    both = "tokenizer_config.json chat_template.jinja"
+    assert said(done) == [("shadowed-template", both)]
+    assert [target["target"] for target in done.json()["targets"]] == [both]
 
 
 def test_templates_of_other_names_in_one_folder_are_targets_of_their_own(tmp_path: Path) -> None:

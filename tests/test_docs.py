@@ -36,6 +36,7 @@ EXAMPLES = {
     "forgets-the-system-message": {"role-dropped"},
     "no-generation-prompt": {"generation-prompt-missing"},
     "prints-python": {"python-repr-content"},
+    "stale-copy": {"shadowed-template"},
     "much-copied-tutorial": {
         "generation-prompt-missing",
         "text-outside-turn",

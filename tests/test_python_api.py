@@ -138,7 +138,7 @@ def test_a_template_whose_name_no_file_can_have_was_not_analysed(name: str) -> N
         ("{{ 'x' }}" + 2_000_001 * "x", "not-fully-analysed", "is larger than 2 MB"),
         ("lone \ud800 surrogate", "not-fully-analysed", "holds a lone surrogate"),
         (5, "unreadable-template-config", 'holds a "chat_template" that is a number'),
-        ({"default": None}, "unreadable-template-config", "holds a chat template 'default' that is null"),
+        ({"default": None}, "unreadable-template-config", 'holds a chat template "default" that is null'),
     ],
 )
 def test_a_template_that_no_file_could_give_back_is_a_finding(template: Any, rule: str, words: str) -> None:

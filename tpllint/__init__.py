@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
+    from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.environment import CLOCK
     from tpllint.analysis.markers import (
         BARE_MARKER,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
         common_prefix,
         common_suffix,
     )
-    from tpllint.analysis.model import Model
+    from tpllint.analysis.model import Model, View
     from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.template import Template
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
+    "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.environment": ("CLOCK",),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
@@ -50,7 +52,7 @@ _HOMES = {
         "common_prefix",
         "common_suffix",
     ),
-    "tpllint.analysis.model": ("Model",),
+    "tpllint.analysis.model": ("Model", "View"),
     "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.template": ("Template",),
@@ -102,6 +104,7 @@ __all__ = [
     "Severity",
     "Template",
     "TurnMarkers",
+    "View",
     "as_text",
     "before_thinking",
     "begins_with_marker",
@@ -111,8 +114,11 @@ __all__ = [
     "common_suffix",
     "describe",
     "diff",
+    "first_difference",
     "imbalance",
+    "in_words",
     "listed",
+    "parted",
     "quoted",
     "render",
     "sentinels",

@@ -255,12 +255,10 @@ class _Said:
         )
 
     def _related(self, message: Mapping[str, Any]) -> Iterator[RelatedPlace]:
-        stored = self._stored(message.get("template"))
-        for related in message.get("related", ()) if stored else ():
-            assert stored is not None
-            span = _span(related["place"])
+        for related in message.get("related", ()):
+            path, span = self._place(related)
             if span is not None:
-                yield RelatedPlace(stored.file.shown, stored.span_in_file(span.start, span.end), related["message"])
+                yield RelatedPlace(path, span, related["message"])
 
     def _place(self, message: Mapping[str, Any]) -> tuple[str, Span | None]:
         stored = self._stored(message.get("template"))
@@ -278,10 +276,11 @@ class _Said:
 
     def _stored(self, name: str | None) -> Stored | None:
         resolved: Resolved | None = self.target.resolved
-        templates = resolved.templates if resolved else ()
+        if resolved is None:
+            return None
         if name is None:
-            return templates[0] if templates else None
-        return next((stored for stored in templates if stored.label == name), None)
+            return next(iter(resolved.templates), None)
+        return next((stored for stored in resolved.stored if stored.label == name), None)
 
 
 def _span(place: Sequence[int] | None) -> Span | None:

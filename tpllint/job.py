@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,14 +12,22 @@ from typing import Any
 class Fact:
     """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
 
-    `kind` is one of `unreadable`, `unread`, `missing`, `damaged-gguf`, `gguf-without-template`; `detail` is a clause about the
-    file, `at` its line and column.
+    `kind` is one of `unreadable`, `unread`, `missing`, `misplaced`, `duplicate-name`, `duplicate-key`, `adapter`, `tekken`,
+    `no-processor-template`, `damaged-gguf`, `gguf-without-template`. `detail` is a clause about the file; of an adapter its
+    base model, of a processor without a template the file that it does not read. `at` is a line and column in the file,
+    `before` another one that `at` repeats.
     """
 
     kind: str
     file: str | None
     detail: str
     at: tuple[int, int] | None = None
+    before: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name without the folder or the repository that it is in."""
+        return re.split(r"[/:]", self.file or "")[-1]
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Loaded:
 
     `templates` and `shadowed` are indices into the job's templates: what it loads, and what stands where it looks and is not
     loaded. `named` tells whether callers choose between the templates by name. `error` is why it raises instead of loading.
+    `certain` tells whether the files leave no doubt that the model has such a loader.
     """
 
     loader: str
@@ -63,6 +73,7 @@ class Loaded:
     shadowed: tuple[int, ...] = ()
     named: bool = False
     error: str | None = None
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,8 +120,8 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
 
 
 def _storage(item: Mapping[str, Any]) -> Fact:
-    at = item["at"]
-    return Fact(item["kind"], item["file"], item["detail"], None if at is None else (at[0], at[1]))
+    at, before = (None if place is None else (place[0], place[1]) for place in (item["at"], item["before"]))
+    return Fact(item["kind"], item["file"], item["detail"], at, before)
 
 
 def _loaded(item: Mapping[str, Any]) -> Loaded:

@@ -39,13 +39,17 @@ PROFILES = ("default", "agent", "training", "security", "all")
 class Related:
     """Another piece of code that a problem is about, such as the opener that a generation prompt contradicts.
 
-    `place`, or the code that wrote `shows` in the prompt of `render`. Where neither can be told it is left out.
+    `place`, or the code that wrote `shows` in the prompt of `render`, both of `template` where that is another one than the
+    problem's; or `at`, a line and a column in `file`. Where none can be told it is left out.
     """
 
     message: str
     place: Place | None = None
     render: Render | None = None
     shows: str | tuple[int, int] | None = None
+    template: Template | None = None
+    file: str | None = None
+    at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Problem:
     of which the last occurrence counts, or offsets into the prompt (0-based, end exclusive); None is the prompt's end.
     `place` is in the template's source. Without one, the place is the code that wrote what `shows` names or, where the render
     failed, the code that was being executed. A problem of a whole file names `file` instead, by its path in the model or as
-    a fact does, and with `at` a line and a column in it. `severity` overrides the rule's own.
+    a fact does, and with `at` a line and a column in it. `template` is the one that a problem from `check_model` is about.
+    `severity` overrides the rule's own.
     """
 
     message: str
@@ -68,6 +73,7 @@ class Problem:
     shows: str | tuple[int, int] | None = None
     related: tuple[Related, ...] = ()
     at: tuple[int, int] | None = None
+    template: Template | None = None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,13 @@ JSON_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-
 
 
 def json_string_at(text: str, path: tuple[str | int, ...]) -> int | None:
-    """The offset of the opening quote of the JSON string that `path` (keys and indices) leads to; None if there is none.
+    """The offset of the opening quote of the JSON string that `path` (keys and indices) leads to; None if there is none."""
+    at = json_value_at(text, path)
+    return at if at is not None and text[at] == '"' else None
+
+
+def json_value_at(text: str, path: tuple[str | int, ...]) -> int | None:
+    """The offset of the JSON value that `path` (keys and indices) leads to; None if there is none.
 
     Where a key is repeated the last one counts, as in `json.loads`. `text` must be valid JSON.
     """
@@ -67,7 +73,7 @@ def json_string_at(text: str, path: tuple[str | int, ...]) -> int | None:
         if at is None:
             return None
         at = _member(text, at, step) if isinstance(step, str) else _item(text, at, step)
-    return at if at is not None and text[at] == '"' else None
+    return at
 
 
 def offset_in_json_string(text: str, quote: int, index: int) -> int:

@@ -23,6 +23,8 @@ FIRST_BATCH = 8
 BATCH_TARGETS = 64
 BATCH_BYTES = 32_000_000
 """Of files. What is parsed from them takes a few times as much, and two batches may overlap."""
+UNUSABLE = ("unreadable", "unread", "damaged-gguf", "gguf-without-template")
+"""The kinds of facts that say why a file yields no template."""
 
 Argument: TypeAlias = str | ModelFiles
 """What names a target on the command line, or the files of one that was read already."""
@@ -179,7 +181,7 @@ def _without_a_template(target: Target) -> TargetError | None:
     """Why there is nothing to render in a target; None where there is a template."""
     if target.resolved is None or target.resolved.templates:
         return target.error
-    unusable = next((fact for fact in target.resolved.facts if fact.file), None)
+    unusable = next((fact for fact in target.resolved.facts if fact.kind in UNUSABLE and fact.detail), None)
     raised = next((f": loading the {view.loader} raises: {view.error}" for view in target.resolved.views if view.error), "")
     message = f"{unusable.file} {unusable.detail}" if unusable else f"no chat template in {target.argument}{raised}"
     return TargetError("no-chat-template", message, "run tpllint check on it for more")

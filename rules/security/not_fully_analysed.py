@@ -49,7 +49,7 @@ class NotFullyAnalysed(Rule):
     def check_model(self, model: Model) -> Iterator[Problem]:
         for fact in model.facts("unread"):
             yield Problem(
-                f"{(fact.file or '').rpartition('/')[2]} {fact.detail}, so it was not read",
+                f"{fact.name} {fact.detail}, so it was not read",
                 help="make it a regular UTF-8 file inside the model's folder, of an ordinary size",
                 file=fact.file,
             )

@@ -54,7 +54,7 @@ def test_a_broken_configuration_shows_where_it_breaks(tmp_path: Path) -> None:
 
 
 def test_a_problem_of_a_whole_file_shows_no_code(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer_config.json").write_text('{"chat_template": 7}')
+    (tmp_path / "tokenizer_config.json").write_text("[]")
     printed = tpllint("check", ".", cwd=tmp_path).out
     assert "--> tokenizer_config.json:1:1\n   = help" in printed
 

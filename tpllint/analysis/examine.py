@@ -40,15 +40,20 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     for template in templates:
         for message in suppressions(template):
             send(message)
-    for rule in rules:
-        _run(rule, partial(rule.check_model, model), None, send)
+    _check_model(model, (rule for rule in rules if rule.static), send)
     for static in (True, False):
         for template in templates:
             for rule in rules:
                 if rule.static is static:
                     _run(rule, partial(_told, job, rule, template), template, send)
+    _check_model(model, (rule for rule in rules if not rule.static), send)
     undecided = {template.label: why for template in templates if (why := template.undecided) is not None}
     send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided})
+
+
+def _check_model(model: Model, rules: Iterable[Rule], send: Send) -> None:
+    for rule in rules:
+        _run(rule, partial(rule.check_model, model), None, send, blamed=next(iter(model.templates), None))
 
 
 def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
@@ -65,7 +70,7 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
 def _views(job: Job, templates: Sequence[Template]) -> Iterator[View]:
     for view in job.views:
         loaded, shadowed = (tuple(templates[index] for index in indices) for indices in (view.templates, view.shadowed))
-        yield View(view.loader, loaded, shadowed, named=view.named, error=view.error)
+        yield View(view.loader, loaded, shadowed, named=view.named, error=view.error, certain=view.certain)
 
 
 def _checked(job: Job, deadline: Deadline) -> tuple[Template, ...]:
@@ -91,32 +96,42 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
         )
 
 
-def _run(rule: Rule, check: Callable[[], Iterable[Problem]], template: Template | None, send: Send) -> None:
+def _run(
+    rule: Rule,
+    check: Callable[[], Iterable[Problem]],
+    template: Template | None,
+    send: Send,
+    *,
+    blamed: Template | None = None,
+) -> None:
+    """Send what a check says. A limit that ends it is told of its template, or of the one that is `blamed`."""
+    blamed = template or blamed
     name = template.label if template else None
     try:
         iterator = iter(check())
         for problem in islice(iterator, MAX_PROBLEMS):
-            send({"kind": "problem", "rule": rule.name, "template": name, **_as_json(problem, template)})
+            send({"kind": "problem", "rule": rule.name, **_as_json(problem, problem.template or template)})
         more = sum(1 for _ in islice(iterator, MAX_COUNTED))
         if more:
             send({"kind": "more", "rule": rule.name, "template": name, "count": more})
     except (Exception, LimitReached) as error:
-        if template and isinstance(error, LimitReached | MemoryError | RecursionError):
-            template.exhausted[f"checking {rule.name}"] = str(error) or type(error).__name__
+        if blamed and isinstance(error, LimitReached | MemoryError | RecursionError):
+            blamed.exhausted[f"checking {rule.name}"] = str(error) or type(error).__name__
         else:
             send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
 
 
 def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
     place = [*problem.at, *problem.at] if problem.at else _place(problem, template)
+    where = {"template": template.label if template else None, "file": problem.file, "place": place}
+    related = (_related(one, one.template or template) for one in problem.related)
     return {
         "message": problem.message[:MAX_TEXT],
         "help": problem.help[:MAX_TEXT],
-        "file": problem.file,
         "severity": problem.severity,
         **_evidence(problem),
-        "place": place,
-        "related": [told for related in problem.related if (told := _related(related, template)) and told["place"] != place],
+        **where,
+        "related": [told for told in related if told and {key: told[key] for key in where} != where],
     }
 
 
@@ -136,8 +151,11 @@ def _window(text: str, end: int) -> str:
 
 
 def _related(related: Related, template: Template | None) -> dict[str, Any] | None:
-    place = _place(related, template)
-    return None if place is None else {"message": related.message[:MAX_TEXT], "place": place}
+    place = [*related.at, *related.at] if related.at else _place(related, template)
+    if place is None:
+        return None
+    label = template.label if template else None
+    return {"message": related.message[:MAX_TEXT], "template": label, "file": related.file, "place": place}
 
 
 def _place(told: Problem | Related, template: Template | None) -> list[int] | None:

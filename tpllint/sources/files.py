@@ -107,6 +107,12 @@ class ModelFiles:
     base_models: tuple[str, ...] = ()
     note: str | None = None
 
+    def shown(self, name: str) -> str:
+        """The path that findings print for a file of the listing."""
+        shown = {file.name: file.shown for file in self.files.values()} | {file.name: file.shown for file in self.unread}
+        known = next((known for known in shown if shown[known].endswith(known)), None)
+        return f"{self.target.rstrip('/')}/{name}" if known is None else shown[known].removesuffix(known) + name
+
 
 def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     """What several arguments in one folder brought, as one model with all their files in focus."""

@@ -51,7 +51,7 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     ),
     "unknown-kind": (
         "not a kind of file tpllint reads on the Hugging Face Hub: {file}",
-        "name a .jinja or .gguf file, tokenizer_config.json, chat_template.json or processor_config.json, or write {repository}",
+        "name a .jinja or .gguf file, tokenizer_config.json, chat_template.json, processor_config.json, or write {repository}",
     ),
     "disabled-repository": (
         "the model {repository} is disabled on the Hugging Face Hub",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
 from tpllint.job import Fact, Loaded, Variant
 from tpllint.sources.files import (
+    ADAPTER,
     CONFIG,
+    JSON_FILES,
     LEGACY_TEMPLATE,
     MAX_TEMPLATE_BYTES,
     MODEL_CONFIG,
@@ -21,13 +24,18 @@ from tpllint.sources.files import (
     ModelFile,
     ModelFiles,
 )
+from tpllint.storage.misplaced import MAX_FILES, misplaced
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, embedded, json_of, kind_of, text_of
+from tpllint.storage.repeats import Repetitions, repeated_keys, repeated_names
 from tpllint.storage.views import Places, View, processor_view, tokenizer_view
 from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
 
 MAX_TEMPLATES = 100
 SHADOWS_ROOT = "file"
 """transformers' tokenizer keeps the file of this name in additional_chat_templates under the key of chat_template.jinja."""
+
+TEKKEN = "tekken.json"
+"""The vocabulary of a tokenizer of mistral-common, which knows chats without a template."""
 
 PROCESSOR_FILES = frozenset(("preprocessor_config.json", "video_preprocessor_config.json"))
 PROCESSOR_KEYS = frozenset(("vision_config", "audio_config", "speech_config"))
@@ -61,17 +69,24 @@ def resolve(model: ModelFiles) -> Resolved:
     reader = _Reader(model)
     views = tuple(_labelled(tuple(reader.views())))
     tokens = reader.tokens()
-    facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
-    facts += [*model.facts, *reader.facts]
+    reader.read_the_rest()
     templates = tuple(_checked(views))
+    facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
+    facts += [*model.facts, *reader.facts, *reader.elsewhere(loads=bool(templates))]
     if model.focus:
         named = {file.shown for name, file in model.files.items() if name in model.focus}
         named |= {file.shown for file in model.unread if file.name in model.focus}
         facts = [fact for fact in facts if fact.file in named]
-    elif not templates and not facts:
-        facts.append(Fact("missing", None, "no chat template"))
+    elif not templates and not any(map(_explains_absence, facts)):
+        facts += reader.absence()
     files = tuple(file for name, file in model.files.items() if name != TOKENIZER)
     return Resolved(templates, tokens, tuple(facts), files, views)
+
+
+def _explains_absence(fact: Fact) -> bool:
+    """Whether nothing needs to be said of a missing template beside this fact."""
+    may_hold_one = fact.name in (CONFIG, LEGACY_TEMPLATE, PROCESSOR) or fact.name.endswith(".jinja")
+    return fact.kind in ("misplaced", "damaged-gguf", "gguf-without-template") or (fact.kind in ("unread", "unreadable") and may_hold_one)
 
 
 def _as_the_tokenizer_names(places: Places) -> Places:
@@ -107,7 +122,10 @@ def loaded(resolved: Resolved) -> tuple[Loaded, ...]:
     def of(held: Iterable[Stored]) -> tuple[int, ...]:
         return tuple(index[stored.place] for stored in held)
 
-    return tuple(Loaded(view.loader, of(view.templates), of(view.shadowed), view.named, view.error) for view in resolved.views)
+    return tuple(
+        Loaded(view.loader, of(view.templates), of(view.shadowed), view.named, view.error, view.certain)
+        for view in resolved.views
+    )
 
 
 class _Reader:
@@ -122,12 +140,46 @@ class _Reader:
     def views(self) -> Iterator[View]:
         """What the tokenizer loads and, where the model has a processor, what that loads."""
         places = self._places()
-        yield tokenizer_view(_as_the_tokenizer_names(places))
-        if self._has_processor():
-            yield processor_view(places)
+        tokenizer = tokenizer_view(_as_the_tokenizer_names(places))
+        yield tokenizer
+        if self._has_processor() and not (self._tokenizer_only() and tokenizer.templates):
+            processor = replace(processor_view(places), certain=self._certainly_has_processor())
+            self.facts += self._without_template(processor, tokenizer)
+            yield processor
+
+    def _without_template(self, processor: View, tokenizer: View) -> Iterator[Fact]:
+        """That transformers' own processor finds no template, although the tokenizer has one."""
+        has_none = not processor.templates and processor.error is None
+        settings = self._object(PROCESSOR) if PROCESSOR in self._held else None
+        if has_none and settings is not None and "auto_map" not in settings and tokenizer.templates:
+            yield Fact("no-processor-template", self._held[PROCESSOR].shown, tokenizer.templates[0].file.name)
+
+    def read_the_rest(self) -> None:
+        """Gather the facts about the JSON files that nothing has asked for."""
+        for name in JSON_FILES:
+            self._object(name)
+
+    def elsewhere(self, *, loads: bool) -> Iterator[Fact]:
+        """A fact for each file that looks like a chat template and that no loader of this model reads."""
+        if LEGACY_TEMPLATE in self._held and self._tokenizer_only():
+            detail = "is read by processors only, and this model has none"
+            yield Fact("misplaced", self._held[LEGACY_TEMPLATE].shown, detail)
+        for name, why in islice(misplaced(self._model.listing, loads=loads), MAX_FILES):
+            yield Fact("misplaced", self._model.shown(name), why)
+
+    def absence(self) -> Iterator[Fact]:
+        """That there is no template, and what tells why."""
+        yield Fact("missing", None, "no chat template")
+        if ADAPTER in self._model.files:
+            base = (self._object(ADAPTER) or {}).get("base_model_name_or_path")
+            yield Fact("adapter", self._model.files[ADAPTER].shown, base if isinstance(base, str) else "")
+        if TEKKEN in self._model.listing:
+            yield Fact("tekken", self._model.shown(TEKKEN), "is a vocabulary of mistral-common")
 
     def _places(self) -> Places:
         legacy = self._object(LEGACY_TEMPLATE) if LEGACY_TEMPLATE in self._held else None
+        if legacy is not None and "chat_template" not in legacy:
+            self._fact(self._held[LEGACY_TEMPLATE], Unreadable('has no "chat_template"'))
         return Places(
             config=self._embedded(CONFIG) or {},
             root=self._root(),
@@ -139,10 +191,19 @@ class _Reader:
 
     def _has_processor(self) -> bool:
         """Whether transformers would make a processor of these files, as far as they tell."""
-        if {PROCESSOR, LEGACY_TEMPLATE} & self._held.keys() or PROCESSOR_FILES & set(self._model.listing):
-            return True
+        return LEGACY_TEMPLATE in self._held or self._certainly_has_processor() or self._may_have_processor()
+
+    def _certainly_has_processor(self) -> bool:
+        return PROCESSOR in self._held or bool(PROCESSOR_FILES & set(self._model.listing))
+
+    def _may_have_processor(self) -> bool:
         model = self._object(MODEL_CONFIG) or {}
         return "processor_class" in (self._object(CONFIG) or {}) or bool(PROCESSOR_KEYS & model.keys())
+
+    def _tokenizer_only(self) -> bool:
+        """Whether this is certainly a model of text alone: it is listed, configured, and has nothing of a processor."""
+        described = self._object(MODEL_CONFIG) is not None and TEKKEN not in self._model.listing
+        return bool(self._model.listing) and described and not (self._certainly_has_processor() or self._may_have_processor())
 
     def _root(self) -> Stored | None:
         """chat_template.jinja, or a template file of any other name that the user pointed at."""
@@ -183,10 +244,12 @@ class _Reader:
         try:
             if isinstance(held, list) and name != CONFIG:
                 raise Unreadable('holds a "chat_template" that is a list; a processor takes text or an object of templates')
-            found = {stored.name: stored for stored in embedded(file, held)}
+            entries = tuple(embedded(file, held))
         except Unreadable as error:
             self._fact(file, error)
             return {}
+        self.facts += repeated_names(file, entries)
+        found = {stored.name: stored for stored in entries}
         kept = {name: stored for name, stored in found.items() if len(stored.source) <= MAX_TEMPLATE_BYTES}
         if len(kept) < len(found):
             self.facts.append(Fact("unread", file.shown, f"holds a template larger than {MAX_TEMPLATE_BYTES // 1_000_000} MB"))
@@ -200,12 +263,15 @@ class _Reader:
         return self._objects[name]
 
     def _load(self, name: str) -> dict[str, Any] | None:
-        file = self._model.files.get(name)
+        file, repetitions = self._model.files.get(name), Repetitions()
         try:
-            return None if file is None else json_of(file)
+            found = None if file is None else json_of(file, repetitions)
         except Unreadable as error:
             self._fact(self._model.files[name], error)
             return None
+        if file is not None:
+            self.facts += repeated_keys(file, repetitions.keys)
+        return found
 
     def _fact(self, file: ModelFile, error: Unreadable) -> None:
         self.facts.append(Fact("unreadable", file.shown, str(error), error.at))

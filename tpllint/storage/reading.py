@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tpllint.sources.files import ModelFile
-from tpllint.span import NEWLINE, Position, Span, json_string_at, offset_at, offset_in_json_string, position_at
+from tpllint.quoting import quoted
+from tpllint.sources.files import LEGACY_TEMPLATE, PROCESSOR, ModelFile
+from tpllint.span import NEWLINE, Position, Span, json_string_at, json_value_at, offset_at, offset_in_json_string, position_at
 
 DEFAULT = "default"
+BYTE_ORDER_MARK = "\ufeff"
+FOR_PROCESSORS = (LEGACY_TEMPLATE, PROCESSOR)
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,13 @@ def text_of(file: ModelFile) -> str:
         raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
 
 
-def json_of(file: ModelFile) -> dict[str, Any]:
-    """A JSON file's object. Raises Unreadable."""
+def json_of(file: ModelFile, made: Callable[[list[tuple[str, Any]]], dict[str, Any]] = dict) -> dict[str, Any]:
+    """A JSON file's object; `made` makes each object of its keys and values. Raises Unreadable."""
     try:
-        loaded = json.loads(file.data.decode("utf-8"))
+        text = file.data.decode("utf-8")
+        if text.startswith(BYTE_ORDER_MARK):
+            raise Unreadable("begins with a byte order mark, which is not valid JSON", (1, 1))
+        loaded = json.loads(text, object_pairs_hook=made)
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8: byte {error.start} cannot be decoded") from error
     except json.JSONDecodeError as error:
@@ -92,23 +98,34 @@ def embedded(file: ModelFile, held: Any) -> Iterator[Stored]:
     elif isinstance(held, dict):
         for name, source in held.items():
             if not isinstance(source, str):
-                raise Unreadable(f"holds a chat template {name!r} that is {kind_of(source)}; expected text")
+                raise _unfit(file, (name,), f"holds a chat template {quoted(name)} that is {kind_of(source)}; expected text")
             yield Stored(name, source, file, ("chat_template", name))
+    elif isinstance(held, list) and file.name in FOR_PROCESSORS:
+        raise _unfit(file, (), 'holds a "chat_template" that is a list; expected text, which is all that a processor takes')
     elif isinstance(held, list):
         for index, entry in enumerate(held):
-            name, source = _named(index, entry)
+            name, source = _named(file, index, entry)
             yield Stored(name, source, file, ("chat_template", index, "template"))
     else:
-        raise Unreadable(f'holds a "chat_template" that is {kind_of(held)}; expected text or a list of named templates')
+        expected = "expected text or a list of named templates"
+        raise _unfit(file, (), f'holds a "chat_template" that is {kind_of(held)}; {expected}')
 
 
-def _named(index: int, entry: Any) -> tuple[str, str]:
+def _named(file: ModelFile, index: int, entry: Any) -> tuple[str, str]:
     if not isinstance(entry, dict):
-        raise Unreadable(f'has {kind_of(entry)} as entry {index} of "chat_template"; expected an object')
+        raise _unfit(file, (index,), f'has {kind_of(entry)} as entry {index} of "chat_template"; expected an object')
     for key in ("name", "template"):
         if not isinstance(entry.get(key), str):
-            raise Unreadable(f'has no text under "{key}" in entry {index} of "chat_template"')
+            raise _unfit(file, (index,), f'has no text under "{key}" in entry {index} of "chat_template"')
     return entry["name"], entry["template"]
+
+
+def _unfit(file: ModelFile, keys: tuple[str | int, ...], detail: str) -> Unreadable:
+    """What stands under "chat_template" and these keys is not what it must be."""
+    text = file.data.decode("utf-8")
+    at = json_value_at(text, ("chat_template", *keys))
+    position = None if at is None else position_at(text, at)
+    return Unreadable(detail, None if position is None else (position.line, position.column))
 
 
 def kind_of(value: Any) -> str:

@@ -43,6 +43,7 @@ class View:
 
     `shadowed` are the templates that stand where this loader looks and that it does not load. `named` tells whether the
     templates have names that a caller can choose between. `error` is why it raises instead of loading, None where it loads.
+    `certain` tells whether the files leave no doubt that the model has such a loader.
     """
 
     loader: str
@@ -50,6 +51,7 @@ class View:
     shadowed: tuple[Stored, ...] = ()
     named: bool = False
     error: str | None = None
+    certain: bool = True
 
     def chosen(self, *, tools: bool) -> Stored | None:
         """The template of a call that names none; None where that call raises."""
