@@ -12,6 +12,7 @@ from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
 from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult
 from tpllint.pool import Answers, Order, Pool
+from tpllint.questions import Asking
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
 from tpllint.severity import Severity
@@ -60,7 +61,8 @@ def examined(
     """The report about targets that are open, from these rules."""
     orders, places = _distinct(found, rules, asked)
     done = iter(range(1, len(orders) + 1))
-    answers = pool.run(orders, lambda _: progress(next(done), len(orders)))
+    asking = Asking(pool, offline=asked.request.offline, token=asked.request.token)
+    answers = asking.run(orders, lambda _: progress(next(done), len(orders)))
     said = [_Said(target, answers[place] if place is not None else Answers(), pool.rules) for target, place in places]
     report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
     return replace(report, rules=tuple(rules))
@@ -89,7 +91,7 @@ def _distinct(
             places.append((target, None))
             continue
         order = order_for(target, resolved, asked.request, names, quiet=quiet)
-        key = json.dumps([order.origin, order.job.as_json()], sort_keys=True)
+        key = json.dumps([order.origin, order.encoder, order.job.as_json()], sort_keys=True)
         if key not in index:
             index[key] = len(orders)
             orders.append(order)
@@ -120,11 +122,13 @@ class _Said:
             yield Crash(message["rule"], self.target.argument, message["traceback"])
 
     def skipped(self) -> Iterator[Skipped]:
-        """The rules that have no verdict because no plain chat renders."""
+        """The rules that have no verdict because no plain chat renders, or because no tokenizer answered them."""
         for template, why in self._answers.undecided.items():
             for rule in self._rules.values():
                 if rule.needs_a_chat:
                     yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
+        for name, why in self._answers.unanswered.items():
+            yield Skipped(name, self.target.argument, f"{name} has no verdict: {why}")
 
     def findings(self, chosen: Set[str]) -> Iterator[tuple[Finding, bool]]:
         """Everything that was found, unfiltered, and whether a comment in the template suppresses it."""

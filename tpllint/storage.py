@@ -8,26 +8,33 @@ chat_template.json and processor_config.json count only where the tokenizer has 
 from __future__ import annotations
 
 import functools
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from tpllint.job import Fact, Variant
+from tpllint.job import Fact, Variant, Vocabulary
 from tpllint.sources.files import (
+    ADDED_TOKENS,
     CONFIG,
+    GENERATION,
     LEGACY_TEMPLATE,
     MAX_TEMPLATE_BYTES,
+    MODEL_CONFIG,
     PROCESSOR,
     TEMPLATE,
     TEMPLATE_FOLDER,
+    TOKENIZER,
     TOKENS_MAP,
     ModelFile,
     ModelFiles,
 )
 from tpllint.span import NEWLINE, Position, Span, json_string_at, offset_at, offset_in_json_string, position_at
+from tpllint.tokenizer_head import Head, read_head
 from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
+from tpllint.vocabulary import Files, vocabulary
 
 DEFAULT = "default"
 MAX_TEMPLATES = 100
@@ -65,6 +72,7 @@ class Resolved:
     tokens: SpecialTokens
     facts: tuple[Fact, ...]
     files: tuple[ModelFile, ...] = ()
+    vocabulary: Vocabulary = Vocabulary()
 
 
 class Unreadable(Exception):
@@ -88,12 +96,46 @@ def resolve(model: ModelFiles) -> Resolved:
         facts = [fact for fact in facts if fact.file in named]
     elif not templates and not facts:
         facts.append(Fact("missing", None, "no chat template"))
-    return Resolved(templates, tokens, tuple(facts), tuple(_pointed_into(model, templates, facts)))
+    pointed_into = tuple(_pointed_into(model, templates, facts))
+    return Resolved(templates, tokens, tuple(facts), pointed_into, vocabulary_of(model, tokens))
 
 
 def _pointed_into(model: ModelFiles, templates: Iterable[Stored], facts: Iterable[Fact]) -> Iterator[ModelFile]:
     told = {stored.file.shown for stored in templates} | {fact.file for fact in facts}
     return (file for file in model.files.values() if file.shown in told)
+
+
+def vocabulary_of(model: ModelFiles, tokens: SpecialTokens) -> Vocabulary:
+    """What the files around a template tell of the model's tokens. One that cannot be read tells nothing."""
+
+    def told(name: str) -> dict[str, Any] | None:
+        try:
+            return json_of(model.files[name]) if name in model.files else None
+        except Unreadable:
+            return None
+
+    files = Files(
+        tokenizer_config=told(CONFIG),
+        special_tokens_map=told(TOKENS_MAP),
+        added_tokens=told(ADDED_TOKENS),
+        generation_config=told(GENERATION),
+        config=told(MODEL_CONFIG),
+        head=_head(model),
+        unread=tokenizer_is_unread(model),
+    )
+    return vocabulary(files, tokens.values if tokens.known else {})
+
+
+def tokenizer_is_unread(model: ModelFiles) -> bool:
+    """Whether a model on the Hub may have a tokenizer.json that was not asked for yet."""
+    asked = TOKENIZER in model.files or any(file.name == TOKENIZER for file in model.unread)
+    return model.commit is not None and not asked and (not model.listing or TOKENIZER in model.listing)
+
+
+def _head(model: ModelFiles) -> Head | None:
+    if model.head is None and TOKENIZER in model.files:
+        return read_head(io.BytesIO(model.files[TOKENIZER].data))
+    return model.head
 
 
 def variants(resolved: Resolved) -> tuple[Variant, ...]:

@@ -142,9 +142,10 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         conversations=request.conversations,
         variables=request.variables,
         expect=request.expect,
+        vocabulary=resolved.vocabulary,
         **wanted,
     )
-    return Order(target.origin, job)
+    return Order(target.origin, job, target.model)
 
 
 def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:

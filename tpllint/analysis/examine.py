@@ -15,6 +15,7 @@ from tpllint.analysis.model import Model
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
+from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
 from tpllint.rule import Problem, Related, Rule
@@ -36,6 +37,7 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     deadline = Deadline()
     templates = tuple(_templates(job, deadline))
     model = Model(templates, job.storage)
+    questions: dict[str, list[str]] = {}
     for template in templates:
         for message in suppressions(template):
             send(message)
@@ -46,8 +48,16 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
             for rule in rules:
                 if rule.static is static:
                     _run(rule, partial(_told, job, rule, template), template, send)
+                    _note_questions(rule, template.tokenizer, job, questions)
     undecided = {template.name: why for template in templates if (why := template.undecided) is not None}
-    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided})
+    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided, "questions": questions})
+
+
+def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[str]]) -> None:
+    """Keep what a rule has asked; nothing is looked up for what nobody will be told."""
+    asked = tokenizer.questions()
+    if asked is not None and not (rule.severity is Severity.INFO and rule.name in job.quiet):
+        questions.setdefault(rule.name, []).extend(asked)
 
 
 def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
@@ -63,6 +73,7 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
 
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
     own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
+    tokenizer = Tokenizer(job.vocabulary, job.token_ids)
     for variant in job.templates:
         yield Template(
             variant.name,
@@ -73,6 +84,7 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             own_conversations=own,
             variables=job.variables,
             expected=job.expect,
+            tokenizer=tokenizer,
             deadline=deadline,
         )
 

@@ -6,8 +6,8 @@ import os
 import sys
 
 from tpllint.sources.files import ModelFiles
-from tpllint.sources.hub_target import parse_hub_target
-from tpllint.sources.local import read_local
+from tpllint.sources.hub_target import HubTarget, parse_hub_target
+from tpllint.sources.local import read_local, read_more
 from tpllint.sources.stdin import read_stdin
 
 
@@ -26,3 +26,12 @@ def open_target(target: str, *, offline: bool = False, token: str | None = None,
     from tpllint.sources.hub import fetch
 
     return fetch(target, wanted, offline=offline, token=token, more=more)
+
+
+def with_more(model: ModelFiles, names: tuple[str, ...], *, offline: bool = False, token: str | None = None) -> ModelFiles:
+    """The same model with its files of these names, where it has them; from the Hub, of the same commit."""
+    if model.commit is None:
+        return read_more(model, names)
+    from tpllint.sources.hub import fetch
+
+    return fetch(model.target, HubTarget(model.origin, model.commit), offline=offline, token=token, more=names)

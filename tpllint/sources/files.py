@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tpllint.tokenizer_head import Head
+
 MAX_TEMPLATE_BYTES = 2_000_000
 MAX_JSON_BYTES = 32_000_000
 MAX_TOKENIZER_BYTES = 64_000_000
@@ -20,7 +22,7 @@ GENERATION = "generation_config.json"
 MODEL_CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
 TOKENIZER = "tokenizer.json"
-"""Read only where token ids are asked for: it is large, and no template is in it."""
+"""Read whole only where token ids are asked for: it is large, and no template is in it."""
 
 CONFIGURATIONS = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
 """Files in a model's root that hold templates or name special tokens; any of them can be a target."""
@@ -68,7 +70,8 @@ class ModelFiles:
     `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
     strangers from each other: a worker process never serves two of them. `commit` is the one that the files of a model on the
     Hub are of; None for anything else. `listing` names what lies in the folder or repository, read or not, by POSIX path;
-    empty where nothing was listed.
+    empty where nothing was listed. `folder` is the one on this machine that the files lie in, and `head` what its tokenizer.json
+    begins with: None where there is no such file.
     """
 
     target: str
@@ -78,6 +81,8 @@ class ModelFiles:
     unread: tuple[UnreadFile, ...] = field(default=())
     commit: str | None = None
     listing: tuple[str, ...] = ()
+    folder: str | None = None
+    head: Head | None = None
 
 
 def merged(models: Sequence[ModelFiles]) -> ModelFiles:
@@ -87,4 +92,7 @@ def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     unread = dict.fromkeys(file for model in models for file in model.unread)
     listing = dict.fromkeys(name for model in models for name in model.listing)
     target = " ".join(model.target for model in models)
-    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit, tuple(listing))
+    first = models[0]
+    return ModelFiles(
+        target, files, focus, first.origin, tuple(unread), first.commit, tuple(listing), folder=first.folder, head=first.head
+    )

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from tpllint.errors import RepairableError
 from tpllint.sources.files import (
@@ -17,12 +18,14 @@ from tpllint.sources.files import (
     NEIGHBOURS,
     TEMPLATE,
     TEMPLATE_FOLDER,
+    TOKENIZER,
     TOKENS_MAP,
     ModelFile,
     ModelFiles,
     UnreadFile,
     max_bytes,
 )
+from tpllint.tokenizer_head import Head, read_head
 
 MAX_LISTED = 1000
 """How many names of one folder are listed."""
@@ -57,6 +60,14 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
     if path.suffix != ".jinja" and path.name not in CONFIGURATIONS:
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
     return _file(target, path, more)
+
+
+def read_more(model: ModelFiles, names: tuple[str, ...]) -> ModelFiles:
+    """The same model with files of these names from its folder; one that cannot be read is among the unread."""
+    if model.folder is None:
+        return model
+    more = _gathered(model.target, Path(model.folder), names, frozenset())
+    return replace(model, files={**model.files, **more.files}, unread=(*model.unread, *more.unread))
 
 
 def model_folder(target: str) -> str | None:
@@ -127,7 +138,21 @@ def _gathered(target: str, root: Path, names: Iterable[str], focus: frozenset[st
             files[name] = read
         elif read is not None:
             unread.append(read)
-    return ModelFiles(target, files, focus, unread=tuple(unread))
+    return ModelFiles(target, files, focus, unread=tuple(unread), folder=str(root), head=_head(root))
+
+
+def _head(root: Path) -> Head | None:
+    """What a model's tokenizer.json begins with; None where it has none."""
+    path = root / TOKENIZER
+    try:
+        if not os.path.lexists(path):
+            return None
+        if _escapes(path, root):
+            return Head()
+        with _opened(path) as stream:
+            return read_head(stream)
+    except (OSError, RuntimeError):
+        return Head()
 
 
 def _read(root: Path, name: str, *, trusted: bool) -> ModelFile | UnreadFile | None:
@@ -148,12 +173,15 @@ def _read_regular(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
     if not stat.S_ISREG(path.stat().st_mode):
         return UnreadFile(name, shown, "is not a regular file")
     limit = max_bytes(name)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe put there since must not block
-    with os.fdopen(descriptor, "rb") as stream:
+    with _opened(path) as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:
         return UnreadFile(name, shown, f"is larger than {limit // 1_000_000} MB")
     return ModelFile(name, shown, data)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # a pipe put there since must not block
 
 
 def _escapes(path: Path, root: Path) -> bool:
