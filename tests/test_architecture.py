@@ -19,7 +19,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "tokenizer_head", "report.escape"),
+    (
+        "errors",
+        "severity",
+        "span",
+        "quoting",
+        "wire",
+        "job",
+        "spawn",
+        "conversations",
+        "tokens",
+        "tokenizer_head",
+        "small_tokenizer",
+        "report.escape",
+    ),
     ("names", "rule", "snippet", "sources", "vocabulary"),
     ("capabilities", "finding", "registry", "selection", "storage", "pool", "tokenizing"),
     ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference"),

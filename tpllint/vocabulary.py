@@ -94,9 +94,7 @@ def _adds_bos(files: Files, bos: str | None) -> bool | None:
     return None if isinstance(declared, bool) and declared is not adds else adds
 
 
-def _stops(
-    generation: Mapping[str, Any] | None, config: Mapping[str, Any] | None
-) -> tuple[tuple[int, ...] | None, str | None]:
+def _stops(generation: Mapping[str, Any] | None, config: Mapping[str, Any] | None) -> tuple[tuple[int, ...] | None, str | None]:
     """Where `generate` stops, and the file that says so. A configuration without the key has its class's default: unknown."""
     if generation is not None and (found := _numbers(generation.get("eos_token_id"))):
         return found, GENERATION
