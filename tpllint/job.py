@@ -85,7 +85,7 @@ class Job:
     selection: Mapping[str, Any] = field(default_factory=dict)
     expect: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
-    vocabulary: Vocabulary = Vocabulary()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     token_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:

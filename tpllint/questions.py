@@ -1,7 +1,7 @@
 """Questions of rules that only a model's tokenizer.json answers: the parent looks for the answers, and the rules run again.
 
-On the Hub the file is megabytes, so it is fetched only when a rule has asked. To encode a text takes the library `tokenizers`, in a
-process of its own. A rule that gets no answer has no verdict, and the report says why.
+On the Hub the file is megabytes, so it is fetched only when a rule has asked. To encode a text takes the library `tokenizers`,
+in a process of its own. A rule that gets no answer has no verdict, and the report says why.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import functools
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -72,7 +72,7 @@ class Resolved:
     tokens: SpecialTokens
     facts: tuple[Fact, ...]
     files: tuple[ModelFile, ...] = ()
-    vocabulary: Vocabulary = Vocabulary()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
 
 class Unreadable(Exception):

@@ -1,8 +1,8 @@
 """The beginning of a tokenizer.json: its added tokens, and what it puts before a text.
 
-The file is up to tens of megabytes, nearly all of them the vocabulary under "model". The library `tokenizers` reads the whole and
-is no requirement of tpllint, and the parser of the standard library knows no half documents. But the library has always written
-"model" last, so the members before it are taken one by one with `raw_decode`, which takes milliseconds.
+The file is up to tens of megabytes, nearly all of them the vocabulary under "model". The library `tokenizers` reads the whole
+and is no requirement of tpllint, and the parser of the standard library knows no half documents. But the library has always
+written "model" last, so the members before it are taken one by one with `raw_decode`, which takes milliseconds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a model's files tell of its tokens: their ids, where the model stops, and whether encoding a text puts one before it.
 
-Follows transformers 5.23 (`tokenization_utils_base.py`, `_from_pretrained`): where there is a tokenizer.json its added tokens have
-the ids it gives, and its post-processor alone decides what encoding adds; `add_bos_token` counts only without one. Where files
-disagree about a thing that other releases decide otherwise, it is unknown.
+Follows transformers 5.23 (`tokenization_utils_base.py`, `_from_pretrained`): where there is a tokenizer.json its added tokens
+have the ids it gives, and its post-processor alone decides what encoding adds; `add_bos_token` counts only without one. Where
+files disagree about what other releases decide otherwise, it is unknown.
 """
 
 from __future__ import annotations

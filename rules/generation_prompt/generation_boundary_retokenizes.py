@@ -14,12 +14,12 @@ class GenerationBoundaryRetokenizes(Rule):
     """The end of the generation prompt is encoded otherwise once the answer follows it.
 
     ## What it does
-    Encodes a prompt that ends with the generation prompt, and the same chat with the answer in it, with the `tokenizers` library.
-    Where the second text begins with the first, its tokens have to begin with those of the first.
+    Encodes a prompt that ends with the generation prompt, and the same chat with the answer in it, with the `tokenizers`
+    library. Where the second text begins with the first, its tokens have to begin with those of the first.
 
     ## Why is this bad
-    The model answers after tokens that it never saw before an answer: when it was trained on whole chats, the last characters of
-    the header were one token with the first ones of the answer. A cache of the prompt does not fit the next round either.
+    The model answers after tokens that it never saw before an answer: when it was trained on whole chats, the last characters
+    of the header were one token with the first ones of the answer. A cache of the prompt does not fit the next round either.
 
     ## References
     - [renderers](https://github.com/PrimeIntellect-ai/renderers)
@@ -52,7 +52,8 @@ class GenerationBoundaryRetokenizes(Rule):
         if before is None or whole is None or whole[: len(before)] == before:
             return
         yield Problem(
-            f"the end of the generation prompt {quoted(template.anatomy.generation_prompt)} is encoded otherwise once an answer follows",
+            f"the end of the generation prompt {quoted(template.anatomy.generation_prompt)} "
+            "is encoded otherwise once an answer follows",
             help="end the generation prompt with a token that merges with nothing, such as a special token or a line end",
             render=asked,
         )

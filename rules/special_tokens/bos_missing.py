@@ -22,8 +22,8 @@ class BosMissing(Rule):
 
     ## What it does
     Looks for the tokens that encoding a text puts before it: the post-processor of tokenizer.json, or `add_bos_token` of
-    tokenizer_config.json where there is no tokenizer.json. Where the beginning of sequence is one of them and no prompt holds it, it is
-    lost. Where the files contradict each other, nothing is said.
+    tokenizer_config.json where there is no tokenizer.json. Where the beginning of sequence is one of them and no prompt holds
+    it, it is lost. Where the files contradict each other, nothing is said.
 
     ## Why is this bad
     `apply_chat_template(tokenize=True)` encodes without adding special tokens: what the template does not write is not there.

@@ -32,11 +32,11 @@ class ControlLiteralNotAToken(Rule):
     almost like a token of this model, and one in a form such as `<|...|>` or `[NAME]` of which the template uses at least three
     others that are tokens, and at least three times as many. The `tokenizers` library then has to encode it to several tokens.
 
-    Tags such as `<tools>` are plain text on purpose in many formats: they are suspected only where they look like a misspelled token.
+    Tags such as `<tools>` are plain text on purpose in many formats: only one that looks like a misspelled token is suspected.
 
     ## Why is this bad
-    The model reads the characters of the marker one by one, as if a user had written them. It has never seen a turn that begins or
-    ends like that.
+    The model reads the characters of the marker one by one, as if a user had written them. It has never seen a turn that
+    begins or ends like that.
 
     ## References
     - [axolotl issue 1770](https://github.com/axolotl-ai-cloud/axolotl/issues/1770)

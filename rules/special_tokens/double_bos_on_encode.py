@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
@@ -15,7 +16,7 @@ class DoubleBosOnEncode(Rule):
     `add_bos_token` of tokenizer_config.json where there is no tokenizer.json.
 
     Many good models are like that, and within transformers nothing is wrong. So it is information, except in the profile
-    `training`: training programs that render first and encode afterwards are where the second one comes from.
+    `training`: programs that render first and encode afterwards are where the second one comes from.
 
     ## Why is this bad
     `tokenizer(prompt)` begins the text twice, and so do engines that add the token to every prompt; quality drops without any
@@ -30,7 +31,7 @@ class DoubleBosOnEncode(Rule):
     name = "double-bos-on-encode"
     category = "special-tokens"
     severity = Severity.INFO
-    raised_by = {"training": Severity.WARNING}
+    raised_by: ClassVar[Mapping[str, Severity]] = {"training": Severity.WARNING}
     examples = (
         Bad(
             TEMPLATE,
@@ -51,7 +52,7 @@ class DoubleBosOnEncode(Rule):
             return
         yield Problem(
             f"the prompt begins with {quoted(bos)}, and tokenizer(prompt) puts another before it",
-            help="encode prompts with apply_chat_template(tokenize=True), or pass add_special_tokens=False to tokenizer(prompt); "
+            help="encode with apply_chat_template(tokenize=True), or pass add_special_tokens=False to tokenizer(prompt); "
             "in a GGUF file set tokenizer.ggml.add_bos_token to false; leave the token in the template",
             render=render,
             shows=bos,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import BARE_MARKER, SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted, tokenizer_json
+from tpllint import BARE_MARKER, Bad, Good, Problem, Rule, Severity, Template, quoted, tokenizer_json
 
 FILES = {"tokenizer_config.json": '{"eos_token": "<|end|>"}', "tokenizer.json": tokenizer_json("<|user|>", "<|end|>")}
 TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}"
@@ -16,8 +16,8 @@ class HardcodedEosDiffers(Rule):
     the marker is no added token, and the `tokenizers` library encodes it to several tokens, it cannot end anything.
 
     ## Why is this bad
-    A template that was copied from another model ends turns with that model's token. This model reads it as characters, and what
-    is learnt from it is to write these characters and to go on.
+    A template that was copied from another model ends turns with that model's token. This model reads it as characters, and
+    what is learnt from it is to write these characters and to go on.
 
     ## References
     - [fms-hf-tuning issue 470](https://github.com/foundation-model-stack/fms-hf-tuning/issues/470)
@@ -43,7 +43,7 @@ class HardcodedEosDiffers(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         eos = template.tokens.get("eos_token") if template.tokens_known else None
         end = (template.anatomy.assistant_end or "").strip()
-        if not eos or not BARE_MARKER.fullmatch(end) or end in (eos, SENTINEL_TOKENS["eos_token"], *template.tokens.values()):
+        if not eos or not BARE_MARKER.fullmatch(end) or end in template.tokens.values():
             return
         added = template.tokenizer.added
         if added is None or end in added:
@@ -51,7 +51,8 @@ class HardcodedEosDiffers(Rule):
         ids = template.tokenizer.encoded(end)
         if ids is not None and len(ids) > 1:
             yield Problem(
-                f"answers end with {quoted(end)}, which is {len(ids)} tokens in this model; its end of sequence is {quoted(eos)}",
+                f"answers end with {quoted(end)}, which is {len(ids)} tokens in this model; "
+                f"its end of sequence is {quoted(eos)}",
                 help="write {{ eos_token }}, or the token that ends this model's turns",
                 render=template.render("user-assistant"),
                 shows=end,

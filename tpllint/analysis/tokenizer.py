@@ -69,7 +69,7 @@ class Tokenizer:
         return self._token_ids.get(text)
 
     def questions(self) -> list[str] | None:
-        """The texts that were asked for since the last call, empty where only files are missing; None where nothing was asked."""
+        """The texts asked for since the last call, empty where only a file is missing; None where nothing was asked."""
         asked, self._asked = self._asked, None
         return None if asked is None else list(asked)
 

@@ -70,8 +70,8 @@ class ModelFiles:
     `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
     strangers from each other: a worker process never serves two of them. `commit` is the one that the files of a model on the
     Hub are of; None for anything else. `listing` names what lies in the folder or repository, read or not, by POSIX path;
-    empty where nothing was listed. `folder` is the one on this machine that the files lie in, and `head` what its tokenizer.json
-    begins with: None where there is no such file.
+    empty where nothing was listed. `folder` is the one on this machine that the files lie in, and `head` what its
+    tokenizer.json begins with: None where there is no such file.
     """
 
     target: str
