@@ -129,7 +129,9 @@ def test_the_hub_is_asked_for_a_tokenizer_when_a_rule_has_asked(tmp_path: Path) 
     with LocalHub() as hub:
         commit, environment = _on_the_hub(hub, tmp_path / "home", files)
         found = _said(_check("org/model", tmp_path, env=environment))["stop-token-not-declared"]
-        assert found["message"].startswith('turns end with "<|turn_end|>", token 257, and generation_config.json stops only at 258')
+        assert found["message"].startswith(
+            'turns end with "<|turn_end|>", token 257, and generation_config.json stops only at 258'
+        )
         assert hub.requests.count(("GET", f"/org/model/resolve/{commit}/tokenizer.json")) == 1
         _check("org/model", tmp_path, env=environment)
         assert hub.requests.count(("GET", f"/org/model/resolve/{commit}/tokenizer.json")) == 1, "it is in the cache now"

@@ -21,29 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tokenizers import Tokenizer
-
 BOS, EOS = "<b>", "<e>"
 
 
-def _template(made: Tokenizer, token: str) -> Any:
-    first = [(token, made.token_to_id(token))]
-    return processors.TemplateProcessing(single=f"{token} $A", pair=f"{token} $A $B", special_tokens=first)
+def _template(token: str, number: int) -> Any:
+    return processors.TemplateProcessing(single=f"{token} $A", pair=f"{token} $A $B", special_tokens=[(token, number)])
 
 
-def _post_processor(kind: str, made: Tokenizer) -> Any:
-    bos, eos = (BOS, made.token_to_id(BOS)), (EOS, made.token_to_id(EOS))
+def _post_processor(kind: str) -> Any:
+    bos, eos = (BOS, 256), (EOS, 257)
     after = processors.TemplateProcessing(single=f"$A {EOS}", pair="$A $B", special_tokens=[eos])
     return {
-        "none": lambda: None,
-        "bytes": lambda: processors.ByteLevel(trim_offsets=True),
-        "template": lambda: _template(made, BOS),
-        "sequence": lambda: processors.Sequence([processors.ByteLevel(trim_offsets=True), _template(made, BOS)]),
-        "at the end": lambda: after,
-        "another": lambda: _template(made, EOS),
-        "roberta": lambda: processors.RobertaProcessing(eos, bos),
-        "bert": lambda: processors.BertProcessing(eos, bos),
-    }[kind]()
+        "none": None,
+        "bytes": processors.ByteLevel(trim_offsets=True),
+        "template": _template(*bos),
+        "sequence": processors.Sequence([processors.ByteLevel(trim_offsets=True), _template(*bos)]),
+        "at the end": after,
+        "another": _template(*eos),
+        "roberta": processors.RobertaProcessing(eos, bos),
+        "bert": processors.BertProcessing(eos, bos),
+    }[kind]
 
 
 POST_PROCESSORS = ("none", "bytes", "template", "sequence", "at the end", "another", "roberta", "bert")
@@ -52,7 +49,7 @@ CLASSES = ("PreTrainedTokenizerFast", "LlamaTokenizer", "Qwen2Tokenizer", "Gemma
 
 def _folder(folder: Path, kind: str, config: Mapping[str, Any], **files: Mapping[str, Any]) -> Path:
     made = tokenizer(BOS, EOS)
-    post_processor = _post_processor(kind, made)
+    post_processor = _post_processor(kind)
     if post_processor is not None:
         made.post_processor = post_processor
     made.save(str(folder / "tokenizer.json"))
@@ -100,6 +97,19 @@ def test_legacy_added_tokens_have_the_ids_of_the_loaded_tokenizer(tmp_path: Path
     loaded = AutoTokenizer.from_pretrained(folder)
     assert loaded.convert_tokens_to_ids("<x>") == 258
     assert _told(folder).ids == {BOS: 256, EOS: 257}, "a token that tokenizer.json does not have gets the next free id"
+
+
+@pytest.mark.parametrize("declared", [None, True, False])
+def test_without_a_tokenizer_json_the_switch_counts(tmp_path: Path, declared: bool | None) -> None:
+    vocabulary = json.loads(tokenizer().to_str())["model"]["vocab"]
+    (tmp_path / "vocab.json").write_text(json.dumps({**vocabulary, BOS: 256}), encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    config = {"tokenizer_class": "Qwen2Tokenizer", "bos_token": BOS} | ({} if declared is None else {"add_bos_token": declared})
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    loaded = AutoTokenizer.from_pretrained(tmp_path)
+    told = _told(tmp_path).adds_bos
+    assert told is declared, "without the switch the class decides"
+    assert told in (None, loaded("a")["input_ids"][:1] == [loaded.bos_token_id])
 
 
 def test_without_a_tokenizer_the_configuration_tells(tmp_path: Path) -> None:
