@@ -19,13 +19,18 @@ CHATML = (
 
 def tokenizer_json() -> str:
     """A tokenizer.json that knows `<|im_start|>` as token 256."""
-    vocabulary = {character: number for number, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|im_start|>"])
-    written: str = tokenizer.to_str()
+    written: str = tokenizer("<|im_start|>").to_str()
     return written
+
+
+def tokenizer(*special: str) -> Tokenizer:
+    """A tokenizer of bytes that knows these special tokens, from 256 on."""
+    vocabulary = {character: number for number, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    made = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(list(special))
+    return made
 
 
 def write_model(folder: Path, template: object = CHATML, **settings: object) -> Path:

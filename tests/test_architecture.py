@@ -19,10 +19,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    ("errors", "severity", "span", "quoting", "wire", "job", "spawn", "conversations", "tokens", "report.escape"),
-    ("names", "rule", "snippet", "sources"),
+    (
+        "errors",
+        "severity",
+        "span",
+        "quoting",
+        "wire",
+        "job",
+        "spawn",
+        "conversations",
+        "tokens",
+        "tokenizer_head",
+        "small_tokenizer",
+        "report.escape",
+    ),
+    ("names", "rule", "snippet", "sources", "vocabulary"),
     ("capabilities", "finding", "registry", "selection", "storage", "pool", "tokenizing"),
-    ("targets", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
+    ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
     ("checking", "describing", "rendering"),
     ("diffing",),
     ("api", "report", "testing"),

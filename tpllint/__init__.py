@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.template import Template
+    from tpllint.analysis.tokenizer import Tokenizer
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
     from tpllint.api import check, describe, diff, render
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tpllint.report.text import as_text
     from tpllint.rule import Bad, Good, Problem, Related, Rule
     from tpllint.severity import Severity
+    from tpllint.small_tokenizer import tokenizer_json
     from tpllint.span import Place
 
 __version__ = "0.1.0"
@@ -56,6 +58,7 @@ _HOMES = {
     "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.template": ("Template",),
+    "tpllint.analysis.tokenizer": ("Tokenizer",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
     "tpllint.api": ("check", "describe", "diff", "render"),
@@ -68,6 +71,7 @@ _HOMES = {
     "tpllint.report.text": ("as_text",),
     "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
     "tpllint.severity": ("Severity",),
+    "tpllint.small_tokenizer": ("tokenizer_json",),
     "tpllint.span": ("Place",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -103,6 +107,7 @@ __all__ = [
     "Scope",
     "Severity",
     "Template",
+    "Tokenizer",
     "TurnMarkers",
     "View",
     "as_text",
@@ -123,6 +128,7 @@ __all__ = [
     "render",
     "sentinels",
     "spoken",
+    "tokenizer_json",
     "turn_markers",
 ]
 

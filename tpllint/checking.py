@@ -12,6 +12,7 @@ from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
 from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult, joined
 from tpllint.pool import Answers, Order, Pool
+from tpllint.questions import Asking
 from tpllint.remembered import Remembered
 from tpllint.rule import RuleInfo
 from tpllint.selection import Selection
@@ -95,7 +96,8 @@ def examined(
 ) -> Report:
     """The report about targets that are open, from these rules; `progress` hears how many of them are done."""
     orders, keys = _distinct(found, rules, asked)
-    answers = _answers(orders, keys, pool, remembered or Remembered(max_size=0), progress)
+    asking = Asking(pool, offline=asked.request.offline, token=asked.request.token)
+    answers = _answers(orders, keys, asking, remembered or Remembered(max_size=0), progress)
     said = [_Said(target, answers[key] if key else Answers(), pool.rules) for target, key in zip(found, keys, strict=True)]
     report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
     return replace(report, rules=tuple(rules))
@@ -121,7 +123,7 @@ def _distinct(found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check) 
             keys.append(None)
             continue
         order = order_for(target, resolved, asked.request, names, quiet=quiet)
-        key = json.dumps([order.origin, order.job.as_json()], sort_keys=True)
+        key = json.dumps([order.origin, order.encoder, order.job.as_json()], sort_keys=True)
         orders.setdefault(key, order)
         keys.append(key)
     return orders, keys
@@ -130,11 +132,11 @@ def _distinct(found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check) 
 def _answers(
     orders: Mapping[str, Order],
     keys: Sequence[str | None],
-    pool: Pool,
+    asking: Asking,
     remembered: Remembered,
     progress: Callable[[int], None],
 ) -> Mapping[str, Answers]:
-    """The answers to orders, of before or of the workers."""
+    """The answers to orders, of before or of the workers and the tokenizer."""
     known = {key: answers for key in orders if (answers := remembered.get(key)) is not None}
     fresh = [key for key in orders if key not in known]
     alike = Counter(keys)
@@ -145,7 +147,7 @@ def _answers(
         done += alike[fresh[index]]
         progress(done)
 
-    given = pool.run([orders[key] for key in fresh], on_done)
+    given = asking.run([orders[key] for key in fresh], on_done)
     for key, answers in zip(fresh, given, strict=True):
         remembered.keep(key, answers)
     return known | dict(zip(fresh, given, strict=True))
@@ -175,11 +177,13 @@ class _Said:
             yield Crash(message["rule"], self.target.argument, message["traceback"])
 
     def skipped(self) -> Iterator[Skipped]:
-        """The rules that have no verdict because no plain chat renders."""
+        """The rules that have no verdict because no plain chat renders, or because no tokenizer answered them."""
         for template, why in self._answers.undecided.items():
             for rule in self._rules.values():
                 if rule.needs_a_chat:
                     yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
+        for name, why in self._answers.unanswered.items():
+            yield Skipped(name, self.target.argument, f"{name} has no verdict: {why}")
 
     def findings(self, chosen: Set[str]) -> Iterator[tuple[Finding, bool]]:
         """Everything that was found, unfiltered, and whether a comment in the template suppresses it."""

@@ -77,6 +77,25 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """A model's tokens, as far as files tell.
+
+    `ids` are those of added tokens, and with `told` of all of them; `named` are tokens that files name, with or without an id.
+    `adds_bos` tells whether encoding a text puts the beginning of sequence before it; None where that is unknown. `stops` are
+    the ids at which the model stops, by the file `stops_in`; None where no such file is at hand. `unread` tells that
+    there is a tokenizer.json, which was not read and knows more.
+    """
+
+    ids: Mapping[str, int] = field(default_factory=dict)
+    told: bool = False
+    named: tuple[str, ...] = ()
+    adds_bos: bool | None = None
+    stops: tuple[int, ...] | None = None
+    stops_in: str | None = None
+    unread: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything a worker needs for one target.
 
@@ -84,7 +103,8 @@ class Job:
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
     "findings", "renders" or "description". `expect` are the capabilities that the user was promised. `quiet` are the rules
-    whose infos nobody is told.
+    whose infos nobody is told. `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an earlier
+    pass asked about, with the ids that encode them.
     """
 
     templates: tuple[Variant, ...]
@@ -100,6 +120,8 @@ class Job:
     expect: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     views: tuple[Loaded, ...] = ()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    token_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -116,6 +138,8 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["absent_tokens"] = tuple(data["absent_tokens"])
     fields["conversations"] = tuple(data["conversations"])
     fields["expect"] = tuple(data["expect"])
+    fields["vocabulary"] = _vocabulary(data["vocabulary"])
+    fields["token_ids"] = {text: tuple(ids) for text, ids in data["token_ids"].items()}
     return Job(**fields)
 
 
@@ -126,3 +150,8 @@ def _storage(item: Mapping[str, Any]) -> Fact:
 
 def _loaded(item: Mapping[str, Any]) -> Loaded:
     return Loaded(**{**item, "templates": tuple(item["templates"]), "shadowed": tuple(item["shadowed"])})
+
+
+def _vocabulary(item: Mapping[str, Any]) -> Vocabulary:
+    stops = item["stops"]
+    return Vocabulary(**{**item, "named": tuple(item["named"]), "stops": None if stops is None else tuple(stops)})

@@ -15,6 +15,7 @@ from tpllint import spawn, wire
 from tpllint.errors import RepairableError
 from tpllint.job import Job
 from tpllint.rule import RuleInfo, rule_info_from_json
+from tpllint.sources.files import ModelFiles
 
 JOB_SECONDS = 10.0
 START_SECONDS = 60.0
@@ -24,19 +25,32 @@ JOBS_PER_EXTRA_WORKER = 8
 
 @dataclass(frozen=True)
 class Order:
-    """A job, and whose files it holds: one worker never serves two strangers."""
+    """A job, and whose files it holds: one worker never serves two strangers. `model` is where more of its files come from."""
 
     origin: str
     job: Job
+    model: ModelFiles | None = None
+
+    @property
+    def encoder(self) -> str | None:
+        """What turns a text into token ids for these files, where something may: equal jobs may differ in it."""
+        if self.model is None:
+            return None
+        return self.model.commit or (self.model.folder if self.model.head else None)
 
 
 @dataclass
 class Answers:
-    """What came back for one job. `ended` is None when the worker finished it, else the reason why it did not."""
+    """What came back for one job. `ended` is None when the worker finished it, else the reason why it did not.
+
+    `questions` are the texts whose token ids a rule waits for, by its name; `unanswered` tells why a rule waits in vain.
+    """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     exhausted: dict[str, dict[str, str]] = field(default_factory=dict)
     undecided: dict[str, str] = field(default_factory=dict)
+    questions: dict[str, list[str]] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
     ended: str | None = None
 
 
@@ -239,6 +253,7 @@ class _Run:
         else:
             answers.exhausted = message["exhausted"]
             answers.undecided = message["undecided"]
+            answers.questions = message.get("questions", {})
         self._finish(worker)
         return True
 

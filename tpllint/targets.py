@@ -114,7 +114,8 @@ def _in_turn(arguments: Sequence[Argument], request: Request) -> Iterator[Target
 
 
 def _folder(argument: Argument) -> str:
-    return model_folder(named(argument)) or named(argument)
+    name = named(argument)
+    return name if "://" in name else model_folder(name) or name
 
 
 def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:
@@ -200,9 +201,10 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         variables=request.variables,
         expect=request.expect,
         views=loaded(resolved),
+        vocabulary=resolved.vocabulary,
         **wanted,
     )
-    return Order(target.origin, job)
+    return Order(target.origin, job, target.model)
 
 
 def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:

@@ -15,6 +15,7 @@ from tpllint.analysis.model import Model, View
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
+from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
 from tpllint.rule import Problem, Related, Rule
@@ -37,6 +38,7 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     every = tuple(_templates(job, deadline))
     templates = tuple(template for template, variant in zip(every, job.templates, strict=True) if variant.checked)
     model = Model(templates, job.storage, tuple(_views(job, every)))
+    questions: dict[str, list[str]] = {}
     for template in templates:
         for message in suppressions(template):
             send(message)
@@ -46,9 +48,17 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
             for rule in rules:
                 if rule.static is static:
                     _run(rule, partial(_told, job, rule, template), template, send)
+                    _note_questions(rule, template.tokenizer, job, questions)
     _check_model(model, (rule for rule in rules if not rule.static), send)
     undecided = {template.label: why for template in templates if (why := template.undecided) is not None}
-    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided})
+    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided, "questions": questions})
+
+
+def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[str]]) -> None:
+    """Keep what a rule has asked; nothing is looked up for what nobody will be told."""
+    asked = tokenizer.questions()
+    if asked is not None and not (rule.severity is Severity.INFO and rule.name in job.quiet):
+        questions.setdefault(rule.name, []).extend(asked)
 
 
 def _check_model(model: Model, rules: Iterable[Rule], send: Send) -> None:
@@ -80,6 +90,7 @@ def _checked(job: Job, deadline: Deadline) -> tuple[Template, ...]:
 
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
     own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
+    tokenizer = Tokenizer(job.vocabulary, job.token_ids)
     for variant in job.templates:
         yield Template(
             variant.name,
@@ -92,6 +103,7 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             own_conversations=own,
             variables=job.variables,
             expected=job.expect,
+            tokenizer=tokenizer,
             deadline=deadline,
         )
 

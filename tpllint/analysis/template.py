@@ -24,6 +24,7 @@ from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
+from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.tracing import Tracing
 from tpllint.analysis.variables import FreeVariable, free_variables, is_input
 from tpllint.conversations import Conversation, canonical, group
@@ -55,6 +56,7 @@ class Template:
         own_conversations: Iterable[Conversation] = (),
         variables: Mapping[str, Any] | None = None,
         expected: Iterable[str] = (),
+        tokenizer: Tokenizer | None = None,
         deadline: Deadline | None = None,
     ) -> None:
         self.name = name
@@ -67,6 +69,7 @@ class Template:
         self.absent_tokens = frozenset(absent_tokens) - set(variables or {})
         self.own_conversations = tuple(own_conversations)
         self.expected = frozenset(expected)
+        self.tokenizer = tokenizer or Tokenizer()
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -175,6 +178,7 @@ class Template:
             own_conversations=self.own_conversations,
             variables=self._variables,
             expected=self.expected,
+            tokenizer=self.tokenizer,
             deadline=self._deadline,
         )
 

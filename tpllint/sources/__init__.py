@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 from tpllint.sources.files import ModelFiles
-from tpllint.sources.hub_target import parse_hub_target
-from tpllint.sources.local import read_local
+from tpllint.sources.hub_target import HubTarget, parse_hub_target
+from tpllint.sources.local import read_local, read_more
 from tpllint.sources.stdin import read_stdin
 
 
@@ -26,3 +27,13 @@ def open_target(target: str, *, offline: bool = False, token: str | None = None,
     from tpllint.sources.hub import fetch
 
     return fetch(target, wanted, offline=offline, token=token, more=more)
+
+
+def with_more(model: ModelFiles, names: tuple[str, ...], *, offline: bool = False, token: str | None = None) -> ModelFiles:
+    """The same model with its files of these names, where it has them; from the Hub, of the same commit."""
+    if model.commit is None:
+        return read_more(model, names)
+    from tpllint.sources.hub import fetch
+
+    asked = parse_hub_target(model.target) or HubTarget(model.origin, None)
+    return fetch(model.target, replace(asked, revision=model.commit), offline=offline, token=token, more=names)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
 
 from tpllint.job import Fact
+from tpllint.tokenizer_head import Head
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
@@ -26,7 +27,7 @@ GENERATION = "generation_config.json"
 MODEL_CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
 TOKENIZER = "tokenizer.json"
-"""Read only where token ids are asked for: it is large, and no template is in it."""
+"""Read whole only where token ids are asked for: it is large, and no template is in it."""
 
 CONFIGURATIONS = (CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENS_MAP)
 """Files in a model's root that hold templates or name special tokens; any of them can be a target."""
@@ -93,7 +94,8 @@ class ModelFiles:
     strangers from each other: a worker process never serves two of them. `commit` is the one that the files of a model on the
     Hub are of; None for anything else. `listing` names what lies in the folder or repository, read or not, by POSIX path;
     empty where nothing was listed. `facts` are what the door itself found. `base_models` are addresses of the models that this
-    one says it was made of. `note` tells a reader what was read where that is not plain.
+    one says it was made of. `note` tells a reader what was read where that is not plain. `folder` is the one on this machine
+    that the files lie in, and `head` what its tokenizer.json begins with: None where there is no such file.
     """
 
     target: str
@@ -106,6 +108,8 @@ class ModelFiles:
     facts: tuple[Fact, ...] = ()
     base_models: tuple[str, ...] = ()
     note: str | None = None
+    folder: str | None = None
+    head: Head | None = None
 
     def shown(self, name: str) -> str:
         """The path that findings print for a file of the listing."""
@@ -124,4 +128,12 @@ def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     listing = dict.fromkeys(name for model in models for name in model.listing)
     facts = dict.fromkeys(fact for model in models for fact in model.facts)
     target = " ".join(model.target for model in models)
-    return ModelFiles(target, files, focus, models[0].origin, tuple(unread), models[0].commit, tuple(listing), tuple(facts))
+    return replace(
+        models[0],
+        target=target,
+        files=files,
+        focus=focus,
+        unread=tuple(unread),
+        listing=tuple(listing),
+        facts=tuple(facts),
+    )

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from tpllint.errors import RepairableError
 from tpllint.sources.files import (
@@ -16,6 +17,7 @@ from tpllint.sources.files import (
     JSON_FILES,
     TEMPLATE,
     TEMPLATE_FOLDER,
+    TOKENIZER,
     ModelFile,
     ModelFiles,
     UnreadFile,
@@ -26,6 +28,7 @@ from tpllint.sources.files import (
 )
 from tpllint.sources.gguf import Metadata, read_metadata
 from tpllint.sources.gguf_files import gguf_file, is_gguf, with_gguf
+from tpllint.tokenizer_head import Head, read_head
 
 MAX_LISTED = 1000
 """How many names of one folder are listed."""
@@ -62,6 +65,14 @@ def read_local(target: str, more: tuple[str, ...] = ()) -> ModelFiles:
     if not is_readable(path.name):
         raise RepairableError("unknown-kind", f"not a kind of file tpllint reads: {target}", f"name {KNOWN_FILES}")
     return _file(target, path, more)
+
+
+def read_more(model: ModelFiles, names: tuple[str, ...]) -> ModelFiles:
+    """The same model with files of these names from its folder; one that cannot be read is among the unread."""
+    if model.folder is None:
+        return model
+    more = _gathered(model.target, Path(model.folder), names, frozenset())
+    return replace(model, files={**model.files, **more.files}, unread=(*model.unread, *more.unread))
 
 
 def model_folder(target: str) -> str | None:
@@ -154,7 +165,21 @@ def _gathered(target: str, root: Path, names: Iterable[str], focus: frozenset[st
             files[name] = read
         elif read is not None:
             unread.append(read)
-    return ModelFiles(target, files, focus, unread=tuple(unread))
+    return ModelFiles(target, files, focus, unread=tuple(unread), folder=str(root), head=_head(root))
+
+
+def _head(root: Path) -> Head | None:
+    """What a model's tokenizer.json begins with; None where it has none."""
+    path = root / TOKENIZER
+    try:
+        if not os.path.lexists(path):
+            return None
+        if _escapes(path, root):
+            return Head()
+        with _opened(path) as stream:
+            return read_head(stream)
+    except (OSError, RuntimeError):
+        return Head()
 
 
 def _read(root: Path, name: str, *, trusted: bool) -> ModelFile | UnreadFile | None:
@@ -175,12 +200,15 @@ def _read_regular(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
     if not stat.S_ISREG(path.stat().st_mode):
         return UnreadFile(name, shown, "is not a regular file")
     limit = max_bytes(name)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe put there since must not block
-    with os.fdopen(descriptor, "rb") as stream:
+    with _opened(path) as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:
         return UnreadFile(name, shown, f"is larger than {limit // 1_000_000} MB")
     return ModelFile(name, shown, data)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # a pipe put there since must not block
 
 
 def _escapes(path: Path, root: Path) -> bool:

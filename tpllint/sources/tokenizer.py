@@ -88,7 +88,25 @@ def _configuration(tokenizer: Any) -> dict[str, Any]:
         return {}
     values = {name: getattr(token, "content", token) for name, token in tokens.items()}
     text = {name: value for name, value in values.items() if isinstance(value, str)}
-    return {"tokenizer_class": type(tokenizer).__name__, **dict.fromkeys(sorted(STANDARD)), **text}
+    told = {"tokenizer_class": type(tokenizer).__name__, **dict.fromkeys(sorted(STANDARD)), **text}
+    return told | _added_tokens(tokenizer) | _added_bos(tokenizer)
+
+
+def _added_tokens(tokenizer: Any) -> dict[str, Any]:
+    added = getattr(tokenizer, "added_tokens_decoder", None)
+    if not isinstance(added, Mapping):
+        return {}
+    held = {number: getattr(token, "content", token) for number, token in added.items() if type(number) is int}
+    return {"added_tokens_decoder": {str(number): {"content": text} for number, text in held.items() if isinstance(text, str)}}
+
+
+def _added_bos(tokenizer: Any) -> dict[str, bool]:
+    """Whether encoding begins a text with the beginning of sequence, as the tokenizer itself shows; nothing where it fails."""
+    try:
+        ids = list(tokenizer("")["input_ids"])
+        return {} if tokenizer.bos_token_id is None else {"add_bos_token": ids[:1] == [tokenizer.bos_token_id]}
+    except Exception:  # a live object is its owner's code, and may raise anything
+        return {}
 
 
 def _templates(held: Any, configuration: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from tpllint.job import Fact, Loaded, Variant
+from tpllint.job import Fact, Loaded, Variant, Vocabulary
 from tpllint.sources.files import (
     ADAPTER,
     CONFIG,
@@ -25,6 +25,7 @@ from tpllint.sources.files import (
     ModelFiles,
 )
 from tpllint.storage.misplaced import MAX_FILES, misplaced
+from tpllint.storage.neighbours import vocabulary_of
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, embedded, json_of, kind_of, text_of
 from tpllint.storage.repeats import Repetitions, repeated_keys, repeated_names
 from tpllint.storage.views import Places, View, processor_view, tokenizer_view
@@ -55,6 +56,7 @@ class Resolved:
     facts: tuple[Fact, ...]
     files: tuple[ModelFile, ...] = ()
     views: tuple[View, ...] = ()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
     @property
     def stored(self) -> tuple[Stored, ...]:
@@ -80,13 +82,14 @@ def resolve(model: ModelFiles) -> Resolved:
     elif not templates and not any(map(_explains_absence, facts)):
         facts += reader.absence()
     files = tuple(file for name, file in model.files.items() if name != TOKENIZER)
-    return Resolved(templates, tokens, tuple(facts), files, views)
+    return Resolved(templates, tokens, tuple(facts), files, views, vocabulary_of(model, tokens))
 
 
 def _explains_absence(fact: Fact) -> bool:
     """Whether nothing needs to be said of a missing template beside this fact."""
     may_hold_one = fact.name in (CONFIG, LEGACY_TEMPLATE, PROCESSOR) or fact.name.endswith(".jinja")
-    return fact.kind in ("misplaced", "damaged-gguf", "gguf-without-template") or (fact.kind in ("unread", "unreadable") and may_hold_one)
+    is_unread = fact.kind in ("unread", "unreadable") and may_hold_one
+    return is_unread or fact.kind in ("misplaced", "damaged-gguf", "gguf-without-template")
 
 
 def _as_the_tokenizer_names(places: Places) -> Places:
