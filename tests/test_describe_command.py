@@ -272,7 +272,7 @@ def test_a_model_without_a_template_whose_processor_raises_is_told_why(tmp_path:
     for command in ("describe", "render"):
         done = tpllint(command, tmp_path, cwd=tmp_path)
         assert done.code == 2
-        assert "loading the processor raises: chat_template.json holds no chat_template" in done.err
+        assert 'error: chat_template.json has no "chat_template"' in done.err
 
 
 def test_a_file_that_cannot_be_used_is_told_beside_the_one_that_can(model: Path) -> None:

@@ -127,7 +127,8 @@ def _run(
         if more:
             send({"kind": "more", "rule": rule.name, "template": name, "count": more})
     except (Exception, LimitReached) as error:
-        if blamed and isinstance(error, LimitReached | MemoryError | RecursionError):
+        ended = isinstance(error, LimitReached | MemoryError) or (template and isinstance(error, RecursionError))
+        if blamed and ended:
             blamed.exhausted[f"checking {rule.name}"] = str(error) or type(error).__name__
         else:
             send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})

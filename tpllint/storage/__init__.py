@@ -152,10 +152,12 @@ class _Reader:
 
     def _without_template(self, processor: View, tokenizer: View) -> Iterator[Fact]:
         """That transformers' own processor finds no template, although the tokenizer has one."""
-        has_none = not processor.templates and processor.error is None
+        unusable = {fact.name for fact in self.facts} & {PROCESSOR, LEGACY_TEMPLATE}
+        has_none = not (processor.templates or processor.error or unusable)
         settings = self._object(PROCESSOR) if PROCESSOR in self._held else None
-        if has_none and settings is not None and "auto_map" not in settings and tokenizer.templates:
-            yield Fact("no-processor-template", self._held[PROCESSOR].shown, tokenizer.templates[0].file.name)
+        if has_none and settings is not None and "auto_map" not in settings:
+            for stored in tokenizer.templates[:1] if any(each.source.strip() for each in tokenizer.templates) else ():
+                yield Fact("no-processor-template", self._held[PROCESSOR].shown, stored.file.name)
 
     def read_the_rest(self) -> None:
         """Gather the facts about the JSON files that nothing has asked for."""
