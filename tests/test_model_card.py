@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tpllint.sources import open_target
-from tpllint.sources.files import ModelFile, ModelFiles
+from tpllint.sources.files import ModelFile
 from tpllint.sources.model_card import CARD, base_models
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def told(card: bytes) -> tuple[str, ...]:
-    return base_models(ModelFiles("org/model", {CARD: ModelFile(CARD, CARD, card)}))
+    return base_models(ModelFile(CARD, CARD, card))
 
 
 @pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def test_at_most_ten_base_models_count() -> None:
 def test_the_card_of_a_folder_is_read_where_it_is_asked_for(tmp_path: Path) -> None:
     card = b"---\nbase_model: org/base\n---\n"
     (tmp_path / CARD).write_bytes(card)
-    assert base_models(open_target(str(tmp_path), more=(CARD,))) == ("org/base",)
-    assert base_models(open_target(str(tmp_path))) == ()
+    assert base_models(open_target(str(tmp_path), more=(CARD,)).files[CARD]) == ("org/base",)
+    assert base_models(None) == ()

@@ -27,6 +27,7 @@ from tpllint.targets import FIRST_BATCH, Argument, Request, Target, batches, dis
 
 EXHAUSTION = "resource-exhaustion"
 INCOMPLETE = "not-fully-analysed"
+DRIFT = "gguf-template-drift"
 WHOLE_FILE = Span(Position(1, 1), Position(1, 1))
 """The place of a problem that has none inside its file."""
 NOT_WHOLE = ("unread", "unreadable", "damaged-gguf")
@@ -177,11 +178,14 @@ class _Said:
             yield Crash(message["rule"], self.target.argument, message["traceback"])
 
     def skipped(self) -> Iterator[Skipped]:
-        """The rules that have no verdict because no plain chat renders, or because no tokenizer answered them."""
+        """The rules that have no verdict: for no plain chat renders, no tokenizer answered, or no base model is at hand."""
         for template, why in self._answers.undecided.items():
             for rule in self._rules.values():
                 if rule.needs_a_chat:
                     yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
+        for fact in self.target.resolved.facts if self.target.resolved else ():
+            if fact.kind == "no-base-model":
+                yield Skipped(DRIFT, self.target.argument, f"{DRIFT} has no verdict: {fact.detail}")
         for name, why in self._answers.unanswered.items():
             yield Skipped(name, self.target.argument, f"{name} has no verdict: {why}")
 

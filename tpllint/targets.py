@@ -13,9 +13,11 @@ from tpllint.job import Job
 from tpllint.names import unknown
 from tpllint.pool import Answers, Order, Pool
 from tpllint.sources import open_target
+from tpllint.sources.base_model import NoBaseModel, base_model
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
+from tpllint.sources.gguf_files import was_read_from_gguf
 from tpllint.sources.local import model_folder, read_local
-from tpllint.storage import Resolved, loaded, resolve, variants
+from tpllint.storage import Resolved, loaded, resolve, variants, with_base_model, without_base_model
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, text_of
 
 FIRST_BATCH = 8
@@ -36,7 +38,7 @@ class Request:
 
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
     name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities. With
-    `tokenizer`, each target's tokenizer.json is read as well.
+    `tokenizer`, each target's tokenizer.json is read as well; with `base_model`, what a GGUF file was made from.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
@@ -47,6 +49,7 @@ class Request:
     token: str | None = None
     expect: tuple[str, ...] = ()
     tokenizer: bool = False
+    base_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,26 @@ def _opened(argument: Argument, request: Request) -> ModelFiles | Target:
 
 def _resolved(model: ModelFiles, request: Request) -> Target:
     try:
-        return Target(model.target, model.origin, _narrowed(model.target, resolve(model), request), model=model)
+        resolved = resolve(model)
+        if request.base_model and was_read_from_gguf(model):
+            resolved = _compared(model, resolved, request)
+        return Target(model.target, model.origin, _narrowed(model.target, resolved, request), model=model)
     except RepairableError as error:
         return _failed(model.target, error)
+
+
+def _compared(model: ModelFiles, resolved: Resolved, request: Request) -> Resolved:
+    """With the templates of the model that a GGUF file was made from, or with the reason why they are not at hand."""
+    try:
+        name = base_model(model, offline=request.offline, token=request.token)
+        base = resolve(open_target(f"hf:{name}", offline=request.offline, token=request.token))
+    except NoBaseModel as error:
+        return without_base_model(resolved, str(error))
+    except RepairableError as error:
+        return without_base_model(resolved, error.message)
+    if not base.views[0].templates:
+        return without_base_model(resolved, f"its base model {name} has no chat template that a tokenizer loads")
+    return with_base_model(resolved, base)
 
 
 def _failed(argument: str, error: RepairableError) -> Target:

@@ -48,6 +48,7 @@ FORMATS = ["text", "json", "jsonl", "github", "sarif"]
 @click.option("--severity", metavar="RULE=LEVEL", multiple=True, help="Report a rule as error, warning or info.")
 @click.option("--profile", metavar="PROFILE", help=f"What the model is for: {', '.join(PROFILES)}.")
 @click.option("--expect", metavar="CAPABILITY", multiple=True, help=f"Its absence is an error: {', '.join(CAPABILITIES)}.")
+@click.option("--base-model", is_flag=True, help="Compare a GGUF file with the model it was made from, which is on the Hub.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
@@ -65,6 +66,7 @@ def command(
     severity: tuple[str, ...],
     profile: str | None,
     expect: tuple[str, ...],
+    base_model: bool,
     fail_on: str | None,
     exit_zero: bool,
     output_format: str,
@@ -90,7 +92,7 @@ def command(
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = _selection(given, select, ignore, severity, profile, failing)
-            asked_for = Check(_request(given, expect, asked), selection)
+            asked_for = Check(replace(_request(given, expect, asked), base_model=base_model), selection)
             describes = bool(asked_for.request.expect)
             with workers(given, describes=describes) as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)

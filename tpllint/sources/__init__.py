@@ -6,9 +6,9 @@ import os
 import sys
 from dataclasses import replace
 
-from tpllint.sources.files import ModelFiles
+from tpllint.sources.files import ModelFile, ModelFiles, UnreadFile
 from tpllint.sources.hub_target import HubTarget, parse_hub_target
-from tpllint.sources.local import read_local, read_more
+from tpllint.sources.local import read_beside, read_local, read_more
 from tpllint.sources.stdin import read_stdin
 
 
@@ -37,3 +37,14 @@ def with_more(model: ModelFiles, names: tuple[str, ...], *, offline: bool = Fals
 
     asked = parse_hub_target(model.target) or HubTarget(model.origin, None)
     return fetch(model.target, replace(asked, revision=model.commit), offline=offline, token=token, more=names)
+
+
+def file_beside(
+    model: ModelFiles, name: str, *, offline: bool = False, token: str | None = None
+) -> ModelFile | UnreadFile | None:
+    """A further small file of the folder or repository that a model was read from; None where it has none."""
+    if model.commit is None:
+        return read_beside(model.target, name)
+    from tpllint.sources.hub import fetch_file
+
+    return fetch_file(HubTarget(model.origin, model.commit), name, offline=offline, token=token)

@@ -15,6 +15,7 @@ from tpllint.sources.files import CONFIG, TEMPLATE, TEMPLATE_FOLDER, ModelFile, 
 from tpllint.sources.gguf import SHOWN, TEMPLATE_KEY, Metadata
 
 SUFFIX = ".gguf"
+TOKENS_KEY = "tokenizer.ggml"
 MAX_TEMPLATES = 100
 MAX_TRIED = 5
 """How many files of a folder are opened to find one with a chat template."""
@@ -38,6 +39,11 @@ _COMPANIONS = {"mmproj": "a projector for images or sound", "adapter": "an adapt
 def is_gguf(name: str) -> bool:
     """Whether a file of this name is read as a GGUF file."""
     return name.lower().endswith(SUFFIX)
+
+
+def was_read_from_gguf(model: ModelFiles) -> bool:
+    """Whether the templates and tokens of a model came out of a GGUF file."""
+    return CONFIG in model.files and model.files[CONFIG].shown.endswith(f":{TOKENS_KEY}")
 
 
 def files_of(target: str, shown: str, metadata: Metadata) -> ModelFiles:
@@ -164,7 +170,7 @@ def _template_files(shown: str, templates: dict[str, bytes]) -> Iterator[ModelFi
 
 def _configuration_file(shown: str, metadata: Metadata) -> ModelFile:
     """The tokens; there is no generation_config.json, for llama.cpp also stops at tokens that no key names."""
-    return ModelFile(CONFIG, f"{shown}:tokenizer.ggml", json.dumps(_configuration(metadata)).encode("ascii"))
+    return ModelFile(CONFIG, f"{shown}:{TOKENS_KEY}", json.dumps(_configuration(metadata)).encode("ascii"))
 
 
 def _configuration(metadata: Metadata) -> dict[str, Any]:

@@ -49,6 +49,20 @@ def fetch(
         return _from_hub(argument, target, token or None, more)
 
 
+def fetch_file(target: HubTarget, name: str, *, offline: bool, token: str | None) -> ModelFile | UnreadFile | None:
+    """One more small file of a commit that was fetched before; None where it has none."""
+    assert target.revision is not None
+    with quiet_library(target) as constants, failures_told(target):
+        listing = kept_listing(target, target.revision)
+        if listing is None or name not in listing.sizes:
+            return None
+        plan = _Plan(target, listing, (name,))
+        missing = plan.missing([name])
+        if missing and not (offline or constants.HF_HUB_OFFLINE):
+            _download(target, listing.commit, missing, token or None)
+        return plan.read(name, "is not in the cache")
+
+
 def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...]) -> ModelFiles:
     kept = kept_listing(target, target.revision) if target.revision and COMMIT.fullmatch(target.revision) else None
     listing = kept or _asked(target, token)
@@ -133,7 +147,7 @@ class _Plan:
 
     def files(self, argument: str, absence: str | None = None) -> ModelFiles:
         """What was read from the cache; `absence` is why a file is not there, None if that means that it is too large."""
-        read = [self._read(name, absence) for name in self.names[:_MAX_FILES]]
+        read = [self.read(name, absence) for name in self.names[:_MAX_FILES]]
         late = [self._unread(name, f"is beyond the first {_MAX_FILES} files") for name in self.names[_MAX_FILES:]]
         return ModelFiles(
             target=argument,
@@ -161,7 +175,7 @@ class _Plan:
     def _is_too_large(self, name: str) -> bool:
         return (self._listing.sizes.get(self._path(name)) or 0) > max_bytes(name)
 
-    def _read(self, name: str, absence: str | None) -> ModelFile | UnreadFile | None:
+    def read(self, name: str, absence: str | None) -> ModelFile | UnreadFile | None:
         """One file; None for one that was asked for besides and is not in the cache."""
         limit, place = max_bytes(name), self._folder / self._path(name)
         too_large = f"is larger than {limit // 1_000_000} MB"

@@ -75,6 +75,12 @@ def read_more(model: ModelFiles, names: tuple[str, ...]) -> ModelFiles:
     return replace(model, files={**model.files, **more.files}, unread=(*model.unread, *more.unread))
 
 
+def read_beside(target: str, name: str) -> ModelFile | UnreadFile | None:
+    """A file of this name in the folder that a path names, or beside the file that it names; None where there is none."""
+    path = Path(target)
+    return _read(path if path.is_dir() else path.parent, name, trusted=False)
+
+
 def model_folder(target: str) -> str | None:
     """The model folder that a path names a file of, by the names transformers reads; None for anything else."""
     path = PurePosixPath(target)

@@ -6,11 +6,11 @@ import importlib
 import re
 from typing import Any
 
-from tpllint.sources.files import ModelFiles
+from tpllint.sources.files import ModelFile
 from tpllint.sources.hub_target import HUB_ID
 
 CARD = "README.md"
-"""Read only where it is asked for; name it in `more` when a target is opened."""
+"""Read only where it is asked for."""
 
 MAX_ENTRY_BYTES = 4000
 """How much of the entry is read; the time that YAML takes can grow with the square of its length."""
@@ -21,13 +21,12 @@ _ENTRY = re.compile(rb"""^(["']?)base_model\1[ \t]*:.*(?:\n(?:[ \t\r-].*)?)*""",
 """The line with the key and those that belong to it: indented, items of a list, or empty."""
 
 
-def base_models(model: ModelFiles) -> tuple[str, ...]:
-    """The ids of the models that this one was made from, as its card names them; empty where it names none.
+def base_models(card: ModelFile | None) -> tuple[str, ...]:
+    """The ids of the models that a model was made from, as its card names them; empty where it names none.
 
     A card is written by a stranger: what is not the id of a model on the Hub is passed over.
     """
-    file = model.files.get(CARD)
-    front_matter = _FRONT_MATTER.match(file.data) if file else None
+    front_matter = _FRONT_MATTER.match(card.data) if card else None
     entry = _ENTRY.search(front_matter[1]) if front_matter else None
     if entry is None or len(entry[0]) > MAX_ENTRY_BYTES:
         return ()

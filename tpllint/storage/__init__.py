@@ -28,7 +28,7 @@ from tpllint.storage.misplaced import MAX_FILES, misplaced
 from tpllint.storage.neighbours import vocabulary_of
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, embedded, json_of, kind_of, text_of
 from tpllint.storage.repeats import Repetitions, repeated_keys, repeated_names
-from tpllint.storage.views import Places, View, processor_view, tokenizer_view
+from tpllint.storage.views import BASE_MODEL, Places, View, processor_view, tokenizer_view
 from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
 
 MAX_TEMPLATES = 100
@@ -83,6 +83,25 @@ def resolve(model: ModelFiles) -> Resolved:
         facts += reader.absence()
     files = tuple(file for name, file in model.files.items() if name != TOKENIZER)
     return Resolved(templates, tokens, tuple(facts), files, views, vocabulary_of(model, tokens))
+
+
+def with_base_model(resolved: Resolved, base: Resolved) -> Resolved:
+    """The same, with a view of what the tokenizer of the model loads that this one was made from."""
+    tokenizer = base.views[0]
+
+    def apart(stored: Stored) -> Stored:
+        """Under the path that findings print, which no file of the model itself has."""
+        shown = stored.file.shown
+        return replace(stored, file=replace(stored.file, name=shown), label=f"{shown}:{stored.name}")
+
+    view = replace(tokenizer, loader=BASE_MODEL, templates=tuple(map(apart, tokenizer.templates)), shadowed=())
+    files = tuple(stored.file for stored in view.templates)
+    return replace(resolved, views=(*resolved.views, view), files=(*resolved.files, *files))
+
+
+def without_base_model(resolved: Resolved, reason: str) -> Resolved:
+    """The same, with the reason why there is no such view."""
+    return replace(resolved, facts=(*resolved.facts, Fact("no-base-model", None, reason)))
 
 
 def _explains_absence(fact: Fact) -> bool:
@@ -155,9 +174,9 @@ class _Reader:
         unusable = {fact.name for fact in self.facts} & {PROCESSOR, LEGACY_TEMPLATE}
         has_none = not (processor.templates or processor.error or unusable)
         settings = self._object(PROCESSOR) if PROCESSOR in self._held else None
-        if has_none and settings is not None and "auto_map" not in settings:
-            for stored in tokenizer.templates[:1] if any(each.source.strip() for each in tokenizer.templates) else ():
-                yield Fact("no-processor-template", self._held[PROCESSOR].shown, stored.file.name)
+        loaded = next((stored for stored in tokenizer.templates if stored.source.strip()), None)
+        if has_none and settings is not None and "auto_map" not in settings and loaded is not None:
+            yield Fact("no-processor-template", self._held[PROCESSOR].shown, loaded.file.name)
 
     def read_the_rest(self) -> None:
         """Gather the facts about the JSON files that nothing has asked for."""

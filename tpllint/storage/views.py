@@ -13,6 +13,8 @@ from tpllint.storage.reading import DEFAULT, Stored
 
 TOKENIZER = "tokenizer"
 PROCESSOR = "processor"
+BASE_MODEL = "base model"
+"""No loader of the model: the templates of the one that a GGUF file was made from."""
 WITH_TOOLS = "tool_use"
 """The name of the template that a tokenizer picks for a call with tools, where it has one."""
 
