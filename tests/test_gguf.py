@@ -188,6 +188,17 @@ def test_a_folder_whose_only_template_is_in_a_gguf_file_says_which_was_read(tmp_
     assert tpllint("check", ".", "--quiet", cwd=tmp_path).out == ""
 
 
+def test_what_is_described_of_a_gguf_file_is_said_to_come_from_no_other_file(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "model.gguf")
+    named = tpllint("describe", "model.gguf", cwd=tmp_path)
+    folder = tpllint("describe", ".", cwd=tmp_path)
+    assert "chat_template.jinja" not in named.out + folder.out
+    assert "note" not in named.out
+    assert folder.out.splitlines()[1] == "  note                the chat template was read from model.gguf"
+    (told,) = tpllint("describe", ".", "--output-format", "json", cwd=tmp_path).json()["descriptions"]
+    assert (told["note"], told["storage"]) == ("the chat template was read from model.gguf", None)
+
+
 @pytest.mark.parametrize("holder", [TEMPLATE, CONFIG])
 def test_a_folder_with_another_template_is_not_judged_by_its_gguf_file(tmp_path: Path, holder: str) -> None:
     (tmp_path / holder).write_text(CHATML if holder == TEMPLATE else json.dumps({"chat_template": CHATML}))

@@ -9,6 +9,7 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.pool import Answers, Order, Pool
+from tpllint.sources.gguf_files import was_read_from_gguf
 from tpllint.storage import Resolved
 from tpllint.storage.reading import Stored
 from tpllint.storage.views import View
@@ -47,7 +48,8 @@ def refused(targets: Sequence[Argument], error: RepairableError) -> list[Describ
 def _described(target: Target, answers: Answers | TargetError) -> Described:
     if isinstance(answers, TargetError):
         return Described(target.argument, error=answers)
-    told = {"target": target.argument, "storage": _storage(target)}
+    note = None if target.model is None else target.model.note
+    told = {"target": target.argument, "note": note, "storage": _storage(target)}
     records = (message for message in answers.messages if message["kind"] == "description")
     return Described(target.argument, tuple({**told, **_without_kind(record)} for record in records))
 
@@ -57,9 +59,9 @@ def _without_kind(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _storage(target: Target) -> dict[str, Any] | None:
-    """What each loader has of a model; None where only a part of the model was named, and for one template alone."""
+    """What each loader has of a model; None where only a part of the model was named, for one template alone, and for GGUF."""
     resolved, model = target.resolved, target.model
-    if resolved is None or not resolved.views or model is None or model.focus:
+    if resolved is None or not resolved.views or model is None or model.focus or was_read_from_gguf(model):
         return None
     told: dict[str, Any] = {"tokenizer": None, "processor": None}
     told |= {view.loader: _view(view) for view in resolved.views}

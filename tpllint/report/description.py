@@ -37,6 +37,8 @@ def write(results: Sequence[Described], stream: TextIO, *, color: bool = False) 
 
 def _table(record: Fact, color: bool, *, with_storage: bool) -> Iterator[str]:
     yield _bold(f"{escape(record['target'])} ({escape(record['template'])})", color)
+    if with_storage and record["note"] is not None:
+        yield _row("note", escape(record["note"]))
     if with_storage and record["storage"] is not None:
         rows = [_row(label, value) for label, value in description_storage.rows(record["storage"])]
         yield from rows if len(rows) == 1 else _section("storage", rows, color)
