@@ -112,7 +112,9 @@ def test_without_the_library_only_the_rules_that_asked_are_skipped(tmp_path: Pat
     settings = {"python": str(tmp_path / "env" / "bin" / "python"), "env": {"PYTHONPATH": str(Path(__file__).parent.parent)}}
     done = _check("model", tmp_path, **settings)
     (skipped,) = done.json()["skipped"]
-    reason = "control-literal-not-a-token has no verdict: the package tokenizers is not installed"
+    reason = (
+        "control-literal-not-a-token has no verdict: the package tokenizers is not installed (pip install 'tpllint[tokenizer]')"
+    )
     assert (skipped["rule"], skipped["reason"]) == ("control-literal-not-a-token", reason)
     right = _check("right", tmp_path, **settings)
     assert "stop-token-not-declared" in _said(right), "what stands before the vocabulary is read without the library"
@@ -143,6 +145,16 @@ def test_the_hub_is_not_asked_for_a_tokenizer_that_no_chosen_rule_needs(tmp_path
         _, environment = _on_the_hub(hub, tmp_path / "home", files)
         _check("org/model", tmp_path, "--ignore", "TPL206,TPL207", env=environment)
         assert not any("tokenizer.json" in path for _, path in hub.requests)
+
+
+def test_a_repository_without_a_tokenizer_says_nothing_of_it_when_one_file_is_named(tmp_path: Path) -> None:
+    files = _model(tmp_path / "model", RIGHT)
+    del files["tokenizer.json"]
+    with LocalHub() as hub:
+        _, environment = _on_the_hub(hub, tmp_path / "home", files)
+        for target in ("org/model", f"{hub.url}/org/model/blob/main/chat_template.jinja"):
+            done = tpllint("check", target, cwd=tmp_path, env=environment)
+            assert (done.code, done.out) == (0, "no findings in 1 template\n"), target
 
 
 def test_what_nobody_is_told_is_not_looked_up(tmp_path: Path) -> None:

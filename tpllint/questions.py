@@ -20,7 +20,7 @@ from tpllint.tokens import SpecialTokens
 ROUNDS = 2
 """How often rules may ask: what they learn from the first answers may raise a second question."""
 NO_TOKENIZER = f"there is no {TOKENIZER} that tells the token ids"
-NO_LIBRARY = "the package tokenizers is not installed"
+NO_LIBRARY = "the package tokenizers is not installed (pip install 'tpllint[tokenizer]')"
 ASKED_TOO_OFTEN = "it asked for more token ids than are looked up"
 
 

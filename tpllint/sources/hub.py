@@ -14,6 +14,7 @@ from tpllint.sources.files import (
     JSON_FILES,
     TEMPLATE,
     TEMPLATE_FOLDER,
+    TOKENIZER,
     ModelFile,
     ModelFiles,
     UnreadFile,
@@ -157,6 +158,7 @@ class _Plan:
             unread=(*(file for file in read if isinstance(file, UnreadFile)), *late),
             commit=self._listing.commit,
             listing=() if self.focus else tuple(self._listing.sizes),
+            lacks_tokenizer=self._listing.is_whole and self._path(TOKENIZER) not in self._listing.sizes,
         )
 
     def _names(self) -> list[str]:

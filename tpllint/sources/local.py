@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import stat
@@ -234,6 +235,8 @@ def _shown(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, RuntimeError):  # its own words hold the whole path
+        return os.strerror(errno.ELOOP).lower()
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
