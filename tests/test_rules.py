@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.command import tpllint
 from tpllint import Bad, Good, Rule, Severity
 from tpllint.pool import Pool
 from tpllint.registry import BUILT_IN
@@ -91,6 +92,17 @@ def test_what_an_example_cannot_show_is_shown_elsewhere() -> None:
 @each_rule
 def test_every_bad_example_says_something(rule: Rule) -> None:
     assert all(example.says for example in rule.examples if isinstance(example, Bad))
+
+
+def test_explain_shows_the_files_of_an_example(tmp_path: Path) -> None:
+    page = tpllint("explain", "shadowed-template", cwd=tmp_path).out
+    _, example = page.split("## Example")
+    bad, better = example.split("## Use instead")
+    assert "\ntokenizer_config.json\n\n    {" in bad
+    assert "\nchat_template.jinja\n\n    {%" in bad
+    assert "</s>" in bad
+    assert "</s>" not in better
+    assert "chat_template.jinja\n" not in tpllint("explain", "role-dropped", cwd=tmp_path).out.split("## Example")[1]
 
 
 def test_every_folder_with_code_is_shipped() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.command import tpllint
 from tests.live import Processor
 from tests.small_tokenizer import tokenizer_json
 from tpllint.checking import Check, check
@@ -434,3 +435,12 @@ def test_transformers_takes_a_broken_generation_configuration_for_a_missing_one(
     Loaded(tmp_path, {"generation_config.json": "{"})
     with pytest.raises(OSError, match="not a valid JSON file"):  # which from_pretrained of a model catches
         transformers.GenerationConfig.from_pretrained(tmp_path, local_files_only=True)
+
+
+def test_of_very_many_names_the_first_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "model" / "additional_chat_templates"
+    folder.mkdir(parents=True)
+    for number in range(40):
+        (folder / f"t{number:02}.jinja").write_text(GOOD)
+    (found,) = tpllint("check", "model", "--output-format", "json", cwd=tmp_path).json()["findings"]
+    assert found["message"].endswith('"t08", "t09" and 30 others')

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 
 LONGEST = 120
+MOST = 12
+"""So many words are listed."""
 
 
 def quoted(text: str) -> str:
@@ -17,5 +19,7 @@ def quoted(text: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words as a sentence lists them: `a, b and c`."""
+    """Words as a sentence lists them: `a, b and c`; of very many, the first and how many others there are."""
+    if len(words) > MOST:
+        words = [*words[: MOST - 2], f"{len(words) - MOST + 2} others"]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -76,6 +76,11 @@ class Problem:
     template: Template | None = None
 
 
+def with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:
+    """The files of a model folder by name, with this chat_template.jinja where there is one."""
+    return {**files} if template is None else {**files, "chat_template.jinja": template}
+
+
 @dataclass(frozen=True)
 class Good:
     """An input on which the rule must stay silent; `expect` names capabilities that the model promises."""
@@ -100,6 +105,18 @@ class Bad:
     better_files: Mapping[str, str] | None = None
     expect: tuple[str, ...] = ()
 
+    @property
+    def folder(self) -> dict[str, str]:
+        """The model folder that is meant, by file name."""
+        return with_template(self.files, self.template)
+
+    @property
+    def better_folder(self) -> dict[str, str]:
+        """The folder after the repair: `better_files`, or the same files with the template `better`; empty without one."""
+        if self.better is None and self.better_files is None:
+            return {}
+        return with_template(self.files if self.better_files is None else self.better_files, self.better)
+
 
 @dataclass(frozen=True)
 class RuleInfo:
@@ -113,8 +130,8 @@ class RuleInfo:
     documentation: str
     pack: str
     needs_a_chat: bool
-    example: str = ""
-    better: str = ""
+    example: Mapping[str, str] = field(default_factory=dict)
+    better: Mapping[str, str] = field(default_factory=dict)
     raised_by: Mapping[str, Severity] = field(default_factory=dict)
 
     @property
@@ -157,7 +174,7 @@ class Rule:
         """The rule's identity and documentation as plain data."""
         summary, _, documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")
         pack = cls.__module__.partition(".")[0]
-        bad = next((example for example in cls.examples if isinstance(example, Bad) and example.template), Bad())
+        bad = next((example for example in cls.examples if isinstance(example, Bad)), Bad())
         return RuleInfo(
             code=cls.code,
             name=cls.name,
@@ -167,8 +184,8 @@ class Rule:
             documentation=documentation.strip(),
             pack=pack,
             needs_a_chat=not (cls.static or cls.judges_failures),
-            example=bad.template or "",
-            better=bad.better or "",
+            example=bad.folder,
+            better=bad.better_folder,
             raised_by=dict(cls.raised_by),
         )
 

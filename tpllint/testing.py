@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 from tpllint import registry
 from tpllint.checking import Check, check
-from tpllint.rule import Bad, Good, Rule
+from tpllint.rule import Bad, Good, Rule, with_template
 from tpllint.selection import Selection
-from tpllint.sources.files import TEMPLATE
 from tpllint.targets import Request
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def run_case(case: Case, pool: Pool, folder: Path) -> None:
 
 def files_of(example: Bad | Good) -> dict[str, str]:
     """The model folder that an example describes."""
-    return _with_template(example.files, example.template)
+    return with_template(example.files, example.template)
 
 
 def write_model(folder: Path, files: Mapping[str, str]) -> None:
@@ -95,13 +94,8 @@ def _cases(rule: Rule, index: int, example: Bad | Good) -> Iterator[Case]:
 
 
 def better_files_of(example: Bad) -> dict[str, str]:
-    """The model folder after the repair: `better_files`, or the same files with the template `better`."""
-    kept = example.files if example.better_files is None else example.better_files
-    return _with_template(kept, example.better)
-
-
-def _with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:
-    return {**files} if template is None else {**files, TEMPLATE: template}
+    """The model folder after the repair."""
+    return example.better_folder
 
 
 def _raise_on_failure(report: Report) -> None:

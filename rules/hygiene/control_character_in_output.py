@@ -9,6 +9,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 ESCAPED_LINE_END = re.compile(r"(?:^|(?<=[>\]:]))\\[nrt]|\\[nrt](?=$|[<\[])")
 PLAIN = ("user-assistant-user", "system-user-assistant-user")
 AROUND = 20
+WRITE = r"write '\n' for a line end and '\\' for a backslash"
 
 
 class ControlCharacterInOutput(Rule):
@@ -71,7 +72,8 @@ class ControlCharacterInOutput(Rule):
             render = template.render(name, generation_prompt=True)
             found = CONTROL.search(render.text or "")
             if found:
-                yield _problem(f"the control character U+{ord(found[0]):04X}", render, found.start(), found.end())
+                what = f"the control character U+{ord(found[0]):04X}"
+                yield _problem(what, f"take it out of the template, or {WRITE}", render, found.span())
                 return
 
     def _escapes(self, template: Template) -> Iterator[Problem]:
@@ -80,15 +82,16 @@ class ControlCharacterInOutput(Rule):
             for start, gap in template.anatomy.placed_gaps(name, generation_prompt=True) or ():
                 found = ESCAPED_LINE_END.search(gap)
                 if found:
-                    yield _problem("an escape that was escaped twice", render, start + found.start(), start + found.end())
+                    shows = (start + found.start(), start + found.end())
+                    yield _problem("an escape that was escaped twice", WRITE, render, shows)
                     return
 
 
-def _problem(what: str, render: Render, start: int, end: int) -> Problem:
-    text = render.text or ""
+def _problem(what: str, remedy: str, render: Render, shows: tuple[int, int]) -> Problem:
+    text, (start, end) = render.text or "", shows
     return Problem(
         f"{what} is written into the prompt: {quoted(text[max(0, start - AROUND) : end + AROUND])}",
-        help=r"write '\n' for a line end and '\\' for a backslash",
+        help=remedy,
         render=render,
-        shows=(start, end),
+        shows=shows,
     )

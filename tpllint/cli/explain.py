@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 from tpllint.cli.options import configured, output, with_config, workers
+from tpllint.report.escape import code
 from tpllint.rule import RuleInfo
 from tpllint.selection import find_rule
+from tpllint.sources.files import TEMPLATE
 
 
 @click.command(name="explain")
@@ -27,12 +29,16 @@ def _page(rule: RuleInfo) -> Iterator[str]:
     yield f"# {rule.name} ({rule.code})\n\n{rule.summary}\n\nCategory {rule.category}, {rule.levels}.\n"
     before, heading, references = rule.documentation.partition("## References")
     yield before.strip()
-    for title, template in (("Example", rule.example), ("Use instead", rule.better)):
-        if template:
-            yield f"\n## {title}\n\n{_indented(template)}"
+    for title, files in (("Example", rule.example), ("Use instead", rule.better)):
+        if files and not any("\0" in text for text in files.values()):  # a GGUF file is nothing to read
+            yield f"\n## {title}"
+            yield from _shown(files)
     if heading:
         yield f"\n{heading}{references}"
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+def _shown(files: Mapping[str, str]) -> Iterator[str]:
+    """The files of a model, each below its name; a template that is alone needs none."""
+    for name, text in files.items():
+        yield "" if [*files] == [TEMPLATE] else f"\n{name}\n"
+        yield from (f"    {code(line)}".rstrip() for line in text.split("\n"))
