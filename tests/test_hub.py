@@ -680,7 +680,7 @@ def test_a_discussion_that_proposes_nothing_is_told_as_such(hub: LocalHub, tplli
     hub.add("org/talk", {"chat_template.jinja": TEMPLATE})
     for argument in (f"{hub.url}/org/talk/discussions/7", "org/talk@pr/7"):
         got = tpllint.fetch(argument)
-        assert (got.kind, got.message) == ("no-such-pull-request", "the model org/talk has no revision refs/pr/7")
+        assert (got.kind, got.message) == ("no-such-pull-request", "the model org/talk has no pull request 7")
 
 
 REFUSALS = [

@@ -95,8 +95,7 @@ def require_rule(word: str, rules: Sequence[RuleInfo], where: str = "") -> None:
 def _unknown(word: str, rules: Sequence[RuleInfo], where: str = "") -> RepairableError:
     near = nearest(word, [name for rule in rules for name in (rule.name, rule.code)])
     guess = f'did you mean "{near}"? ' if near else ""
-    known = ", ".join(rule.name for rule in rules)
-    return RepairableError("unknown-rule", f'{where}unknown rule "{word}"', f"{guess}known are {known}, and their codes")
+    return RepairableError("unknown-rule", f'{where}unknown rule "{word}"', f"{guess}run tpllint rules for all names and codes")
 
 
 def find_rule(word: str, rules: Sequence[RuleInfo]) -> RuleInfo:

@@ -42,8 +42,8 @@ FAILURES: Mapping[str, tuple[str, str]] = {
         "name a branch, a tag, a full commit or pr/N after the @, or write {repository} for the main branch",
     ),
     "no-such-pull-request": (
-        "the model {repository} has no revision {revision}",
-        "a discussion has one only where it is a pull request; write {repository} for the main branch",
+        "the model {repository} has no pull request {number}",
+        "check the number: a discussion without a proposal is none; or write {repository} for the main branch",
     ),
     "no-such-file": (
         "the model {repository} has no file {file} at revision {revision}",
@@ -133,6 +133,7 @@ def failure(kind: str, target: HubTarget, reason: str = "", *, wait: str = "some
         "revision": target.revision or DEFAULT_REVISION,
         "file": target.file,
         "reason": reason,
+        "number": (target.revision or "").removeprefix("refs/pr/"),
         "wait": wait,
         "slowest": slowest,
     }
