@@ -256,7 +256,7 @@ def test_the_template_of_a_call_with_tools_is_told(model: Path) -> None:
     add(model, "tool_use")
     assert storage(model)[-1] == "    a call picks      default; with tools tool_use"
     (model / "chat_template.jinja").unlink()
-    assert storage(model)[2:] == ["    a call picks      raises: none is named default; with tools tool_use"]
+    assert storage(model)[2:] == ["    a call picks      nothing: it raises, for none is named default; with tools tool_use"]
 
 
 def test_a_processor_that_cannot_be_loaded_is_told_with_the_reason(model: Path) -> None:

@@ -106,6 +106,8 @@ def test_nothing_is_said_where_all_readers_agree(pool: Pool, tmp_path: Path, fil
     assert summary(said(pool, tmp_path, files)) == []
 
 
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * '0'}\nsize 11\n"
+
 LOUD: dict[str, tuple[dict[str, str], tuple[str, str]]] = {
     "a stale copy": ({JINJA: GOOD, CONFIG: holds(OTHER)}, ("shadowed-template", "error")),
     "a copy in other words": ({JINJA: GOOD, CONFIG: holds(REWORDED)}, ("shadowed-template", "warning")),
@@ -115,6 +117,8 @@ LOUD: dict[str, tuple[dict[str, str], tuple[str, str]]] = {
         {JINJA: GOOD, TOOL_USE: GOOD, CONFIG: holds(named(default=GOOD, tool_use=OTHER))},
         ("shadowed-template", "error"),
     ),
+    "a pointer of Git LFS": ({JINJA: POINTER}, ("unreadable-template-config", "error")),
+    "a configuration that is a pointer of Git LFS": ({JINJA: GOOD, CONFIG: POINTER}, ("unreadable-template-config", "error")),
     "two default files": ({JINJA: OTHER, DEFAULT: GOOD}, ("shadowed-template", "error")),
     "a legacy file that may be a processor's": ({JINJA: GOOD, LEGACY: holds(OTHER)}, ("shadowed-template", "error")),
     "a stale copy that neither loads": (

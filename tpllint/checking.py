@@ -185,9 +185,9 @@ class _Said:
                     yield Skipped(rule.name, self.target.argument, f"{why} ({template})")
         for fact in self.target.resolved.facts if self.target.resolved else ():
             if fact.kind == "no-base-model":
-                yield Skipped(DRIFT, self.target.argument, f"{DRIFT} has no verdict: {fact.detail}")
+                yield Skipped(DRIFT, self.target.argument, fact.detail, alone=True)
         for name, why in self._answers.unanswered.items():
-            yield Skipped(name, self.target.argument, f"{name} has no verdict: {why}")
+            yield Skipped(name, self.target.argument, why, alone=True)
 
     def findings(self, chosen: Set[str]) -> Iterator[tuple[Finding, bool]]:
         """Everything that was found, unfiltered, and whether a comment in the template suppresses it."""

@@ -98,11 +98,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A rule that could not be decided on a target, and why."""
+    """A rule that could not be decided on a target, and why; `alone` where the reason is of this rule only."""
 
     rule: str
     target: str
     reason: str
+    alone: bool = False
+
+    def as_json(self) -> dict[str, str]:
+        """The rule in the form of the JSON contract."""
+        return {"rule": self.rule, "target": self.target, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -204,9 +209,11 @@ class Report:
         return sum(finding.severity is severity for finding in self.findings)
 
     def undecided(self) -> tuple[tuple[str, str], ...]:
-        """The targets of which nothing was found although rules had no verdict on them, each with the reason."""
+        """The targets on which rules had no verdict, each with the reason; one of all rules only where nothing was found."""
         told = {finding.target for finding in self.findings}
-        return tuple(dict.fromkeys((one.target, one.reason) for one in self.skipped if one.target not in told))
+        skipped = (one for one in self.skipped if one.alone or one.target not in told)
+        reasons = ((one.target, f"{one.rule} has no verdict: {one.reason}" if one.alone else one.reason) for one in skipped)
+        return tuple(dict.fromkeys(reasons))
 
     def by_target(self) -> Iterator[Report]:
         """The report of each target alone."""

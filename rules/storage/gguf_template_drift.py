@@ -37,7 +37,7 @@ class GgufTemplateDrift(Rule):
         for template in own.templates if own and base else ():
             assert base is not None
             other = base.template(template.name)
-            if other is not None:
+            if other is not None and template.failure is None and other.failure is None:
                 yield from _drift(template, other)
 
 

@@ -48,7 +48,7 @@ def _view(label: str, view: Fact) -> Iterator[tuple[str, str]]:
 
 
 def _picks(view: Fact) -> str:
-    plain = "raises: none is named default" if view["chosen"] is None else _name(view["chosen"])
+    plain = "nothing: it raises, for none is named default" if view["chosen"] is None else _name(view["chosen"])
     if view["chosen"] == view["chosen_with_tools"]:
         return f"{plain}, with tools too"
     return f"{plain}; with tools {_name(view['chosen_with_tools'])}"

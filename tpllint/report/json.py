@@ -62,7 +62,7 @@ def _arrays(report: Report) -> dict[str, list[dict[str, Any]]]:
     return {
         "targets": [_target(result) for result in report.targets],
         "findings": [finding.as_json() for finding in report.findings],
-        "skipped": [vars(skipped) for skipped in report.skipped],
+        "skipped": [skipped.as_json() for skipped in report.skipped],
         "crashes": [vars(crash) for crash in report.crashes],
     }
 

@@ -62,8 +62,13 @@ class Unreadable(Exception):
         self.at = at
 
 
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""The beginning of what a clone without Git LFS has instead of a file."""
+
+
 def text_of(file: ModelFile) -> str:
     """A template file's text as Python's text mode reads it: UTF-8, line ends as line feeds, a byte order mark kept."""
+    _require_content(file)
     try:
         return NEWLINE.sub("\n", file.data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -72,6 +77,7 @@ def text_of(file: ModelFile) -> str:
 
 def json_of(file: ModelFile, made: Callable[[list[tuple[str, Any]]], dict[str, Any]] = dict) -> dict[str, Any]:
     """A JSON file's object; `made` makes each object of its keys and values. Raises Unreadable."""
+    _require_content(file)
     try:
         text = file.data.decode("utf-8")
         if text.startswith(BYTE_ORDER_MARK):
@@ -89,6 +95,11 @@ def json_of(file: ModelFile, made: Callable[[list[tuple[str, Any]]], dict[str, A
     if not isinstance(loaded, dict):
         raise Unreadable("is not a JSON object")
     return loaded
+
+
+def _require_content(file: ModelFile) -> None:
+    if file.data.startswith(POINTER):
+        raise Unreadable("is a pointer of Git LFS and not the file itself, which `git lfs pull` brings")
 
 
 def embedded(file: ModelFile, held: Any) -> Iterator[Stored]:
