@@ -169,7 +169,7 @@ def _slip(marker: str, tokens: Iterable[str]) -> str | None:
     if form is TAG:
         return next((token for token in tokens if TAG.fullmatch(token) and _is_swapped(marker, token)), None)
     whole = f"<|{folded.strip('<|>')}|>" if form is HALF else folded
-    marked = (token for token in tokens if _form(token) in SHAPES)
+    marked = (token for token in tokens if abs(len(token) - len(whole)) <= 1 and _form(token) in SHAPES)
     return next((token for token in marked if _is_slip(whole, _folded(token))), None)
 
 
