@@ -26,6 +26,8 @@ MISSPELLED = (
     "{% if add_generation_prompt %}{{ '<|turn_start|>assistant\\n' }}{% endif %}"
 )
 RIGHT = MISSPELLED.replace("trun", "turn")
+UNLIKELY = RIGHT.replace("turn_end", "torn_end")
+"""What may be a slip, and may be a token of the vocabulary."""
 TOKENS = ("<|turn_start|>", "<|turn_end|>", "<|stop|>")
 
 
@@ -87,7 +89,7 @@ def test_equal_folders_with_unlike_tokenizers_are_told_apart(tmp_path: Path) -> 
     [(None, "there is no tokenizer.json that tells the token ids"), ("no tokenizer", "model/tokenizer.json cannot be used: ")],
 )
 def test_a_rule_without_an_answer_is_told_as_skipped(tmp_path: Path, broken: str | None, reason: str) -> None:
-    _model(tmp_path / "model")
+    _model(tmp_path / "model", UNLIKELY)
     (tmp_path / "model" / "tokenizer.json").unlink()
     decoder = {str(number): {"content": token} for number, token in enumerate(TOKENS)}
     config = {"eos_token": "<|stop|>", "added_tokens_decoder": decoder}
@@ -102,8 +104,19 @@ def test_a_rule_without_an_answer_is_told_as_skipped(tmp_path: Path, broken: str
     assert skipped["reason"].startswith(reason)
 
 
+@pytest.mark.parametrize("slip", ["trun_end", "Turn-End", "turn_ed"])
+def test_a_certain_slip_needs_no_answer(tmp_path: Path, slip: str) -> None:
+    _model(tmp_path / "model", RIGHT.replace("turn_end", slip))
+    (tmp_path / "model" / "tokenizer.json").unlink()
+    (tmp_path / "model" / "tokenizer_config.json").write_text('{"eos_token": "<|turn_end|>"}')
+    done = _check("model", tmp_path)
+    said = _said(done)["control-literal-not-a-token"]
+    assert said["message"] == f'"<|{slip}|>" is no token of this model, and "<|turn_end|>" is one'
+    assert done.json()["skipped"] == []
+
+
 def test_without_the_library_only_the_rules_that_asked_are_skipped(tmp_path: Path) -> None:
-    _model(tmp_path / "model", generation_config='{"eos_token_id": 1}')
+    _model(tmp_path / "model", UNLIKELY, generation_config='{"eos_token_id": 1}')
     _model(tmp_path / "right", RIGHT, generation_config='{"eos_token_id": 1}')
     venv.create(tmp_path / "env", with_pip=False)
     (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")

@@ -93,6 +93,7 @@ QUIET: dict[str, dict[str, str]] = {
         "assets/chat_template.jinja": GOOD,
         "templates/alternative.jinja": OTHER,
     },
+    "a copy in a legacy file of a model of text": {**TEXT_MODEL, JINJA: GOOD + "\n", LEGACY: holds(GOOD)},
     "a key twice with one value": {JINJA: GOOD, CONFIG: '{"eos_token": "a", "eos_token": "a"}'},
     "a key in two objects": {JINJA: GOOD, CONFIG: '{"a": {"eos_token": "b"}, "eos_token": "c"}'},
     "a key of the model's configuration twice": {JINJA: GOOD, "config.json": '{"hidden_size": 1, "hidden_size": 2}'},

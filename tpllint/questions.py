@@ -77,7 +77,9 @@ def _encoded(model: ModelFiles | None, texts: Sequence[str], special: SpecialTok
 
 
 def _give_up(answers: Answers, reason: str) -> None:
-    answers.unanswered |= dict.fromkeys(answers.questions, reason)
+    """Note why rules have no verdict; one that has spoken without an answer has one."""
+    spoken = {message.get("rule") for message in answers.messages}
+    answers.unanswered |= {rule: reason for rule in answers.questions if rule not in spoken}
     answers.questions = {}
 
 

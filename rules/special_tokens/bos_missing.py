@@ -23,7 +23,8 @@ class BosMissing(Rule):
     ## What it does
     Looks for the tokens that encoding a text puts before it: the post-processor of tokenizer.json, or `add_bos_token` of
     tokenizer_config.json where there is no tokenizer.json. Where the beginning of sequence is one of them and no prompt holds
-    it, it is lost. Where the files contradict each other, nothing is said.
+    it, it is lost. Where the files contradict each other, nothing is said. Nor is anything said about a model with a processor:
+    when a processor encodes a prompt that does not begin with this token, it adds it.
 
     ## Why is this bad
     `apply_chat_template(tokenize=True)` encodes without adding special tokens: what the template does not write is not there.
@@ -47,11 +48,21 @@ class BosMissing(Rule):
         ),
         Good(TEMPLATE, files={"tokenizer_config.json": '{"bos_token": "<s>", "add_bos_token": false}'}),
         Good(TEMPLATE, files={"tokenizer_config.json": '{"bos_token": "<s>"}'}),
+        Good(
+            TEMPLATE,
+            files={"tokenizer_config.json": '{"bos_token": "<s>", "add_bos_token": true}', "processor_config.json": "{}"},
+        ),
+        Good(
+            files={
+                "tokenizer_config.json": '{"bos_token": "<s>", "add_bos_token": true}',
+                "chat_template.json": f'{{"chat_template": "{TEMPLATE}"}}',
+            }
+        ),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         bos = template.tokens.get("bos_token") if template.tokens_known else None
-        if not bos or _writes(template, bos) or not template.tokenizer.adds_bos:
+        if template.for_processor or not bos or _writes(template, bos) or not template.tokenizer.adds_bos:
             return
         yield Problem(
             f"the tokenizer begins a text with {quoted(bos)}, and the template never writes it",

@@ -22,6 +22,7 @@ from tpllint.rule import Problem, Related, Rule
 from tpllint.severity import Severity
 from tpllint.span import position_at
 
+PROCESSOR = "processor"
 MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
 MAX_COUNTED = 1000
@@ -91,13 +92,14 @@ def _checked(job: Job, deadline: Deadline) -> tuple[Template, ...]:
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
     own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
     tokenizer = Tokenizer(job.vocabulary, job.token_ids)
-    for variant in job.templates:
+    for index, variant in enumerate(job.templates):
         yield Template(
             variant.name,
             variant.source,
             job.tokens,
             label=variant.label,
             file=variant.file,
+            for_processor=_is_for_processor(job, index),
             tokens_known=job.tokens_known,
             absent_tokens=job.absent_tokens,
             own_conversations=own,
@@ -106,6 +108,12 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             tokenizer=tokenizer,
             deadline=deadline,
         )
+
+
+def _is_for_processor(job: Job, index: int) -> bool:
+    """Whether the model certainly has a processor with a template, or nothing but a processor has this one."""
+    certain = any(view.loader == PROCESSOR and view.certain and view.templates for view in job.views)
+    return certain or {view.loader for view in job.views if index in view.templates} == {PROCESSOR}
 
 
 def _run(

@@ -40,7 +40,7 @@ class Template:
     """What a rule reasons about. All offsets are into `text`, the source as Jinja reads it.
 
     `name` is the one that transformers knows the template by, `label` the one that no other of the model has; `file` is the
-    path of its file in the model.
+    path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Template:
         *,
         label: str = "",
         file: str = "",
+        for_processor: bool = False,
         tokens_known: bool = True,
         absent_tokens: Iterable[str] = (),
         own_conversations: Iterable[Conversation] = (),
@@ -62,6 +63,7 @@ class Template:
         self.name = name
         self.label = label or name
         self.file = file
+        self.for_processor = for_processor
         self.source = source
         self.text = normalised(source)
         self.tokens = tokens

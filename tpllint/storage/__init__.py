@@ -74,7 +74,7 @@ def resolve(model: ModelFiles) -> Resolved:
     reader.read_the_rest()
     templates = tuple(_checked(views))
     facts = [Fact("unread", file.shown, file.reason) for file in model.unread]
-    facts += [*model.facts, *reader.facts, *reader.elsewhere(loads=bool(templates))]
+    facts += [*model.facts, *reader.facts, *reader.elsewhere(templates)]
     if model.focus:
         named = {file.shown for name, file in model.files.items() if name in model.focus}
         named |= {file.shown for file in model.unread if file.name in model.focus}
@@ -183,13 +183,20 @@ class _Reader:
         for name in JSON_FILES:
             self._object(name)
 
-    def elsewhere(self, *, loads: bool) -> Iterator[Fact]:
+    def elsewhere(self, loaded: Sequence[Stored]) -> Iterator[Fact]:
         """A fact for each file that looks like a chat template and that no loader of this model reads."""
-        if LEGACY_TEMPLATE in self._held and self._tokenizer_only():
+        if LEGACY_TEMPLATE in self._held and self._tokenizer_only() and not self._repeats_in_legacy(loaded):
             detail = "is read by processors only, and this model has none"
             yield Fact("misplaced", self._held[LEGACY_TEMPLATE].shown, detail)
-        for name, why in islice(misplaced(self._model.listing, loads=loads), MAX_FILES):
+        for name, why in islice(misplaced(self._model.listing, loads=bool(loaded)), MAX_FILES):
             yield Fact("misplaced", self._model.shown(name), why)
+
+    def _repeats_in_legacy(self, loaded: Sequence[Stored]) -> bool:
+        """Whether chat_template.json says no more than what is loaded: a copy that nobody reads does no harm."""
+        held = (self._object(LEGACY_TEMPLATE) or {}).get("chat_template")
+        others = (stored for stored in loaded if stored.name == DEFAULT and stored.file.name != LEGACY_TEMPLATE)
+        texts = {stored.source.rstrip("\n") for stored in others}
+        return isinstance(held, str) and held.rstrip("\n") in texts
 
     def absence(self) -> Iterator[Fact]:
         """That there is no template, and what tells why."""
