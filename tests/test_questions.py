@@ -122,7 +122,10 @@ def test_without_the_library_only_the_rules_that_asked_are_skipped(tmp_path: Pat
     (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
     for package in (click, jinja2, markupsafe):
         (site / package.__name__).symlink_to(Path(str(package.__file__)).parent)
-    settings: dict[str, Any] = {"python": str(tmp_path / "env" / "bin" / "python"), "env": {"PYTHONPATH": str(Path(__file__).parent.parent)}}
+    settings: dict[str, Any] = {
+        "python": str(tmp_path / "env" / "bin" / "python"),
+        "env": {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    }
     done = _check("model", tmp_path, **settings)
     (skipped,) = done.json()["skipped"]
     reason = "the package tokenizers is not installed (pip install 'tpllint[tokenizer]')"

@@ -209,9 +209,13 @@ class Report:
         return sum(finding.severity is severity for finding in self.findings)
 
     def undecided(self) -> tuple[tuple[str, str], ...]:
-        """The targets on which rules had no verdict, each with the reason; one of all rules only where nothing was found."""
+        """The targets on which rules had no verdict, each with the reason.
+
+        One that all rules share is told where nothing was found, one of a single rule where it has more to say than an info.
+        """
         told = {finding.target for finding in self.findings}
-        skipped = (one for one in self.skipped if one.alone or one.target not in told)
+        infos = {rule.name for rule in self.rules if rule.severity is Severity.INFO}
+        skipped = (one for one in self.skipped if (one.rule not in infos if one.alone else one.target not in told))
         reasons = ((one.target, f"{one.rule} has no verdict: {one.reason}" if one.alone else one.reason) for one in skipped)
         return tuple(dict.fromkeys(reasons))
 

@@ -95,7 +95,12 @@ def _adds_bos(files: Files, bos: str | None) -> bool | None:
 
 
 def _stops(generation: Mapping[str, Any] | None, config: Mapping[str, Any] | None) -> tuple[tuple[int, ...] | None, str | None]:
-    """Where `generate` stops, and the file that says so. A configuration without the key has its class's default: unknown."""
+    """Where `generate` stops, and the file that says so. A configuration without the key has its class's default: unknown.
+
+    So it is where the model also stops at words.
+    """
+    if generation is not None and generation.get("stop_strings"):
+        return None, None
     if generation is not None and (found := _numbers(generation.get("eos_token_id"))):
         return found, GENERATION
     for held in (config or {}, (config or {}).get("text_config")):

@@ -17,7 +17,8 @@ class StopTokenNotDeclared(Rule):
     ## What it does
     Takes the token that follows a final answer, and looks for its id among those at which the model stops: `eos_token_id` of
     generation_config.json, or where that names none, of config.json. The `eos_token` of the tokenizer counts as one of them.
-    Nothing is said where neither file is at hand, where the id is unknown, or where several tokens end an answer.
+    Nothing is said where neither file is at hand, where the id is unknown, where several tokens end an answer, or where the
+    model also stops at words (`stop_strings`).
 
     ## Why is this bad
     The model writes the token that ends its turn, nothing stops it, and it goes on with a turn of its own, up to the limit.
@@ -48,6 +49,13 @@ class StopTokenNotDeclared(Rule):
             says='turns end with "<|end|>", token 9, and config.json stops only at 7 "<|stop|>"',
         ),
         Good(TEMPLATE, files={"tokenizer_config.json": TOKENS}),
+        Good(
+            TEMPLATE,
+            files={
+                "tokenizer_config.json": TOKENS,
+                "generation_config.json": '{"eos_token_id": 7, "stop_strings": ["<|end|>"]}',
+            },
+        ),
         Good(
             TEMPLATE,
             files={
