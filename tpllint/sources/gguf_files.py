@@ -50,7 +50,8 @@ def files_of(target: str, shown: str, metadata: Metadata) -> ModelFiles:
         facts.append(Fact("gguf-without-template", shown, f"only {others}" if others else ""))
     files = [*_template_files(shown, templates), _configuration_file(shown, metadata)]
     bases = tuple(_texts(metadata, re.compile(r"general\.base_model\.[0-9]{1,3}\.repo_url")))
-    return ModelFiles(target, {file.name: file for file in files}, facts=tuple(facts), base_models=bases)
+    held = {file.name: file for file in files}
+    return ModelFiles(target, held, facts=tuple(facts), base_models=bases, from_gguf=True)
 
 
 def gguf_file(target: str, shown: str, metadata: Metadata) -> ModelFiles:
@@ -117,6 +118,7 @@ def _in_place_of(model: ModelFiles, gguf: ModelFiles, name: str, count: int) -> 
         facts=(*model.facts, *gguf.facts),
         base_models=gguf.base_models,
         note=f"the chat template was read from {name}{others}",
+        from_gguf=True,
     )
 
 

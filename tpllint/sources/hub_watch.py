@@ -35,6 +35,8 @@ SLOWEST = 10_000
 SECONDS_TO_REMEMBER = 60
 """How long a host that has kept silent is not asked again, once SECONDS_OF_SILENCE are spent on it."""
 LEAST_SECONDS = 0.1
+NOTHING_THERE = 416
+"""The answer to a range of an empty file, which is no refusal."""
 SIDE_BY_SIDE = 4
 
 _TICK = 0.2
@@ -104,7 +106,7 @@ class Watch:
         """An answer begins: a refusal ends the task, and a body is followed as it comes."""
         _PATIENCE.renew(self._host)
         self._unanswered = False
-        if response.status_code >= 400:
+        if response.status_code >= 400 and response.status_code != NOTHING_THERE:
             raise refusal(response, self.target)
         assert isinstance(response.stream, SyncByteStream)
         response.stream = _Body(response.stream, self)

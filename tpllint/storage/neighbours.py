@@ -37,7 +37,9 @@ def vocabulary_of(model: ModelFiles, tokens: SpecialTokens) -> Vocabulary:
 def _tokenizer_is_unread(model: ModelFiles) -> bool:
     """Whether a model on the Hub may have a tokenizer.json that was not asked for yet."""
     asked = TOKENIZER in model.files or any(file.name == TOKENIZER for file in model.unread)
-    return model.commit is not None and not asked and (not model.listing or TOKENIZER in model.listing)
+    if model.commit is None or model.from_gguf:
+        return False
+    return not asked and (not model.listing or TOKENIZER in model.listing)
 
 
 def _head(model: ModelFiles) -> Head | None:
