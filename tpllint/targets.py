@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def _in_turn(arguments: Sequence[Argument], request: Request) -> Iterator[Target
 
 def _folder(argument: Argument) -> str:
     name = named(argument)
-    return name if "://" in name else model_folder(name) or name
+    return (model_folder(name) or name) if os.path.lexists(name) else name  # what is no path may be a URL
 
 
 def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:
