@@ -96,8 +96,8 @@ class ModelFiles:
     empty where nothing was listed. `facts` are what the door itself found. `base_models` are addresses of the models that this
     one says it was made of. `note` tells a reader what was read where that is not plain. `folder` is the one on this machine
     that the files lie in, and `head` what its tokenizer.json begins with: None where there is no such file. `from_gguf` tells
-    that the files are none of their own but the contents of a GGUF file, beside which no other file of the model counts. `later`
-    names files that a model on the Hub has, or may have, and that are fetched only when a rule asks for them.
+    that the files are none of their own but the contents of a GGUF file, beside which no other file of the model counts.
+    `later` names files that a model on the Hub has, or may have, and that are fetched only when a rule asks for them.
     """
 
     target: str
