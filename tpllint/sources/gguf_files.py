@@ -11,7 +11,7 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.job import Fact
 from tpllint.report.escape import escape
-from tpllint.sources.files import CONFIG, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles
+from tpllint.sources.files import CONFIG, CONFIGURATIONS, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles
 from tpllint.sources.gguf import SHOWN, TEMPLATE_KEY, Metadata
 
 SUFFIX = ".gguf"
@@ -87,7 +87,10 @@ def candidates(names: Iterable[str]) -> list[str]:
 
 def lacks_templates(model: ModelFiles) -> bool:
     """Whether no file of a model can hold a chat template, so that one in a GGUF file is the only one."""
-    held = (file.name.endswith(".jinja") or b"chat_template" in file.data for file in model.files.values())
+    held = (
+        name.endswith(".jinja") or (name in CONFIGURATIONS and b"chat_template" in file.data)
+        for name, file in model.files.items()
+    )
     return not model.unread and not any(held)
 
 
