@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -116,7 +115,7 @@ def _in_turn(arguments: Sequence[Argument], request: Request) -> Iterator[Target
 
 def _folder(argument: Argument) -> str:
     name = named(argument)
-    return (model_folder(name) or name) if os.path.lexists(name) else name  # what is no path may be a URL
+    return model_folder(name) or name
 
 
 def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:

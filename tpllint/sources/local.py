@@ -76,7 +76,9 @@ def read_more(model: ModelFiles, names: tuple[str, ...]) -> ModelFiles:
 
 
 def model_folder(target: str) -> str | None:
-    """The model folder that a path names a file of, by the names transformers reads; None for anything else."""
+    """The model folder that a path names a file of, by the names transformers reads; None for anything else, such as a URL."""
+    if not os.path.lexists(target):
+        return None
     path = PurePosixPath(target)
     if path.name in (*CONFIGURATIONS, TEMPLATE):
         return f"{path.parent}/"
