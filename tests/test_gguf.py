@@ -414,3 +414,12 @@ def test_good_files_are_read_as_the_reader_of_llama_cpp_reads_them(
 
 def _value(field: Any) -> Any:
     return [] if field.types[0] == GGUFValueType.ARRAY else field.contents()
+
+
+def test_words_in_files_that_hold_no_template_hide_no_gguf_file(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "m.gguf")
+    for name in ("tokenizer.json", "config.json"):
+        (tmp_path / name).write_text('{"note": "see chat_template"}')
+    done = tpllint("render", ".", "--canonical", "user", "--token-ids", cwd=tmp_path)
+    assert "no tokenizer.json beside" in done.err, "it has a template, whose tokenizer is inside of it"
+    assert tpllint("check", ".", cwd=tmp_path).out.splitlines()[-1] == "no findings in 1 template"

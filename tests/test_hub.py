@@ -635,6 +635,27 @@ def test_a_hub_that_keeps_silent_or_trickles_is_given_up(tmp_path: Path) -> None
     assert leftovers(tmp_path) == []
 
 
+def test_many_models_on_a_hub_that_keeps_silent_are_not_each_waited_for(hub: LocalHub, tmp_path: Path) -> None:
+    names = [f"org/silent-{number}" for number in range(5)]
+    files = {"chat_template.jinja": TEMPLATE}
+    for name in (*names, "org/good", "org/late"):
+        hub.add(name, files)
+    hub.behave(Manner(delay=60), on="/api/models/org/silent")
+    hub.behave(Manner(delay=3), on="/api/models/org/late")
+    with Tpllint(hub.url, tmp_path / "1") as alone, Tpllint(hub.url, tmp_path / "2") as mixed, ThreadPoolExecutor(2) as pool:
+        told = pool.map(
+            lambda each: [each[0].fetch(name).kind for name in each[1]],
+            [
+                (alone, names),
+                (mixed, ["org/silent-0", "org/good", "org/late"]),
+            ],
+        )
+        kinds = list(told)
+    assert kinds == [["hub-unreachable"] * 5, ["hub-unreachable", "", ""]], "a Hub that answers again is trusted as before"
+    asked = [path for _, path in hub.requests if "silent" in path]
+    assert len(asked) == 2 + 1, "what the first has waited for is enough, but for one short question"
+
+
 def test_a_hub_that_is_slow_but_answers_is_waited_for(hub: LocalHub, tpllint: Tpllint) -> None:
     hub.add("org/slow", {"chat_template.jinja": TEMPLATE, "tokenizer_config.json": CONFIG})
     hub.behave(Manner(delay=1, piece=20, pause=0.1))

@@ -174,3 +174,12 @@ def test_the_page_about_the_hub_explains_every_error() -> None:
     explained = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
     of_urls = {"bad-url", "unknown-host", "not-a-model"}
     assert sorted(explained) == sorted({*FAILURES, *of_urls})
+
+
+def test_urls_of_several_files_are_several_targets_with_and_without_a_scheme(hub: LocalHub, tmp_path: Path) -> None:
+    hub.add("org/both", {"chat_template.jinja": CHATML.encode(), "tokenizer_config.json": b"{}"})
+    names = ("chat_template.jinja", "tokenizer_config.json")
+    for begin in ("huggingface.co", "https://huggingface.co"):
+        targets = [f"{begin}/org/both/blob/main/{name}" for name in names]
+        report = run(hub, tmp_path, "check", *targets, "--output-format", "json").json()
+        assert [target["target"] for target in report["targets"]] == targets

@@ -202,3 +202,39 @@ def test_a_gguf_file_in_the_cache_makes_no_request(tmp_path: Path) -> None:
         assert not [path for _, path in hub.requests if "resolve" in path]
         offline = tpllint("check", f"org/model@{commit}", "--offline", cwd=tmp_path, env=settings)
     assert (offline.code, offline.out.splitlines()[-1]) == (0, "no findings in 1 template")
+
+
+def settings_of(hub: LocalHub, folder: Path) -> dict[str, str]:
+    return {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "home"), "NO_PROXY": "*", "HF_TOKEN": ""}
+
+
+def test_an_empty_or_cut_file_is_a_finding_and_no_error_of_the_hub(tmp_path: Path) -> None:
+    with LocalHub() as hub:
+        hub.add("org/empty", {"empty.gguf": b""})
+        hub.add("org/cut", {"cut.gguf": write_gguf(tmp_path / "m.gguf").read_bytes()[:200]})
+        run = ("check", "org/empty", "org/cut", "--output-format", "json")
+        done = tpllint(*run, cwd=tmp_path, env=settings_of(hub, tmp_path))
+    assert {finding["target"]: finding["message"] for finding in done.json()["findings"]} == {
+        "org/empty": "empty.gguf is too short for a GGUF file",
+        "org/cut": "cut.gguf ends inside the value of tokenizer.ggml.tokens",
+    }
+
+
+def test_nothing_beside_a_gguf_file_is_fetched_for_its_rules(tmp_path: Path) -> None:
+    misspelled = CHATML.replace("<|im_end|>\n{%", "<|im_edn|>\n{%")
+    held = write_gguf(tmp_path / "m.gguf", misspelled).read_bytes()
+    with LocalHub() as hub:
+        commit = hub.add("org/model", {"m.gguf": held, "tokenizer.json": b"{}"})
+        done = tpllint("check", "org/model", cwd=tmp_path, env=settings_of(hub, tmp_path))
+        assert "there is no tokenizer.json that tells the token ids" in done.out, "a rule has asked"
+        asked = [path for _, path in hub.requests if "resolve" in path]
+    assert asked == [f"/org/model/resolve/{commit}/m.gguf"]
+
+
+def test_a_prompt_of_a_gguf_file_is_reproduced_with_the_template_itself(tmp_path: Path) -> None:
+    held = write_gguf(tmp_path / "m.gguf").read_bytes()
+    with LocalHub() as hub:
+        hub.add("org/model", {"m.gguf": held})
+        for target in ("m.gguf", "org/model", f"{hub.url}/org/model/blob/main/m.gguf"):
+            done = tpllint("render", "-v", target, "--canonical", "user", cwd=tmp_path, env=settings_of(hub, tmp_path))
+            assert f"template = {CHATML!a}\n" in done.out + done.err

@@ -198,3 +198,22 @@ def test_a_live_tokenizer_tells_what_it_adds(tmp_path: Path) -> None:
     assert "bos-missing" in {finding.rule for finding in check(loaded).findings}
     loaded.chat_template = "{{ bos_token }}" + loaded.chat_template
     assert "bos-missing" not in {finding.rule for finding in check(loaded).findings}
+
+
+def test_a_file_on_the_hub_is_judged_as_the_whole_model_where_there_is_no_tokenizer(tmp_path: Path) -> None:
+    files = _model(tmp_path / "model", RIGHT)
+    del files["tokenizer.json"]
+    with LocalHub() as hub:
+        _, environment = _on_the_hub(hub, tmp_path / "home", files)
+        whole = _check("org/model", tmp_path, env=environment).json()
+        alone = _check(f"{hub.url}/org/model/blob/main/chat_template.jinja", tmp_path, env=environment).json()
+    assert [skipped["reason"] for skipped in alone["skipped"]] == [skipped["reason"] for skipped in whole["skipped"]]
+    assert not alone["skipped"]
+
+
+def test_a_tokenizer_among_very_many_files_is_found(tmp_path: Path) -> None:
+    files = _model(tmp_path / "model") | {f"model-{number:05}.safetensors": "" for number in range(1100)}
+    with LocalHub() as hub:
+        _, environment = _on_the_hub(hub, tmp_path / "home", files)
+        done = _check("org/model", tmp_path, env=environment)
+    assert "control-literal-not-a-token" in _said(done)

@@ -11,11 +11,14 @@ NEED_A_WORKER = ("check", "render", "describe", "rules", "explain")
 
 def main() -> None:
     """Run the command line. The worker's imports and the parent's run at the same time."""
-    if sys.argv[1:2] and sys.argv[1] in NEED_A_WORKER and "--help" not in sys.argv:
-        spawn.ahead()
-    from tpllint.cli import run
+    try:
+        if sys.argv[1:2] and sys.argv[1] in NEED_A_WORKER and "--help" not in sys.argv:
+            spawn.ahead()
+        from tpllint.cli import run
 
-    sys.exit(run())
+        sys.exit(run())
+    finally:
+        spawn.end_all()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.pool import Answers, Order, Pool
-from tpllint.sources.gguf_files import was_read_from_gguf
 from tpllint.storage import Resolved
 from tpllint.storage.reading import Stored
 from tpllint.storage.views import View
@@ -61,7 +60,7 @@ def _without_kind(message: Mapping[str, Any]) -> dict[str, Any]:
 def _storage(target: Target) -> dict[str, Any] | None:
     """What each loader has of a model; None where only a part of the model was named, for one template alone, and for GGUF."""
     resolved, model = target.resolved, target.model
-    if resolved is None or not resolved.views or model is None or model.focus or was_read_from_gguf(model):
+    if resolved is None or not resolved.views or model is None or model.focus or model.from_gguf:
         return None
     told: dict[str, Any] = {"tokenizer": None, "processor": None}
     told |= {view.loader: _view(view) for view in resolved.views}

@@ -110,7 +110,7 @@ def _call(rendered: Rendered) -> Iterator[str]:
 def _has_tokenizer(rendered: Rendered) -> bool:
     """Whether AutoTokenizer loads the target, takes this template from it, and applies it to these messages."""
     model, stored = rendered.model, rendered.stored
-    if model.focus or not rendered.record["inputs"]["messages"]:
+    if model.focus or model.from_gguf or not rendered.record["inputs"]["messages"]:
         return False
     if not (rendered.given or stored.file.name == CONFIG or stored.file.name.endswith(".jinja")):
         return False
@@ -132,7 +132,7 @@ def _is_one_of_several(rendered: Rendered) -> bool:
 def _template_text(rendered: Rendered) -> str:
     """An expression that is the template's source."""
     file = rendered.stored.file
-    if file.shown == STDIN:
+    if file.shown == STDIN or (rendered.model.from_gguf and not rendered.given):
         return ascii(rendered.stored.source)
     place = ascii(file.shown)
     if rendered.on_hub and not rendered.given:

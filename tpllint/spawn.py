@@ -5,15 +5,19 @@ Imported before everything else, so it imports next to nothing itself.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _BOOT = "import gc; gc.disable(); import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from {module} import main; main()"
 _WORKER = "tpllint.analysis.main"
 
 _waiting: list[subprocess.Popen[bytes]] = []
+_running: list[subprocess.Popen[bytes]] = []
 
 
 def spawn(module: str = _WORKER) -> subprocess.Popen[bytes]:
@@ -21,15 +25,31 @@ def spawn(module: str = _WORKER) -> subprocess.Popen[bytes]:
 
     It is isolated from the user's environment, has nothing in its own, and no terminal.
     """
-    return subprocess.Popen(
-        [sys.executable, "-I", "-c", _BOOT.format(first=[_ROOT], last=_import_path(), module=module)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={},
-        cwd="/",
-        bufsize=0,
-    )
+    with _uninterrupted():
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _BOOT.format(first=[_ROOT], last=_import_path(), module=module)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            cwd="/",
+            bufsize=0,
+        )
+        _running[:] = [*(other for other in _running if other.returncode is None), process]
+    return process
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """While this lasts, Ctrl-C waits: a process that has begun and that nobody knows of would outlive its parent.
+
+    The process inherits that it hears no Ctrl-C; its parent ends it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _import_path() -> list[str]:
@@ -57,12 +77,11 @@ def take() -> subprocess.Popen[bytes]:
     return _waiting.pop() if _waiting else spawn()
 
 
-def discard() -> None:
-    """End the worker processes that nobody took."""
-    while _waiting:
-        process = _waiting.pop()
+def end_all() -> None:
+    """End every process that was started here, also those that an interruption tore from whoever had them."""
+    for process in _running:
         process.kill()
+    for process in _running:
         process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+    _waiting.clear()
+    _running.clear()

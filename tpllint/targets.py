@@ -15,7 +15,6 @@ from tpllint.pool import Answers, Order, Pool
 from tpllint.sources import open_target
 from tpllint.sources.base_model import NoBaseModel, base_model
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
-from tpllint.sources.gguf_files import was_read_from_gguf
 from tpllint.sources.local import model_folder, read_local
 from tpllint.storage import Resolved, loaded, resolve, variants, with_base_model, without_base_model
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, text_of
@@ -118,7 +117,7 @@ def _in_turn(arguments: Sequence[Argument], request: Request) -> Iterator[Target
 
 def _folder(argument: Argument) -> str:
     name = named(argument)
-    return name if "://" in name else model_folder(name) or name
+    return model_folder(name) or name
 
 
 def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:
@@ -148,7 +147,7 @@ def _opened(argument: Argument, request: Request) -> ModelFiles | Target:
 def _resolved(model: ModelFiles, request: Request) -> Target:
     try:
         resolved = resolve(model)
-        if request.base_model and was_read_from_gguf(model):
+        if request.base_model and model.from_gguf:
             resolved = _compared(model, resolved, request)
         return Target(model.target, model.origin, _narrowed(model.target, resolved, request), model=model)
     except RepairableError as error:

@@ -56,7 +56,7 @@ class NotFullyAnalysed(Rule):
 
         for fact in model.facts("damaged-gguf"):
             yield Problem(
-                f"{(fact.file or '').rpartition('/')[2]} {fact.detail}",
+                f"{fact.name} {fact.detail}",
                 help="download or convert the model again; what was read is checked, the rest may hold anything",
                 file=fact.file,
             )

@@ -50,9 +50,9 @@ class GgufMissingTemplate(Rule):
 
     def check_model(self, model: Model) -> Iterator[Problem]:
         for fact in model.facts("gguf-without-template"):
-            file, only = (fact.file or "").rpartition("/")[2], f", {fact.detail}" if fact.detail else ""
+            only = f", {fact.detail}" if fact.detail else ""
             yield Problem(
-                f"{file} holds no tokenizer.chat_template{only}: llama.cpp falls back to ChatML",
+                f"{fact.name} holds no tokenizer.chat_template{only}: llama.cpp falls back to ChatML",
                 help="convert the model again with its template beside it, or run gguf-new-metadata --chat-template-file; "
                 "ignore this rule for a model that is not for chat",
                 file=fact.file,

@@ -11,7 +11,6 @@ import sys
 import click
 
 import tpllint
-from tpllint import spawn
 from tpllint.errors import RepairableError
 from tpllint.report.escape import escape
 
@@ -75,8 +74,6 @@ def run(arguments: list[str] | None = None) -> int:
         return CLOSED_PIPE
     except Exception as error:
         return _unwritable(error) if isinstance(error, OSError) and error.errno in UNWRITABLE else _defect()
-    finally:
-        spawn.discard()
 
 
 def _unwritable(error: OSError) -> int:

@@ -31,6 +31,8 @@ def open_target(target: str, *, offline: bool = False, token: str | None = None,
 
 def with_more(model: ModelFiles, names: tuple[str, ...], *, offline: bool = False, token: str | None = None) -> ModelFiles:
     """The same model with its files of these names, where it has them; from the Hub, of the same commit."""
+    if model.from_gguf:
+        return model
     if model.commit is None:
         return read_more(model, names)
     from tpllint.sources.hub import fetch

@@ -95,8 +95,9 @@ class ModelFiles:
     Hub are of; None for anything else. `listing` names what lies in the folder or repository, read or not, by POSIX path;
     empty where nothing was listed. `facts` are what the door itself found. `base_models` are addresses of the models that this
     one says it was made of. `note` tells a reader what was read where that is not plain. `folder` is the one on this machine
-    that the files lie in, and `head` what its tokenizer.json begins with: None where there is no such file. With
-    `lacks_tokenizer` a model on the Hub is known to have none.
+    that the files lie in, and `head` what its tokenizer.json begins with: None where there is no such file. `from_gguf` tells
+    that the files are none of their own but the contents of a GGUF file, beside which no other file of the model counts.
+    `later` names files that a model on the Hub has, or may have, and that are fetched only when a rule asks for them.
     """
 
     target: str
@@ -111,7 +112,8 @@ class ModelFiles:
     note: str | None = None
     folder: str | None = None
     head: Head | None = None
-    lacks_tokenizer: bool = False
+    from_gguf: bool = False
+    later: tuple[str, ...] = ()
 
     def shown(self, name: str) -> str:
         """The path that findings print for a file of the listing."""

@@ -11,7 +11,7 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.job import Fact
 from tpllint.report.escape import escape
-from tpllint.sources.files import CONFIG, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles
+from tpllint.sources.files import CONFIG, CONFIGURATIONS, TEMPLATE, TEMPLATE_FOLDER, ModelFile, ModelFiles
 from tpllint.sources.gguf import SHOWN, TEMPLATE_KEY, Metadata
 
 SUFFIX = ".gguf"
@@ -41,11 +41,6 @@ def is_gguf(name: str) -> bool:
     return name.lower().endswith(SUFFIX)
 
 
-def was_read_from_gguf(model: ModelFiles) -> bool:
-    """Whether the templates and tokens of a model came out of a GGUF file."""
-    return CONFIG in model.files and model.files[CONFIG].shown.endswith(f":{TOKENS_KEY}")
-
-
 def files_of(target: str, shown: str, metadata: Metadata) -> ModelFiles:
     """What the metadata amounts to; `shown` is the path of the GGUF file, as findings print it."""
     templates = dict(_templates(metadata))
@@ -56,7 +51,8 @@ def files_of(target: str, shown: str, metadata: Metadata) -> ModelFiles:
         facts.append(Fact("gguf-without-template", shown, f"only {others}" if others else ""))
     files = [*_template_files(shown, templates), _configuration_file(shown, metadata)]
     bases = tuple(_texts(metadata, re.compile(r"general\.base_model\.[0-9]{1,3}\.repo_url")))
-    return ModelFiles(target, {file.name: file for file in files}, facts=tuple(facts), base_models=bases)
+    held = {file.name: file for file in files}
+    return ModelFiles(target, held, facts=tuple(facts), base_models=bases, from_gguf=True)
 
 
 def gguf_file(target: str, shown: str, metadata: Metadata) -> ModelFiles:
@@ -92,7 +88,10 @@ def candidates(names: Iterable[str]) -> list[str]:
 
 def lacks_templates(model: ModelFiles) -> bool:
     """Whether no file of a model can hold a chat template, so that one in a GGUF file is the only one."""
-    held = (file.name.endswith(".jinja") or b"chat_template" in file.data for file in model.files.values())
+    held = (
+        name.endswith(".jinja") or (name in CONFIGURATIONS and b"chat_template" in file.data)
+        for name, file in model.files.items()
+    )
     return not model.unread and not any(held)
 
 
@@ -123,6 +122,7 @@ def _in_place_of(model: ModelFiles, gguf: ModelFiles, name: str, count: int) -> 
         facts=(*model.facts, *gguf.facts),
         base_models=gguf.base_models,
         note=f"the chat template was read from {name}{others}",
+        from_gguf=True,
     )
 
 

@@ -158,8 +158,11 @@ class _Plan:
             unread=(*(file for file in read if isinstance(file, UnreadFile)), *late),
             commit=self._listing.commit,
             listing=() if self.focus else tuple(self._listing.sizes),
-            lacks_tokenizer=self._listing.is_whole and self._path(TOKENIZER) not in self._listing.sizes,
+            later=() if TOKENIZER in self._more or not self._may_have(TOKENIZER) else (TOKENIZER,),
         )
+
+    def _may_have(self, name: str) -> bool:
+        return self._path(name) in self._listing.sizes or not self._listing.is_whole
 
     def _names(self) -> list[str]:
         inside = [PurePosixPath(path) for path in self._listing.sizes if PurePosixPath(path).is_relative_to(self._root)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER
+from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, TOKENIZER
 from tpllint.sources.hub_client import endpoint, headers, session
 from tpllint.sources.hub_failures import failure, refusal
 from tpllint.sources.hub_target import COMMIT, PLAIN_FILE, HubTarget
@@ -57,7 +57,7 @@ def wanted(names: Collection[str], more: tuple[str, ...]) -> list[str]:
 def listing_of(commit: str, told: Iterable[tuple[str, int | None]]) -> Listing:
     """What was told of a commit, without the names that are not plain: first what is read, then what lies highest."""
     sizes = {name: size for name, size in told if PLAIN_FILE.fullmatch(name)}
-    read = set(wanted(sizes, ()))
+    read = set(wanted(sizes, (TOKENIZER,)))
     names = sorted(sizes, key=lambda name: (name not in read, name.count("/"), name))
     return Listing(commit, {name: sizes[name] for name in names[:MAX_LISTED]}, len(names) <= MAX_LISTED)
 

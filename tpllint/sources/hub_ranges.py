@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from tpllint.sources.gguf import MAX_HEADER_BYTES
-from tpllint.sources.hub_failures import failure, refusal, transport_package
+from tpllint.sources.hub_failures import failure, refusal
 from tpllint.sources.hub_target import HubTarget
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class RangedFile:
         self._url = url
         self._headers = dict(headers)
         self._deadline = time.monotonic() + SECONDS_IN_ALL
+        self._arrived = 0
         self._chunks = self._received()
         self._rest = b""
 
@@ -122,7 +123,8 @@ class RangedFile:
     def _in_time(self, response: Response) -> Iterator[bytes]:
         """A body, while there is time: the timeout of a request is one of each single read."""
         for chunk in response.iter_raw():
+            self._arrived += len(chunk)
             if time.monotonic() > self._deadline:
-                raise transport_package().ReadTimeout("the header takes too long")
+                raise failure("hub-too-slow", self._target, slowest=self._arrived // (SECONDS_IN_ALL * 1000) + 1)
             if chunk:
                 yield chunk

@@ -3,6 +3,9 @@
 huggingface_hub tries for 23 seconds and more to get each file from a Hub that is down, and sleeps as long as a rate limit
 tells it to. It takes no other wishes; but exceptions that are not its own end a download at once, also those that the hooks
 of its HTTP client raise.
+
+What one model has waited in vain for a host, the next need not wait again: many models on a Hub that is down are told of as
+soon as one.
 """
 
 from __future__ import annotations
@@ -29,6 +32,11 @@ SECONDS_OF_SILENCE = 8.5
 """After how long a request is given up that knows no limit of its own: the names of hosts are looked up without one."""
 SLOWEST = 10_000
 """How many bytes of a body must come each second once SECONDS_TO_ANSWER have passed."""
+SECONDS_TO_REMEMBER = 60
+"""How long a host that has kept silent is not asked again, once SECONDS_OF_SILENCE are spent on it."""
+LEAST_SECONDS = 0.1
+NOTHING_THERE = 416
+"""The answer to a range of an empty file, which is no refusal."""
 SIDE_BY_SIDE = 4
 
 _TICK = 0.2
@@ -42,6 +50,29 @@ class UnneededError(Exception):
     """A task is not wanted any more, for one before it has failed."""
 
 
+class _Patience:
+    """How long hosts have been waited for since they last answered, by all tasks of this process."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[float, float]] = {}
+
+    def left(self, host: str) -> float:
+        """How many seconds more a host may take; none where it has kept silent too long."""
+        spent, since = self._spent.get(host, (0.0, -math.inf))
+        return SECONDS_OF_SILENCE - spent if time.monotonic() < since + SECONDS_TO_REMEMBER else SECONDS_OF_SILENCE
+
+    def spend(self, host: str, left: float) -> None:
+        """Note how much is left; tasks that waited side by side spent the same time."""
+        self._spent[host] = (SECONDS_OF_SILENCE - min(left, self.left(host)), time.monotonic())
+
+    def renew(self, host: str) -> None:
+        """The host has answered."""
+        self._spent.pop(host, None)
+
+
+_PATIENCE = _Patience()
+
+
 class Watch:
     """Watches the requests of one task, which come one after another; they end when the task is not needed any more."""
 
@@ -50,6 +81,7 @@ class Watch:
         self._is_needed = is_needed
         self._given_up_at = math.inf
         self._unanswered = False
+        self._host = ""
 
     @property
     def is_silent(self) -> bool:
@@ -61,15 +93,21 @@ class Watch:
         self._go_on()
         if self._unanswered:
             raise failure("hub-unreachable", self.target)
+        self._host = request.url.netloc.decode("ascii", "replace")
+        left = _PATIENCE.left(self._host)
+        if left < LEAST_SECONDS:
+            raise failure("hub-unreachable", self.target)
         self._unanswered = True
-        self._given_up_at = time.monotonic() + SECONDS_OF_SILENCE
-        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), SECONDS_TO_ANSWER)
+        self._given_up_at = time.monotonic() + left
+        seconds = min(SECONDS_TO_ANSWER, left)
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
     def hears(self, response: Response) -> None:
         """An answer begins: a refusal ends the task, and a body is followed as it comes."""
-        if response.status_code >= 400:
-            raise refusal(response, self.target)
+        _PATIENCE.renew(self._host)
         self._unanswered = False
+        if response.status_code >= 400 and response.status_code != NOTHING_THERE:
+            raise refusal(response, self.target)
         assert isinstance(response.stream, SyncByteStream)
         response.stream = _Body(response.stream, self)
 
@@ -80,6 +118,11 @@ class Watch:
         if time.monotonic() > since + SECONDS_TO_ANSWER + allowed:
             raise failure("hub-too-slow", self.target, slowest=SLOWEST // 1000)
         self._given_up_at = since + SECONDS_OF_SILENCE + allowed
+
+    def has_failed(self) -> None:
+        """The task is at its end; where that is for want of an answer, the next need not wait as long."""
+        if self._unanswered:
+            _PATIENCE.spend(self._host, self._given_up_at - time.monotonic())
 
     def rests(self) -> None:
         """An answer is complete, or no more of it is wanted."""
@@ -173,6 +216,7 @@ class _Crew(Generic[T]):
         try:
             self._futures[index].set_result(task())
         except Exception as error:
+            watch.has_failed()
             with self._failing:
                 self._first_failed = min(self._first_failed, index)
             for later in self._futures[index + 1 :]:
@@ -185,6 +229,9 @@ class _Crew(Generic[T]):
         """Wait for every task, so that none is left in the middle of a file, but for no silent one."""
         while wait(self._futures, _TICK).not_done and not any(watch.is_silent for watch in self._watches):
             pass
+        for watch in self._watches:
+            if watch.is_silent:
+                watch.has_failed()
         return [self._result(future) for future in self._futures]
 
     def _result(self, future: Future[T]) -> T:

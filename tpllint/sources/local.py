@@ -83,7 +83,9 @@ def read_beside(target: str, name: str) -> ModelFile | UnreadFile | None:
 
 
 def model_folder(target: str) -> str | None:
-    """The model folder that a path names a file of, by the names transformers reads; None for anything else."""
+    """The model folder that a path names a file of, by the names transformers reads; None for anything else, such as a URL."""
+    if not os.path.lexists(target):
+        return None
     path = PurePosixPath(target)
     if path.name in (*CONFIGURATIONS, TEMPLATE):
         return f"{path.parent}/"

@@ -29,16 +29,9 @@ def vocabulary_of(model: ModelFiles, tokens: SpecialTokens) -> Vocabulary:
         generation_config=told(GENERATION),
         config=told(MODEL_CONFIG),
         head=_head(model),
-        unread=_tokenizer_is_unread(model),
+        unread=TOKENIZER in model.later,
     )
     return vocabulary(files, tokens.values if tokens.known else {})
-
-
-def _tokenizer_is_unread(model: ModelFiles) -> bool:
-    """Whether a model on the Hub may have a tokenizer.json that was not asked for yet."""
-    asked = TOKENIZER in model.files or any(file.name == TOKENIZER for file in model.unread)
-    is_there = not model.lacks_tokenizer and (not model.listing or TOKENIZER in model.listing)
-    return model.commit is not None and not asked and is_there
 
 
 def _head(model: ModelFiles) -> Head | None:
