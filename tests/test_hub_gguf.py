@@ -221,7 +221,7 @@ def test_an_empty_or_cut_file_is_a_finding_and_no_error_of_the_hub(tmp_path: Pat
 
 
 def test_nothing_beside_a_gguf_file_is_fetched_for_its_rules(tmp_path: Path) -> None:
-    misspelled = CHATML.replace("<|im_end|>\n{%", "<|im_edn|>\n{%")
+    misspelled = CHATML.replace("<|im_start|>assistant", "<|im_stant|>assistant")
     held = write_gguf(tmp_path / "m.gguf", misspelled).read_bytes()
     with LocalHub() as hub:
         commit = hub.add("org/model", {"m.gguf": held, "tokenizer.json": b"{}"})
