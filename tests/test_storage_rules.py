@@ -200,6 +200,10 @@ LOUD: dict[str, tuple[dict[str, str], tuple[str, str]]] = {
         ("template-not-loaded", "warning"),
     ),
     "a name that is nearly right": ({CONFIG: "{}", "chat-template.jinja": GOOD}, ("template-not-loaded", "warning")),
+    "a folder of templates": (
+        {"one/chat_template.jinja": GOOD, "two/chat_template.jinja": GOOD},
+        ("no-chat-template", "warning"),
+    ),
     "another folder": ({CONFIG: "{}", "assets/chat_template.jinja": GOOD}, ("template-not-loaded", "warning")),
     "a legacy file of a model of text": ({**TEXT_MODEL, LEGACY: holds(GOOD)}, ("template-not-loaded", "warning")),
     "a legacy file of a model of text, beside its template": (

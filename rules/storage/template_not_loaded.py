@@ -13,9 +13,9 @@ class TemplateNotLoaded(Rule):
     ## What it does
     Looks at the names of the files in a model folder or repository: files in `chat_templates/`, files that end in `.j2` or
     `.jinja2`, folders inside `additional_chat_templates/`, and a `chat_template.json` in a model that has no processor, unless
-    it repeats the template that is loaded. Where the model has no template at all, also a `chat_template.jinja` in another
-    folder, and a file whose name is nearly right. A folder with a configuration of its own is another model, and nothing is
-    said about it.
+    it repeats the template that is loaded. Where the model has no template at all, also a file whose name is nearly right, and
+    beside its configuration a folder with a `chat_template.jinja`. A folder with a configuration of its own is another model,
+    and nothing is said about it.
 
     ## Why is this bad
     Nothing is loaded, and nothing says so: `apply_chat_template` raises, or renders the template that this one was to replace.

@@ -48,7 +48,16 @@ def _for_want_of_another(path: PurePosixPath, listing: Collection[str]) -> str |
     folder = path.parent.as_posix()
     if folder == "." and path.name != TEMPLATE and MEANT.fullmatch(path.stem):
         return f"is not called {TEMPLATE}, the only name that transformers reads"
-    is_model = any(f"{folder}/{name}" in listing for name in OF_A_MODEL)
-    if folder not in (".", TEMPLATE_FOLDER) and path.name == TEMPLATE and not is_model:
+    if (
+        folder not in (".", TEMPLATE_FOLDER)
+        and path.name == TEMPLATE
+        and _is_model(".", listing)
+        and not _is_model(folder, listing)
+    ):
         return f"lies in {folder}/, and transformers looks in the model's own folder"
     return None
+
+
+def _is_model(folder: str, listing: Collection[str]) -> bool:
+    """Whether a folder holds a model, and not only folders that do."""
+    return any((PurePosixPath(folder) / name).as_posix() in listing for name in OF_A_MODEL)
