@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.variables import FreeVariable
     from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
-    from tpllint.conversations import TOOL_LOOPS, Conversation, ConversationError, canonical
+    from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, ConversationError, canonical
     from tpllint.difference import Diff
     from tpllint.errors import RepairableError
     from tpllint.finding import Finding, Report
@@ -63,7 +63,7 @@ _HOMES = {
     "tpllint.analysis.variables": ("FreeVariable",),
     "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
-    "tpllint.conversations": ("TOOL_LOOPS", "Conversation", "ConversationError", "canonical"),
+    "tpllint.conversations": ("MISSING", "TOOL_LOOPS", "Conversation", "ConversationError", "canonical"),
     "tpllint.difference": ("Diff",),
     "tpllint.errors": ("RepairableError",),
     "tpllint.finding": ("Finding", "Report"),
@@ -81,6 +81,7 @@ __all__ = [
     "CAPABILITIES",
     "CLOCK",
     "CLOSING_MARKER",
+    "MISSING",
     "SENTINEL_TOKENS",
     "TOOL_LOOPS",
     "Anatomy",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ GROUPS = ("basic", "roles", "content", "tools", "reasoning", "images")
 TOOL_LOOPS = ("tool-loop", "tool-loop-string-arguments")
 """The same call with its arguments as an object and as a string: templates take one, the other or both."""
 NESTS = (dict, list, tuple)
+MISSING: Any = object()
+"""In place of a message's field: it is not there at all."""
 MAX_DEPTH = 100
 """How deep a user's conversation or variable may nest; it is copied and sent to another process level by level."""
 _FOLDER = Path(__file__).parent
@@ -38,8 +40,22 @@ class Conversation:
 
     def in_parts(self) -> Conversation:
         """The same conversation with every string content as a list of one text part."""
-        messages = [_in_parts(message) for message in self.messages]
-        return Conversation(self.name, messages, self.tools, self.documents, self.variables, self.generation_prompt)
+        return replace(self, messages=[_in_parts(message) for message in self.messages])
+
+    def first(self, count: int) -> Conversation:
+        """The conversation as it was after so many messages."""
+        return replace(self, messages=self.messages[:count])
+
+    def with_message(self, index: int, **fields: Any) -> Conversation:
+        """The same conversation with other fields in one message; MISSING takes a field away."""
+        messages = list(self.messages)
+        changed = {**messages[index], **fields}
+        messages[index] = {key: value for key, value in changed.items() if value is not MISSING}
+        return replace(self, messages=messages)
+
+    def with_variables(self, **variables: Any) -> Conversation:
+        """The same conversation passed together with these template variables."""
+        return replace(self, variables={**self.variables, **variables})
 
 
 class ConversationError(ValueError):

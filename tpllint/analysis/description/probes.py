@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import UNDECIDED, Outcome
 from tpllint.analysis.markers import PRINTED_AS_JSON, PRINTED_AS_PYTHON
@@ -50,19 +48,7 @@ def with_content(template: Template, name: str, index: int, content: object) -> 
     """A canonical conversation with another content in one message; text in the form that the template reads."""
     base = template.conversation(name)
     in_parts = isinstance(base.messages[index].get("content"), list) and isinstance(content, str)
-    return with_message(base, index, content=[{"type": "text", "text": content}] if in_parts else content)
-
-
-def with_message(base: Conversation, index: int, **fields: Any) -> Conversation:
-    """A conversation with other fields in one message."""
-    messages: list[Mapping[str, Any]] = list(base.messages)
-    messages[index] = {**messages[index], **fields}
-    return replace(base, messages=messages)
-
-
-def with_variables(base: Conversation, **variables: Any) -> Conversation:
-    """A conversation passed together with these template variables."""
-    return replace(base, variables={**base.variables, **variables})
+    return base.with_message(index, content=[{"type": "text", "text": content}] if in_parts else content)
 
 
 def of_parts(render: Render, word: str) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tpllint.analysis.anatomy import REASONING
 from tpllint.analysis.description.facts import Outcome, ReasoningDescription, Toggle, Variable
-from tpllint.analysis.description.probes import asked, outcome, with_variables
+from tpllint.analysis.description.probes import asked, outcome
 from tpllint.analysis.description.turns import ANSWER, USER
 from tpllint.analysis.markers import THINKING, before_thinking, common_prefix, gaps
 from tpllint.analysis.renders import REASONING_FIELDS
@@ -47,7 +47,7 @@ def renders_reasoning(template: Template, known: ReasoningDescription) -> bool |
     """Whether reasoning in its field ever reaches the prompt, also with a toggle on; None where the renders fail."""
     found = [known.last, known.earlier, known.in_tool_loop]
     for toggle in known.toggles or ():
-        conversation = with_variables(template.conversation("reasoning-last"), **{toggle.name: True})
+        conversation = template.conversation("reasoning-last").with_variables(**{toggle.name: True})
         found.append(outcome(template.render_conversation(conversation), THOUGHT))
     if any(one.works for one in found):
         return True
@@ -111,7 +111,7 @@ def _toggle(template: Template, name: str) -> Toggle:
 def _prompt(template: Template, name: str, flag: bool, variable: str, value: bool | None) -> str | None:
     conversation = template.conversation(name)
     if value is not None:
-        conversation = with_variables(conversation, **{variable: value})
+        conversation = conversation.with_variables(**{variable: value})
     return template.render_conversation(conversation, generation_prompt=flag).text
 
 

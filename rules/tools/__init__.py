@@ -1,0 +1,1 @@
+"""Tools: how a template declares them, writes calls and shows what they returned."""
