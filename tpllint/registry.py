@@ -7,7 +7,6 @@ import glob
 import importlib
 import importlib.machinery
 import importlib.util
-import inspect
 import os
 import pkgutil
 import sys
@@ -74,10 +73,7 @@ def _imported(name: str, init: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[os.path.dirname(init)])
     if spec is None or spec.loader is None:
         raise BrokenPack(f"cannot read {init}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    return _executed(spec)
 
 
 def package_of(pack: str) -> str:
@@ -91,8 +87,13 @@ def _is_folder(pack: str) -> bool:
 
 def _rules_of(pack: str) -> Iterator[Rule]:
     for module in _modules(pack):
-        for _, value in inspect.getmembers(module, inspect.isclass):
-            if issubclass(value, Rule) and value.__module__ == module.__name__ and hasattr(value, "code"):
+        for value in tuple(vars(module).values()):
+            if (
+                isinstance(value, type)
+                and issubclass(value, Rule)
+                and value.__module__ == module.__name__
+                and hasattr(value, "code")
+            ):
                 yield value()
 
 
@@ -101,11 +102,25 @@ def _modules(pack: str) -> Iterator[ModuleType]:
         package = _folder(pack) if _is_folder(pack) else importlib.import_module(pack)
         yield package
         for info in pkgutil.walk_packages(getattr(package, "__path__", ()), prefix=f"{package.__name__}."):
-            yield importlib.import_module(info.name)
+            yield sys.modules.get(info.name) or _found(info)
     except ImportError as error:
         raise BrokenPack(f"rule pack {pack!r} cannot be imported: {error}") from error
     except Exception as error:  # a stranger's code: whatever it raises, the user has to learn whose it is
         raise BrokenPack(f"rule pack {pack!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _found(info: pkgutil.ModuleInfo) -> ModuleType:
+    """The module where `pkgutil` found it: looking along the whole import path takes longer than reading the file."""
+    spec = info.module_finder.find_spec(info.name, None)
+    return importlib.import_module(info.name) if spec is None else _executed(spec)
+
+
+def _executed(spec: importlib.machinery.ModuleSpec) -> ModuleType:
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    if spec.loader is not None:
+        spec.loader.exec_module(module)
+    return module
 
 
 def _folder(path: str) -> ModuleType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import site
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -57,6 +58,8 @@ def main() -> None:
     hello = wire.read(jobs, wire.MAX_JOB_BYTES)
     if hello is None:
         return
+    if hello["packs"] and sys.flags.no_site:
+        site.main()  # a pack may be installed by way of an import hook, which no path tells
     try:
         rules = registry.load(hello["packs"])
     except Exception as error:  # a pack is a stranger's code: whatever it does on import is reported, not raised
