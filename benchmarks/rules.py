@@ -17,16 +17,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tpllint.analysis.examine import examine  # noqa: E402
-from tpllint.analysis.model import Model  # noqa: E402
-from tpllint.analysis.template import Template  # noqa: E402
-from tpllint.registry import load  # noqa: E402
-from tpllint.rule import Problem, Rule  # noqa: E402
-from tpllint.severity import Severity  # noqa: E402
-from tpllint.targets import Request, opened, order_for  # noqa: E402
+from tpllint.analysis.examine import examine
+from tpllint.analysis.model import Model
+from tpllint.analysis.template import Template
+from tpllint.registry import load
+from tpllint.rule import Problem, Rule
+from tpllint.severity import Severity
+from tpllint.targets import Request, opened, order_for
 
 
 class Timed(Rule):

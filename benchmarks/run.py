@@ -53,7 +53,7 @@ def main() -> None:
             Comparison("one template | importing jinja2 and click", check + one, IMPORTS, 3.0),
             Comparison("one template | transformers, 6 conversations", check + one, REFERENCE + one, 0.3),
             Comparison(
-                f"{len(templates)} templates | the same with transformers", check + templates, REFERENCE + templates, 2.5
+                f"{len(templates)} templates | the same with transformers", check + templates, REFERENCE + templates, 3.0
             ),
         ):
             report(comparison, options.rounds)
