@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
+        THINKING,
         before_thinking,
         begins_with_marker,
         common_prefix,
@@ -49,6 +50,7 @@ _HOMES = {
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
+        "THINKING",
         "before_thinking",
         "begins_with_marker",
         "common_prefix",
@@ -83,6 +85,7 @@ __all__ = [
     "CLOSING_MARKER",
     "MISSING",
     "SENTINEL_TOKENS",
+    "THINKING",
     "TOOL_LOOPS",
     "Anatomy",
     "Bad",

@@ -78,7 +78,7 @@ class RoleDropped(Rule):
             return  # that it is empty says it all
         told: set[str] = set()
         for case in CASES:
-            lost = None if case.role in told else _lost(template, case)
+            lost = None if case.role in told and case.severity is not Severity.INFO else _lost(template, case)
             if lost is None:
                 continue
             told.add(case.role)

@@ -73,6 +73,8 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
     Where comments speak to tpllint all of them count: one that covers an info is in use.
     """
     quiet = rule.name in job.quiet and MARK not in template.text
+    if quiet and rule.costly:
+        return
     for problem in rule.check_template(template):
         if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
             yield problem
@@ -217,18 +219,9 @@ def describe_all(job: Job, send: Send) -> None:
     for template in _checked(job, Deadline()):
         described = template.description.as_json()
         if job.selection.get("coverage"):
-            described["coverage"] = _coverage(template)
+            described["coverage"] = template.coverage
         send({"kind": "description", **described})
     send({"kind": "done", "exhausted": {}, "undecided": {}})
-
-
-def _coverage(template: Template) -> dict[str, Any] | None:
-    """Which code the canonical conversations reach; None where nothing tells, as in a template that does not compile."""
-    from tpllint.analysis.description.unreached import coverage_as_json
-
-    if template.failure is not None or template.syntax is None or template.tracing.coverage is None:
-        return None
-    return coverage_as_json(template.syntax, template.tracing.coverage)
 
 
 def _origins(template: Template, result: Render) -> list[tuple[int, int, int | None, int | None]]:

@@ -18,6 +18,7 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
@@ -130,6 +131,13 @@ class Template:
     def free_variables(self) -> tuple[FreeVariable, ...]:
         """The variables that the template takes from its caller, such as `enable_thinking`, in the order of the source."""
         return () if self.syntax is None else tuple(free_variables(self.syntax, self.names))
+
+    @functools.cached_property
+    def coverage(self) -> Mapping[str, Any] | None:
+        """Which code the canonical conversations reach, as `describe --coverage` shows it; None where nothing tells."""
+        if self.failure is not None or self.syntax is None or self.tracing.coverage is None:
+            return None
+        return coverage_as_json(self.syntax, self.tracing.coverage)
 
     @property
     def variables(self) -> Mapping[str, Any]:
