@@ -121,7 +121,8 @@ def _said(name: str, word: str) -> str:
 def _is_alike(text: str | None, like: str, said: str, word: str) -> bool:
     """Whether a prompt is the like one but for the word, blanks and the size of letters; also where nothing can be told."""
     before, found, after = like.partition(said)
-    if not found or (text or "").replace(said.replace(NEUTRAL, word), "") == like.replace(said, ""):
+    verbatim = said.replace(NEUTRAL, word)
+    if not found or (text is not None and verbatim in text and text.replace(verbatim, "") == like.replace(said, "")):
         return True
     if text is None or not (text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)):
         return False
