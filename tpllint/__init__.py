@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.tokenizer import Tokenizer
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
+    from tpllint.analysis.witness import fails_alike
     from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, ConversationError, canonical
@@ -63,6 +64,7 @@ _HOMES = {
     "tpllint.analysis.tokenizer": ("Tokenizer",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
+    "tpllint.analysis.witness": ("fails_alike",),
     "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("MISSING", "TOOL_LOOPS", "Conversation", "ConversationError", "canonical"),
@@ -123,6 +125,7 @@ __all__ = [
     "common_suffix",
     "describe",
     "diff",
+    "fails_alike",
     "first_difference",
     "imbalance",
     "in_words",

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, listed
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, fails_alike, listed
 
 CASES = {
     "user-parts": ("user", "question-amber", "a user message"),
@@ -69,6 +69,7 @@ class ListContentCrash(Rule):
                 help="join the parts first: {% for part in message.content %}{{ part.text }}{% endfor %} "
                 "where message.content is not string",
                 render=render,
+                holds=fails_alike(render),
             )
 
 

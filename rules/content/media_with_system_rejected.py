@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, fails_alike, quoted
 
 
 class MediaWithSystemRejected(Rule):
@@ -62,6 +62,7 @@ class MediaWithSystemRejected(Rule):
                 f"a system message and an image together make the template fail: {quoted(error.message)}",
                 help="render the system message in a chat with images too",
                 render=failed,
+                holds=fails_alike(failed),
             )
 
 

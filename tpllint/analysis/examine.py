@@ -16,6 +16,7 @@ from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
+from tpllint.analysis.witness import replayed, smallest
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
 from tpllint.rule import Problem, Related, Rule
@@ -152,18 +153,23 @@ def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
         "message": problem.message[:MAX_TEXT],
         "help": problem.help[:MAX_TEXT],
         "severity": problem.severity,
-        **_evidence(problem),
+        **_evidence(problem, template),
         **where,
         "related": [told for told in related if told and {key: told[key] for key in where} != where],
     }
 
 
-def _evidence(problem: Problem) -> dict[str, str | None]:
-    render = problem.render
-    if render is None or render.recipe is None:
-        return {"conversation": None, "excerpt": None}
-    excerpt = None if render.text is None else _window(render.text, shown(render.text, problem.shows)[1])
-    return {"conversation": render.recipe.conversation.name, "excerpt": excerpt}
+def _evidence(problem: Problem, template: Template | None) -> dict[str, Any]:
+    """The conversation that a person should look at, and its prompt around what a rule shows in it."""
+    render, shows = problem.render, problem.shows
+    if render is None or render.recipe is None or template is None:
+        return {"conversation": None, "excerpt": None, "input": None}
+    witness = smallest(template, render, problem.holds) if problem.holds else render
+    if witness is not render and isinstance(shows, tuple) and render.text is not None:
+        shows = render.text[shows[0] : shows[1]]
+    excerpt = None if witness.text is None else _window(witness.text, shown(witness.text, shows)[1])
+    recipe = witness.recipe or render.recipe
+    return {"conversation": recipe.conversation.name, "excerpt": excerpt, "input": replayed(template, recipe)}
 
 
 def _window(text: str, end: int) -> str:

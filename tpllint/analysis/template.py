@@ -235,6 +235,18 @@ class Template:
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
         return self._renders[key]
 
+    def render_again(self, recipe: Recipe) -> Render:
+        """What a recipe asks for, for instance that of another render with another conversation in it."""
+        if recipe.continued:
+            return self.continued(recipe.conversation)
+        return self.render_conversation(
+            recipe.conversation,
+            generation_prompt=recipe.generation_prompt,
+            tokens=dict(recipe.tokens),
+            keep_none=recipe.keep_none,
+            clock=recipe.clock,
+        )
+
     def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""
         if render.error is not None:
