@@ -121,3 +121,10 @@ def test_the_text_shows_the_messages_that_are_left(tmp_path: Path) -> None:
     (tmp_path / "long.json").write_text(json.dumps(CHAT), encoding="utf-8")
     done = tpllint("check", "chat.jinja", "--conversation", "long.json", "--select", "role-dropped", cwd=tmp_path)
     assert '= conversation: made from long.json: [{"role": "user", "content": "three"}]\n' in done.out
+
+
+def test_a_rule_whose_infos_nobody_is_told_does_no_costly_work(tmp_path: Path) -> None:
+    shut = TURNS + "{% if messages[0].role == 'systen' %}<|system|>{% endif %}"
+    assert [finding["rule"] for finding in check(tmp_path, shut) if finding["rule"] == "unreachable-branch"] == []
+    (finding,) = check(tmp_path, shut, "--select", "unreachable-branch")
+    assert (finding["line"], finding["column"]) == (1, len(shut) - len("<|system|>{% endif %}") + 1)

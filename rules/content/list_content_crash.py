@@ -12,6 +12,8 @@ CASES = {
     "tool-loop-parts-result": ("tool-loop", "result-iris", "a tool's result"),
 }
 """Each beside the same conversation with plain text, and the text in question."""
+LACKS_A_KEY = "'dict object' has no attribute"
+"""Of a part, since the message is the one that renders with plain text."""
 
 
 class ListContentCrash(Rule):
@@ -22,7 +24,8 @@ class ListContentCrash(Rule):
     same as plain text. What shows as plain text and fails as a list is reported, once for each place where it fails. It is
     information, since most templates take text only.
 
-    A refusal with `raise_exception` is not reported, nor is a template that reads nothing but lists.
+    A refusal with `raise_exception` is not reported, nor is a template that reads nothing but lists, or one that asks the parts
+    for a key of its own.
 
     ## Why is this bad
     OpenAI's API allows both forms, agents and multimodal clients send lists, and not every server joins the parts before it
@@ -50,6 +53,10 @@ class ListContentCrash(Rule):
             "{% for m in messages %}{% if m.content is not string %}{{ raise_exception('content must be text') }}{% endif %}"
             "{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}{% endfor %}"
         ),
+        Good(
+            "{% for m in messages %}<|{{ m.role }}|>{% if m.content is string %}{{ m.content }}{% else %}"
+            "{{ m.content[0].language + ': ' + m.content[0].text }}{% endif %}<|end|>{% endfor %}"
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{% for part in m.content %}{{ part.text + '' }}{% endfor %}{% endfor %}"),
     )
 
@@ -76,7 +83,9 @@ class ListContentCrash(Rule):
 def _fails_as_a_list(template: Template, name: str) -> bool:
     plain, word, _ = CASES[name]
     error = template.render(name).error
-    return error is not None and error.kind == "error" and word in (template.render(plain).text or "")
+    if error is None or error.kind != "error" or error.message.startswith(LACKS_A_KEY):
+        return False
+    return word in (template.render(plain).text or "")
 
 
 def _words(render: Render) -> str:

@@ -64,6 +64,7 @@ def replayed(template: Template, recipe: Recipe) -> dict[str, Any] | None:
     told = {
         "messages": list(conversation.messages),
         **{name: value for name, value in passed.items() if value is not None},
+        **dict(recipe.tokens),
         **conversation.variables,
         "add_generation_prompt": recipe.generation_prompt,
     }
