@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
+        THINKING,
         before_thinking,
         begins_with_marker,
         common_prefix,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.tokenizer import Tokenizer
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
+    from tpllint.analysis.witness import fails_alike
     from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, ConversationError, canonical
@@ -49,6 +51,7 @@ _HOMES = {
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
+        "THINKING",
         "before_thinking",
         "begins_with_marker",
         "common_prefix",
@@ -61,6 +64,7 @@ _HOMES = {
     "tpllint.analysis.tokenizer": ("Tokenizer",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
+    "tpllint.analysis.witness": ("fails_alike",),
     "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("MISSING", "TOOL_LOOPS", "Conversation", "ConversationError", "canonical"),
@@ -83,6 +87,7 @@ __all__ = [
     "CLOSING_MARKER",
     "MISSING",
     "SENTINEL_TOKENS",
+    "THINKING",
     "TOOL_LOOPS",
     "Anatomy",
     "Bad",
@@ -120,6 +125,7 @@ __all__ = [
     "common_suffix",
     "describe",
     "diff",
+    "fails_alike",
     "first_difference",
     "imbalance",
     "in_words",

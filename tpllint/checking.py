@@ -258,7 +258,7 @@ class _Said:
             template=message.get("template"),
             path=path,
             span=span,
-            evidence=Evidence(message.get("conversation"), message.get("excerpt")),
+            evidence=Evidence(message.get("conversation"), message.get("excerpt"), input=message.get("input")),
             related=tuple(self._related(message)),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any, TypeVar
 
 from tpllint.rule import RuleInfo
@@ -15,11 +15,16 @@ from tpllint.span import Span
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a person can look at: the conversation that shows the problem and the part of its prompt that matters."""
+    """What a person can look at: the conversation that shows the problem and the part of its prompt that matters.
+
+    `input` is what a conversation file has to hold, where the conversation is made from the one that is named, and None where
+    it is that one.
+    """
 
     conversation: str | None = None
     excerpt: str | None = None
     engine: str = "transformers"
+    input: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Finding:
                 "conversation": self.evidence.conversation,
                 "engine": self.evidence.engine,
                 "excerpt": self.evidence.excerpt,
+                "input": self.evidence.input,
             },
             "fixable": False,
             "url": f"docs/rules/{self.rule}.md",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -61,7 +61,8 @@ class Problem:
     `place` is in the template's source. Without one, the place is the code that wrote what `shows` names or, where the render
     failed, the code that was being executed. A problem of a whole file names `file` instead, by its path in the model or as
     a fact does, and with `at` a line and a column in it. `template` is the one that a problem from `check_model` is about.
-    `severity` overrides the rule's own.
+    `severity` overrides the rule's own. `holds` tells whether the render of another conversation shows the same problem: then
+    the evidence is the smallest part of this one for which that is so.
     """
 
     message: str
@@ -74,6 +75,7 @@ class Problem:
     related: tuple[Related, ...] = ()
     at: tuple[int, int] | None = None
     template: Template | None = None
+    holds: Callable[[Render], bool] | None = None
 
 
 def with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:
@@ -157,6 +159,8 @@ class Rule:
     """Whether the check reads only the source and its syntax: such rules speak before anything is executed."""
     judges_failures: ClassVar[bool] = False
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
+    costly: ClassVar[bool] = False
+    """Whether the check takes long and finds nothing but infos: it is left out where nobody is told of those."""
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()

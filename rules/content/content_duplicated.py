@@ -83,6 +83,10 @@ def _texts(render: Render) -> Iterator[tuple[str, str]]:
             yield "reasoning", message["reasoning_content"]
 
 
+def _said(render: Render) -> tuple[str, ...]:
+    return tuple(text for _, text in _texts(render))
+
+
 def _problem(render: Render, what: str, text: str) -> Problem:
     prompt = render.text or ""
     first = prompt.index(text)
@@ -93,5 +97,6 @@ def _problem(render: Render, what: str, text: str) -> Problem:
         help="write every message once",
         render=render,
         shows=(again, again + len(text)),
+        holds=lambda other: (other.text or "").count(text) > 1 and text in _said(other),
         related=(Related("it is written here already", render=render, shows=(first, first + len(text))),),
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Related, Render, Rule, Severity, Template, listed
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, fails_alike, listed
 
 CASES = {
     "user-parts": ("user", "question-amber", "a user message"),
@@ -12,6 +12,8 @@ CASES = {
     "tool-loop-parts-result": ("tool-loop", "result-iris", "a tool's result"),
 }
 """Each beside the same conversation with plain text, and the text in question."""
+LACKS_A_KEY = "'dict object' has no attribute"
+"""Of a part, since the message is the one that renders with plain text."""
 
 
 class ListContentCrash(Rule):
@@ -19,10 +21,11 @@ class ListContentCrash(Rule):
 
     ## What it does
     Renders a user message, an answer, a system message and a tool's result as `[{"type": "text", "text": ...}]`, beside the
-    same as plain text. What shows as plain text and fails as a list is reported, once for each template, with the other places
-    beside it. It is information, since most templates take text only.
+    same as plain text. What shows as plain text and fails as a list is reported, once for each place where it fails. It is
+    information, since most templates take text only.
 
-    A refusal with `raise_exception` is not reported, nor is a template that reads nothing but lists.
+    A refusal with `raise_exception` is not reported, nor is a template that reads nothing but lists, or one that asks the parts
+    for a key of its own.
 
     ## Why is this bad
     OpenAI's API allows both forms, agents and multimodal clients send lists, and not every server joins the parts before it
@@ -50,35 +53,39 @@ class ListContentCrash(Rule):
             "{% for m in messages %}{% if m.content is not string %}{{ raise_exception('content must be text') }}{% endif %}"
             "{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}{% endfor %}"
         ),
+        Good(
+            "{% for m in messages %}<|{{ m.role }}|>{% if m.content is string %}{{ m.content }}{% else %}"
+            "{{ m.content[0].language + ': ' + m.content[0].text }}{% endif %}<|end|>{% endfor %}"
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{% for part in m.content %}{{ part.text + '' }}{% endfor %}{% endfor %}"),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.anatomy.reads_parts_only:
             return
-        failed = [(CASES[name][2], template.render(name)) for name in CASES if _fails_as_a_list(template, name)]
-        if not failed:
-            return
-        (_, first), *others = failed
-        what = listed([what for what, _ in failed])
-        makes, their = ("make", "their") if others else ("makes", "its")
-        yield Problem(
-            f"{what} {makes} the template fail when {their} content is a list of parts: {_words(first)}",
-            help="join the parts first: {% for part in message.content %}{{ part.text }}{% endfor %} "
-            "where message.content is not string",
-            render=first,
-            related=tuple(
-                Related(f"{what} in parts fails here: {_words(render)}", render=render)
-                for what, render in others
-                if _place(render) != _place(first)
-            ),
-        )
+        failed: dict[int | None, list[str]] = {}
+        for name in CASES:
+            if _fails_as_a_list(template, name):
+                failed.setdefault(_place(template.render(name)), []).append(name)
+        for names in failed.values():
+            render = template.render(names[0])
+            makes, their = ("make", "their") if len(names) > 1 else ("makes", "its")
+            yield Problem(
+                f"{listed([CASES[name][2] for name in names])} {makes} the template fail when {their} content is a list of "
+                f"parts: {_words(render)}",
+                help="join the parts first: {% for part in message.content %}{{ part.text }}{% endfor %} "
+                "where message.content is not string",
+                render=render,
+                holds=fails_alike(render),
+            )
 
 
 def _fails_as_a_list(template: Template, name: str) -> bool:
     plain, word, _ = CASES[name]
     error = template.render(name).error
-    return error is not None and error.kind == "error" and word in (template.render(plain).text or "")
+    if error is None or error.kind != "error" or error.message.startswith(LACKS_A_KEY):
+        return False
+    return word in (template.render(plain).text or "")
 
 
 def _words(render: Render) -> str:

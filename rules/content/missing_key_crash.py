@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpllint import Bad, Good, Problem, Render, RenderError, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Render, RenderError, Rule, Severity, Template, fails_alike
 
 IN_A_CALL = "harbour-jasper"
 RESULT = "result-iris"
@@ -109,11 +109,13 @@ class MissingKeyCrash(Rule):
             if error is None or error.offset in told or not _is_expected(template, case):
                 continue
             told.add(error.offset)
+            render = template.render(case.conversation)
             yield Problem(
                 f"{case.what} makes the template fail: {error.message}",
                 help="test that the key is there before it is used, as in {{ message.content or '' }}",
                 severity=case.severity,
-                render=template.render(case.conversation),
+                render=render,
+                holds=fails_alike(render),
             )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import TOOL_LOOPS, Bad, Good, Problem, Rule, Severity, Template
+from tpllint import TOOL_LOOPS, Bad, Good, Problem, Rule, Severity, Template, fails_alike
 
 IN_A_CALL = "harbour-jasper"
 
@@ -59,5 +59,6 @@ class NullContentCrash(Rule):
                     f"{render.error.message}",
                     help="test the content before it is used, as in {% if message.content %}",
                     render=render,
+                    holds=fails_alike(render),
                 )
                 return

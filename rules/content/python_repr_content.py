@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
 AROUND = 40
 OWN_WORDS = 20
@@ -85,8 +86,16 @@ class PythonReprContent(Rule):
                     help="write it with the filter tojson, or take the parts one by one",
                     severity=_severity(template, case),
                     render=render,
+                    holds=partial(_holds, template, case, text[found : found + AROUND]),
                     shows=found_words.span() if (found_words := case.pattern.match(text, found)) else None,
                 )
+
+
+def _holds(template: Template, case: Case, words: str, render: Render) -> bool:
+    """Whether the same words are printed in another prompt."""
+    text = render.text or ""
+    found = _written_by_python(template, case, text)
+    return found is not None and text.startswith(words, found)
 
 
 def _written_by_python(template: Template, case: Case, text: str) -> int | None:

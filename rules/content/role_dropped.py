@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted, spoken
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted, spoken
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class RoleDropped(Rule):
             return  # that it is empty says it all
         told: set[str] = set()
         for case in CASES:
-            lost = None if case.role in told else _lost(template, case)
+            lost = None if case.role in told and case.severity is not Severity.INFO else _lost(template, case)
             if lost is None:
                 continue
             told.add(case.role)
@@ -114,7 +115,15 @@ def _lost_of_own(template: Template) -> Iterator[Problem]:
                     help="render it, or refuse it with raise_exception so that the caller knows",
                     render=render,
                     place=template.place_of_loss(render, word),
+                    holds=partial(_loses, role, word),
                 )
+
+
+def _loses(role: str, word: str, render: Render) -> bool:
+    """Whether a prompt does not show what somebody says in the conversation."""
+    if render.text is None or render.recipe is None or _shows(render.text, word):
+        return False
+    return (role, word) in spoken(render.recipe.conversation)
 
 
 def _lost(template: Template, case: Case) -> str | None:

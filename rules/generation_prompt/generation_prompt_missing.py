@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from tpllint import Anatomy, Bad, Good, Problem, Related, Rule, Severity, Template, before_thinking, common_suffix, quoted
 
 LEAKED = re.compile(r"^[ \t]{2,}")
 """Indentation of the source, and no part of the header."""
+ASSISTANT = "assistant"
 
 
 class GenerationPromptMissing(Rule):
@@ -16,8 +18,11 @@ class GenerationPromptMissing(Rule):
     ## What it does
     Renders a user message with and without the generation prompt. If both are the same, and an answer in the history is
     introduced by text that neither holds, that text is missing. Formats in which the answer follows the user turn directly
-    (`[INST] ... [/INST] answer`) need no generation prompt and are fine. That the flag works only after a user's message is
-    information.
+    (`[INST] ... [/INST] answer`) need no generation prompt and are fine, and nothing is said of a header that stands before the
+    user's messages too: it does not tell who speaks. That the flag works only after a user's message is information.
+
+    Of a template that fails on a plain chat the source decides: where every message opens with its own role, nothing names the
+    assistant and add_generation_prompt is never read, the header is missing from every prompt that a repair could bring about.
 
     ## Why is this bad
     A model that is asked to continue after a finished user turn may go on writing the user's text, open any role, or stop at
@@ -41,23 +46,33 @@ class GenerationPromptMissing(Rule):
             better="{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
             "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
         ),
+        Bad(
+            "{% set seen = [] %}{% for m in messages %}{% set _ = seen.append(m.role) %}<|{{ m.role }}|>{{ m.content }}"
+            "{% endfor %}",
+            says="add_generation_prompt is never read although every message opens with its role, so the model has to write "
+            "the header of its answer itself",
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% endif %}",
+        ),
         Good(
             "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %}"
             " {{ m.content }}</s>{% endif %}{% endfor %}"
         ),
+        Good("{% for m in messages %}<start>{{ m.content }}<end>{% endfor %}"),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         anatomy = template.anatomy
         user_end, prompted = anatomy.user_end, anatomy.prompted_end
         if user_end is None or prompted is None:
+            yield from _decided_by_the_source(template)
             return
         if user_end != prompted and prompted.strip():
             yield from _ignored_after_an_answer(template)
             return
         missing = before_thinking(_missing(anatomy, prompted))
         wanted = json.dumps(LEAKED.sub("", missing).rstrip(" "), ensure_ascii=False)
-        if missing.strip():
+        if missing.strip() and not (anatomy.beginning or "").endswith(missing):
             yield Problem(
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
                 help=f"end the template with {{% if add_generation_prompt %}}{{{{ {wanted} }}}}{{% endif %}}",
@@ -90,3 +105,36 @@ def _ignored_after_an_answer(template: Template) -> Iterator[Problem]:
             severity=Severity.INFO,
             render=prompted,
         )
+
+
+def _decided_by_the_source(template: Template) -> Iterator[Problem]:
+    """Where a plain chat fails: what is missing whatever becomes of the failure."""
+    error = template.render("user").error
+    if template.syntax is None or error is None or error.kind not in ("error", "sandbox"):
+        return
+    if "add_generation_prompt" in template.text or ASSISTANT in template.text.casefold():
+        return
+    written = (node for output in template.syntax.find("Output") for node in _values(output))
+    role = next((node for node in written if _asked(node) == "role"), None)
+    if role is None:
+        return
+    yield Problem(
+        "add_generation_prompt is never read although every message opens with its role, so the model has to write the header "
+        "of its answer itself",
+        help="end the template with {% if add_generation_prompt %}, the header of an answer and {% endif %}",
+        place=template.syntax.expression(role),
+    )
+
+
+def _values(node: Any) -> Iterator[Any]:
+    """The parts of an expression whose values are written, and not only asked about or handed to a function."""
+    if type(node).__name__ in ("Output", "Concat", "Add", "Getattr", "Getitem"):
+        yield node
+    if type(node).__name__ in ("Output", "Concat", "Add"):
+        for child in node.iter_child_nodes():
+            yield from _values(child)
+
+
+def _asked(node: Any) -> Any:
+    """The attribute or key that an expression reads."""
+    return getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", None)

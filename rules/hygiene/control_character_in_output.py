@@ -94,4 +94,5 @@ def _problem(what: str, remedy: str, render: Render, shows: tuple[int, int]) -> 
         help=remedy,
         render=render,
         shows=shows,
+        holds=lambda other: text[start:end] in (other.text or ""),
     )

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from tpllint import Bad, Good, Place, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Place, Problem, Render, Rule, Severity, Template, quoted
 
 CONVERSATIONS = ("user-assistant-user", "system-user-assistant-user", "tools-declared-with-system", "tool-loop-follow-up")
 INDENTATION = re.compile(r"(?:^|\n)([ \t]{2,})")
@@ -54,13 +55,15 @@ class WhitespaceLeak(Rule):
             written = {run for gap in template.anatomy.gaps(name) or () for run in INDENTATION.findall(gap)}
             for node, run in _indentations(template):
                 start = node.lineno - 1 + node.data.index(run)
-                if run in written and _writes(template, name, start, len(run)):
+                place, render = Place(start, start + len(run)), template.render(name)
+                if run in written and _differs(without := _without(template, place), render):
                     yield Problem(
                         f"the indentation {quoted(run)} of the source reaches the prompt",
                         help="write {{- ... }} or {%- ... %} where blanks before a tag must not count",
-                        place=Place(start, start + len(run)),
-                        render=template.render(name),
+                        place=place,
+                        render=render,
                         shows=run,
+                        holds=partial(_differs, without),
                     )
                     return
 
@@ -74,8 +77,12 @@ def _indentations(template: Template) -> Iterator[tuple[Any, str]]:
             yield node, found[1]
 
 
-def _writes(template: Template, conversation: str, start: int, length: int) -> bool:
-    """Whether the prompt changes when this piece of the source is left out."""
-    without = template.with_source(template.text[:start] + template.text[start + length :])
-    text = without.render(conversation).text
-    return text is not None and text != template.render(conversation).text
+def _without(template: Template, place: Place) -> Template:
+    """The template with this piece of its source left out."""
+    return template.with_source(template.text[: place.start] + template.text[place.end :])
+
+
+def _differs(without: Template, render: Render) -> bool:
+    """Whether a prompt is another one without the piece."""
+    text = None if render.recipe is None else without.render_again(render.recipe).text
+    return text is not None and text != render.text

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 from tpllint import (
@@ -138,9 +139,17 @@ def _problems(template: Template, turns: TurnMarkers, group: Group) -> Iterator[
         found = imbalance(render.text or "", turns)
         if found:
             never = group.severity is Severity.ERROR and _never_closes_the_beginning(template, turns, render, found)
-            yield _problem(render, found, Severity.WARNING if never else group.severity)
+            yield replace(
+                _problem(render, found, Severity.WARNING if never else group.severity), holds=partial(_holds, turns, found)
+            )
         elif group.conversations is IN_A_ROW:
             yield from _glued(render, group.severity)
+
+
+def _holds(turns: TurnMarkers, found: Imbalance, render: Render) -> bool:
+    """Whether another prompt has the same imbalance."""
+    other = imbalance(render.text or "", turns)
+    return other is not None and (other.closed, other.marker) == (found.closed, found.marker)
 
 
 def _glued(render: Render, severity: Severity) -> Iterator[Problem]:

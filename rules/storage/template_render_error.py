@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, fails_alike
 
 CASES = {
     "user": "a plain chat",
@@ -67,6 +67,7 @@ class TemplateRenderError(Rule):
                 f"{what} does not render: {error.message}",
                 help="check the name, and test what may be absent before it is used: without tools, tools is none",
                 render=render,
+                holds=fails_alike(render),
             )
             break
         yield from _own(template)
@@ -90,4 +91,5 @@ def _own(template: Template) -> Iterator[Problem]:
                 f"the conversation does not render: {render.error.message}",
                 help="change the template, or what is sent to it",
                 render=render,
+                holds=fails_alike(render),
             )

@@ -16,6 +16,7 @@ from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
+from tpllint.analysis.witness import replayed, smallest
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
 from tpllint.rule import Problem, Related, Rule
@@ -73,6 +74,8 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
     Where comments speak to tpllint all of them count: one that covers an info is in use.
     """
     quiet = rule.name in job.quiet and MARK not in template.text
+    if quiet and rule.costly:
+        return
     for problem in rule.check_template(template):
         if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
             yield problem
@@ -150,18 +153,23 @@ def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
         "message": problem.message[:MAX_TEXT],
         "help": problem.help[:MAX_TEXT],
         "severity": problem.severity,
-        **_evidence(problem),
+        **_evidence(problem, template),
         **where,
         "related": [told for told in related if told and {key: told[key] for key in where} != where],
     }
 
 
-def _evidence(problem: Problem) -> dict[str, str | None]:
-    render = problem.render
-    if render is None or render.recipe is None:
-        return {"conversation": None, "excerpt": None}
-    excerpt = None if render.text is None else _window(render.text, shown(render.text, problem.shows)[1])
-    return {"conversation": render.recipe.conversation.name, "excerpt": excerpt}
+def _evidence(problem: Problem, template: Template | None) -> dict[str, Any]:
+    """The conversation that a person should look at, and its prompt around what a rule shows in it."""
+    render, shows = problem.render, problem.shows
+    if render is None or render.recipe is None or template is None:
+        return {"conversation": None, "excerpt": None, "input": None}
+    witness = smallest(template, render, problem.holds) if problem.holds else render
+    if witness is not render and isinstance(shows, tuple) and render.text is not None:
+        shows = render.text[shows[0] : shows[1]]
+    excerpt = None if witness.text is None else _window(witness.text, shown(witness.text, shows)[1])
+    recipe = witness.recipe or render.recipe
+    return {"conversation": recipe.conversation.name, "excerpt": excerpt, "input": replayed(template, recipe)}
 
 
 def _window(text: str, end: int) -> str:
@@ -217,18 +225,9 @@ def describe_all(job: Job, send: Send) -> None:
     for template in _checked(job, Deadline()):
         described = template.description.as_json()
         if job.selection.get("coverage"):
-            described["coverage"] = _coverage(template)
+            described["coverage"] = template.coverage
         send({"kind": "description", **described})
     send({"kind": "done", "exhausted": {}, "undecided": {}})
-
-
-def _coverage(template: Template) -> dict[str, Any] | None:
-    """Which code the canonical conversations reach; None where nothing tells, as in a template that does not compile."""
-    from tpllint.analysis.description.unreached import coverage_as_json
-
-    if template.failure is not None or template.syntax is None or template.tracing.coverage is None:
-        return None
-    return coverage_as_json(template.syntax, template.tracing.coverage)
 
 
 def _origins(template: Template, result: Render) -> list[tuple[int, int, int | None, int | None]]:

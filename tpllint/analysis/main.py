@@ -47,7 +47,7 @@ IMPORTED_LATE = (
 """What Jinja and the standard library import inside functions: once confined, this process can open no file."""
 
 
-DESCRIBES = ("tpllint.analysis.description.assembly", "tpllint.analysis.description.unreached")
+DESCRIBES = ("tpllint.analysis.description.assembly",)
 """What a description takes; most runs need none, and the rules of a pack may ask for one."""
 
 

@@ -18,6 +18,7 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
@@ -131,6 +132,13 @@ class Template:
         """The variables that the template takes from its caller, such as `enable_thinking`, in the order of the source."""
         return () if self.syntax is None else tuple(free_variables(self.syntax, self.names))
 
+    @functools.cached_property
+    def coverage(self) -> Mapping[str, Any] | None:
+        """Which code the canonical conversations reach, as `describe --coverage` shows it; None where nothing tells."""
+        if self.failure is not None or self.syntax is None or self.tracing.coverage is None:
+            return None
+        return coverage_as_json(self.syntax, self.tracing.coverage)
+
     @property
     def variables(self) -> Mapping[str, Any]:
         """What the user passes to the template in every render."""
@@ -226,6 +234,18 @@ class Template:
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
         return self._renders[key]
+
+    def render_again(self, recipe: Recipe) -> Render:
+        """What a recipe asks for, for instance that of another render with another conversation in it."""
+        if recipe.continued:
+            return self.continued(recipe.conversation)
+        return self.render_conversation(
+            recipe.conversation,
+            generation_prompt=recipe.generation_prompt,
+            tokens=dict(recipe.tokens),
+            keep_none=recipe.keep_none,
+            clock=recipe.clock,
+        )
 
     def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import click
 
-from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetError, Totals
+from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, TargetError, Totals
 from tpllint.report.escape import code, escape, width
 from tpllint.report.spool import Below
 from tpllint.severity import Severity
@@ -19,6 +19,8 @@ from tpllint.span import Span
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 GUTTER = "blue"
 CUT = "..."
+LONGEST = 300
+"""How many characters of a conversation are shown; the JSON report has all of it."""
 
 
 class Writer:
@@ -83,10 +85,19 @@ def _finding(finding: Finding, color: bool) -> Iterator[str]:
 def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
     """What stands below a finding, by name and ready to be shown."""
     if finding.evidence.conversation:
-        yield "conversation", escape(finding.evidence.conversation)
+        yield "conversation", escape(_conversation(finding.evidence))
     if finding.evidence.excerpt is not None:
         yield "prompt", _excerpt(finding.evidence.excerpt)
     yield "help", escape(finding.help)
+
+
+def _conversation(evidence: Evidence) -> str:
+    """Its name and, where it is made from the one of this name, its messages."""
+    name, made = str(evidence.conversation), evidence.input
+    if made is None:
+        return name
+    messages = json.dumps(made["messages"], ensure_ascii=False)
+    return f"made from {name}: {messages[:LONGEST]}{f' {CUT}' if len(messages) > LONGEST else ''}"
 
 
 def _excerpt(text: str) -> str:
