@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Obstacle, Problem, Related, Rule, Severity, Template, listed
+from tpllint import Bad, Good, Obstacle, Problem, Related, Rule, Severity, Template, listed, obstacles
 
 ELSEWHERE = ("the operator % on text", "the test iterable on none")
 """Constructs that have a rule of their own."""
@@ -17,9 +17,10 @@ class EngineCannotParse(Rule):
     January 2026, cannot parse, that they raise at, or that they render otherwise. [The table](../portability.md) was
     measured: each construct in a template of one line, in several versions of each engine. Nothing is executed.
 
-    Without a word about engines this is information: what no version takes, and the highest version that is needed. Of engines
-    that you name with `--engine`, or with `requires` in the configuration, all that their versions cannot take is told, as an
-    error where the template does not parse, since no chat works then, and as a warning otherwise.
+    Without a word about engines this is information: what no version takes, and the highest version that is needed; methods of
+    Python are left to `python-method`. Of engines that you name with `--engine`, or with `requires` in the configuration, all
+    that their versions cannot take is told, as an error where the template does not parse, since no chat works then, and as a
+    warning otherwise.
 
     ## Why is this bad
     A template that is only tried in transformers fails in LM Studio, llama.cpp or text-generation-inference. llama.cpp
@@ -68,21 +69,30 @@ class EngineCannotParse(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        for obstacle in template.obstacles:
-            uses = [use for use in obstacle.uses if use.construct not in ELSEWHERE]
-            if obstacle.limit.engine == "transformers" or not uses:
-                continue
-            names = [use.construct for use in uses]
-            version = f" before {obstacle.limit.before}" if obstacle.limit.before else ""
-            said = VERBS[obstacle.limit.effect].format(listed(names))
+        for obstacle in _obstacles(template):
+            first, *others = obstacle.uses
             yield Problem(
-                f"{obstacle.limit.engine}{version} {said}",
+                f"{obstacle.limit.in_words} {VERBS[obstacle.limit.effect].format(_named(obstacle))}",
                 help=obstacle.instead or "write it with what every engine knows",
-                place=uses[0].place,
+                place=first.place,
                 severity=_grade(obstacle),
                 engine=obstacle.engine,
-                related=tuple(Related(use.construct, use.place) for use in uses[1:]),
+                related=tuple(Related(use.construct, use.place) for use in others),
             )
+
+
+def _obstacles(template: Template) -> Iterator[Obstacle]:
+    """All that engines the user names cannot take, and of the others what no rule about one construct tells."""
+    uses = [use for use in template.uses if use.construct not in ELSEWHERE]
+    required = (one for one in obstacles(uses, template.requirements) if one.required)
+    told = obstacles([use for use in uses if not use.method], template.requirements)
+    for obstacle in (*required, *(one for one in told if not one.required)):
+        if obstacle.limit.engine != "transformers":
+            yield obstacle
+
+
+def _named(obstacle: Obstacle) -> str:
+    return listed([use.construct for use in obstacle.uses])
 
 
 def _grade(obstacle: Obstacle) -> Severity:

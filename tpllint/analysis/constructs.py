@@ -22,6 +22,7 @@ JSON_ARGUMENTS = ("ensure_ascii", "indent", "separators", "sort_keys")
 ESCAPE = re.compile(r"(?:\\\\)*\\(?P<letter>[ux])")
 DEPTH = 6
 """Of the parts of a version that are compared."""
+METHOD = re.compile(r"\.(\w+)\(\)")
 LENGTH = ("length", "count")
 LOOP = ("cycle", "changed", "depth")
 NULLABLE = ("tools", "documents", "arguments", "tool_calls")
@@ -35,6 +36,17 @@ class Use:
 
     construct: str
     place: Place
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The engines that cannot take it."""
+        return limits()[self.construct]
+
+    @property
+    def method(self) -> str | None:
+        """The method of Python that is called, such as "split"."""
+        called = METHOD.fullmatch(self.construct)
+        return called[1] if called else None
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ def obstacles(found: Sequence[Use], requirements: Sequence[Requirement] = ()) ->
     """
     groups: dict[Limit, list[Use]] = {}
     for use in found:
-        for limit in limits()[use.construct]:
+        for limit in use.limits:
             groups.setdefault(limit, []).append(use)
     for engine in ENGINES:
         every = sorted((limit for limit in groups if limit.engine == engine), key=_order)
@@ -274,13 +286,18 @@ def _written(syntax: Syntax) -> Iterator[tuple[str, Place]]:
 
 
 def _lengths(syntax: Syntax) -> Found:
-    """`x is not none and x|length`: where x is missing it is not none, and has no length anywhere but in Python."""
+    """`x is not none and x|length`: where x is missing it is not none, and has no length anywhere but in Python.
+
+    Messages have content; whoever leaves it out has other trouble.
+    """
     for chain in syntax.find("And"):
         operands = list(conjuncts(chain))
         for index, operand in enumerate(operands):
             asked = _not_none(operand)
-            if not isinstance(asked, nodes.Getattr | nodes.Getitem) or any(
-                _asserts(other, asked) for other in operands[:index]
+            if (
+                not isinstance(asked, nodes.Getattr | nodes.Getitem)
+                or _name_of(asked) == "content"
+                or any(_asserts(other, asked) for other in operands[:index])
             ):
                 continue
             for later in operands[index + 1 :]:
@@ -320,8 +337,12 @@ def none_guards(syntax: Syntax) -> Found:
 
 
 def _may_be_none(node: nodes.Node) -> bool:
-    name = getattr(node, "name", None) or getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", None)
-    return name in NULLABLE and isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem)
+    return isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem) and _name_of(node) in NULLABLE
+
+
+def _name_of(node: nodes.Node) -> object:
+    """The variable, attribute or key that an expression asks for by name."""
+    return getattr(node, "name", None) or getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", None)
 
 
 def _around(syntax: Syntax, node: nodes.Node) -> Iterator[nodes.Node]:
