@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Found = Iterator[tuple[str, nodes.Node]]
 JSON_ARGUMENTS = ("ensure_ascii", "indent", "separators", "sort_keys")
-ESCAPE = re.compile(r"(?:\\\\)*\\(?P<letter>[ux])")
+ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\(?P<letter>[ux])")
 DEPTH = 6
 """Of the parts of a version that are compared."""
 METHOD = re.compile(r"\.(\w+)\(\)")
@@ -175,12 +175,15 @@ def _values(syntax: Syntax) -> Found:
     for node in syntax.find("Getitem"):
         if isinstance(node.node, nodes.Call):
             yield "a subscript of a call", node
+        if isinstance(node.arg, nodes.Slice) and (node.arg.start, node.arg.stop, node.arg.step) == (None, None, None):
+            yield "a slice without bounds", node
         if isinstance(node.arg, nodes.Slice) and node.arg.step is not None:
             backwards = isinstance(node.arg.step, nodes.Neg)
             yield "a slice with a negative step" if backwards else "a slice with a step", node
     for node in syntax.find("Getattr"):
-        if isinstance(node.node, nodes.Call) and isinstance(node.node.node, nodes.Name):
-            yield "an attribute of a call", node
+        if isinstance(node.node, nodes.Call):
+            named = isinstance(node.node.node, nodes.Name)
+            yield "an attribute of a call" if named else "a call of a call's attribute", node
 
 
 def _is_number(node: nodes.Node) -> bool:
@@ -216,6 +219,8 @@ def _calls(syntax: Syntax) -> Found:
     for node in syntax.find("Call"):
         if node.dyn_args is not None:
             yield "*arguments", node
+        if any(isinstance(pair.value, nodes.CondExpr) for pair in node.kwargs):
+            yield "if in a named argument", node
         if isinstance(node.node, nodes.Getattr):
             yield from ((name, node.node) for name in _method(node.node.attr, node.args))
         elif isinstance(node.node, nodes.Name):
@@ -280,6 +285,8 @@ def _written(syntax: Syntax) -> Iterator[tuple[str, Place]]:
             yield from ((f'"\\{escape["letter"]}" in a text literal', place) for escape in ESCAPE.finditer(text))
         elif kind == "float" and "e" in text.lower():
             yield "a number with an exponent", place
+        elif kind in ("integer", "float") and before[2] == ".":
+            yield "a number after a dot", place
         elif text in ("]", "}") and before[2] == "," and kind == "operator":
             yield "a comma before a closing bracket", place
         before = token
