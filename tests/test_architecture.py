@@ -34,7 +34,7 @@ LAYERS = (
         "report.escape",
     ),
     ("names", "rule", "snippet", "sources", "vocabulary"),
-    ("capabilities", "finding", "registry", "selection", "storage", "pool", "tokenizing"),
+    ("capabilities", "portability", "finding", "registry", "selection", "storage", "pool", "tokenizing"),
     ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
     ("checking", "describing", "rendering"),
     ("diffing",),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.comparison import first_difference, in_words, parted
+    from tpllint.analysis.constructs import Obstacle, Use, obstacles
     from tpllint.analysis.environment import CLOCK
     from tpllint.analysis.markers import (
         BARE_MARKER,
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
+    "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
     "tpllint.analysis.environment": ("CLOCK",),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
@@ -101,6 +103,7 @@ __all__ = [
     "Imbalance",
     "Model",
     "Names",
+    "Obstacle",
     "Place",
     "Problem",
     "Read",
@@ -115,6 +118,7 @@ __all__ = [
     "Template",
     "Tokenizer",
     "TurnMarkers",
+    "Use",
     "View",
     "as_text",
     "before_thinking",
@@ -130,6 +134,7 @@ __all__ = [
     "imbalance",
     "in_words",
     "listed",
+    "obstacles",
     "parted",
     "quoted",
     "render",

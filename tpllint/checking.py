@@ -12,6 +12,7 @@ from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
 from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult, joined
 from tpllint.pool import Answers, Order, Pool
+from tpllint.portability import TRANSFORMERS, required
 from tpllint.questions import Asking
 from tpllint.remembered import Remembered
 from tpllint.rule import RuleInfo
@@ -62,6 +63,7 @@ def checked(
     """
     try:
         require_known(asked.request.expect)
+        required(asked.request.requires)
         rules = asked.selection.chosen(pool.rules)
     except RepairableError as error:
         yield refused(targets, error)
@@ -258,7 +260,12 @@ class _Said:
             template=message.get("template"),
             path=path,
             span=span,
-            evidence=Evidence(message.get("conversation"), message.get("excerpt"), input=message.get("input")),
+            evidence=Evidence(
+                message.get("conversation"),
+                message.get("excerpt"),
+                message.get("engine") or TRANSFORMERS,
+                input=message.get("input"),
+            ),
             related=tuple(self._related(message)),
         )
 

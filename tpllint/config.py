@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tpllint import capabilities
+from tpllint import capabilities, portability
 from tpllint.errors import RepairableError
 from tpllint.names import unknown
 from tpllint.rule import PROFILES, RuleInfo
@@ -44,6 +44,7 @@ class Config:
     rules: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
 
     def require_rules(self, known: Sequence[RuleInfo]) -> None:
         """Raise RepairableError for a word that fits no rule: only the workers know them all."""
@@ -149,6 +150,7 @@ class _Table:
             "rules": ("rules", self._folders),
             "expect": ("expect", self._expected),
             "variables": ("variables", self._variables),
+            "requires": ("requires", self._required),
         }
 
     def config(self, table: Mapping[str, Any]) -> Config:
@@ -202,6 +204,11 @@ class _Table:
     def _expected(self, key: str, value: Any) -> tuple[str, ...]:
         words = self._words(key, value)
         capabilities.require_known(words, f"{self._shown}: {key}: ")
+        return words
+
+    def _required(self, key: str, value: Any) -> tuple[str, ...]:
+        words = self._words(key, value)
+        portability.required(words, f"{self._shown}: {key}: ")
         return words
 
     def _per_path(self, key: str, value: Any) -> PathIgnores:

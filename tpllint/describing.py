@@ -9,6 +9,7 @@ from typing import Any
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.pool import Answers, Order, Pool
+from tpllint.portability import required
 from tpllint.storage import Resolved
 from tpllint.storage.reading import Stored
 from tpllint.storage.views import View
@@ -25,7 +26,8 @@ class Described:
 
 
 def describe(targets: Sequence[Argument], pool: Pool, request: Request, *, coverage: bool = False) -> list[Described]:
-    """Describe each target; one that cannot be opened does not stop the others."""
+    """Describe each target; one that cannot be opened does not stop the others. Raises RepairableError for unknown engines."""
+    required(request.requires)
     return described(opened(targets, request), pool, request, coverage=coverage)
 
 

@@ -50,6 +50,7 @@ class Variant:
 
     `name` is the one that transformers knows it by, `label` the one that no other template of the target has. `file` is the
     path of its file in the model. `checked` tells whether rules look at it; what no loader takes is only there to be compared.
+    `carriage_returns` tells whether the file's lines end with one, which `source` need not show.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Variant:
     label: str = ""
     file: str = ""
     checked: bool = True
+    carriage_returns: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Job:
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
     "findings", "renders" or "description". `expect` are the capabilities that the user was promised. `quiet` are the rules
     whose infos nobody is told. `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an earlier
-    pass asked about, with the ids that encode them.
+    pass asked about, with the ids that encode them. `requires` are the engines that the templates have to run on.
     """
 
     templates: tuple[Variant, ...]
@@ -122,6 +124,7 @@ class Job:
     views: tuple[Loaded, ...] = ()
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     token_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -138,6 +141,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["absent_tokens"] = tuple(data["absent_tokens"])
     fields["conversations"] = tuple(data["conversations"])
     fields["expect"] = tuple(data["expect"])
+    fields["requires"] = tuple(data["requires"])
     fields["vocabulary"] = _vocabulary(data["vocabulary"])
     fields["token_ids"] = {text: tuple(ids) for text, ids in data["token_ids"].items()}
     return Job(**fields)

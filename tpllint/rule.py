@@ -61,8 +61,9 @@ class Problem:
     `place` is in the template's source. Without one, the place is the code that wrote what `shows` names or, where the render
     failed, the code that was being executed. A problem of a whole file names `file` instead, by its path in the model or as
     a fact does, and with `at` a line and a column in it. `template` is the one that a problem from `check_model` is about.
-    `severity` overrides the rule's own. `holds` tells whether the render of another conversation shows the same problem: then
-    the evidence is the smallest part of this one for which that is so.
+    `severity` overrides the rule's own; `engine` is the one that it is about where that is not transformers. `holds` tells
+    whether the render of another conversation shows the same problem: then the evidence is the smallest part of this one for
+    which that is so.
     """
 
     message: str
@@ -76,6 +77,7 @@ class Problem:
     at: tuple[int, int] | None = None
     template: Template | None = None
     holds: Callable[[Render], bool] | None = None
+    engine: str | None = None
 
 
 def with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:

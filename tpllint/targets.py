@@ -36,8 +36,9 @@ class Request:
     """What the user passed beside the targets.
 
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
-    name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities. With
-    `tokenizer`, each target's tokenizer.json is read as well; with `base_model`, what a GGUF file was made from.
+    name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities, `requires`
+    the engines that a template has to run on. With `tokenizer`, each target's tokenizer.json is read as well; with
+    `base_model`, what a GGUF file was made from.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
@@ -49,6 +50,7 @@ class Request:
     expect: tuple[str, ...] = ()
     tokenizer: bool = False
     base_model: bool = False
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         conversations=request.conversations,
         variables=request.variables,
         expect=request.expect,
+        requires=request.requires,
         views=loaded(resolved),
         vocabulary=resolved.vocabulary,
         **wanted,

@@ -10,13 +10,16 @@ MUTATING = frozenset(
 )
 """Methods of lists and dicts that Jinja's immutable sandbox refuses (`jinja2.sandbox.modifies_known_mutable`)."""
 
+UNDERSCORED = "a namespace attribute with a leading underscore"
+
 
 class SandboxViolation(Rule):
     """The template does what Jinja's sandbox refuses.
 
     ## What it does
-    Finds calls of methods that change a list or dict, attributes with two leading underscores and `namespace()` attributes
-    with one, wherever they stand; without any, the first canonical conversation in which the sandbox stops the template.
+    Finds calls of methods that change a list or dict and attributes with two leading underscores, wherever they stand; without
+    any, the first canonical conversation in which the sandbox stops the template. Of namespace attributes with a leading
+    underscore, which only transformers refuses, `breaks-on-newer-transformers` tells.
 
     ## Why is this bad
     transformers renders in an immutable sandbox: the call raises `SecurityError`. Engines without one (llama.cpp's) accept
@@ -40,15 +43,11 @@ class SandboxViolation(Rule):
             "{% set ns.seen = ns.seen + [m.role] %}{{ m.content }}{% endfor %}",
         ),
         Bad(
-            "{% set ns = namespace(_first=true) %}{{ messages[0].content }}",
-            says='transformers refuses namespace attributes with a leading underscore, as "_first" is',
-            better="{% set ns = namespace(first=true) %}{{ messages[0].content }}",
-        ),
-        Bad(
             "{{ messages[0].content.__class__ }}{{ messages[0].content }}",
             says="the sandbox hides __class__: what is asked of it is empty text or raises",
             better="{{ messages[0].content }}",
         ),
+        Good("{% set ns = namespace(_first=true) %}{{ messages[0].content }}"),
         Good("{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = m.content %}{% endfor %}"),
     )
 
@@ -57,7 +56,8 @@ class SandboxViolation(Rule):
         for problem in self._written(template):
             told = True
             yield problem
-        if not told and template.failure is None:
+        refused_elsewhere = any(use.construct == UNDERSCORED for use in template.uses)
+        if not told and not refused_elsewhere and template.failure is None:
             yield from self._executed(template)
 
     def _written(self, template: Template) -> Iterator[Problem]:
@@ -75,12 +75,6 @@ class SandboxViolation(Rule):
             yield Problem(
                 f"the sandbox hides {name}: what is asked of it is empty text or raises",
                 help="use only what messages hold, filters and tests; there is no way to Python's own objects",
-                place=template.syntax.place(node),
-            )
-        for name, node in _underscored(template):
-            yield Problem(
-                f'transformers refuses namespace attributes with a leading underscore, as "{name}" is',
-                help="rename the attribute",
                 place=template.syntax.place(node),
             )
 
@@ -107,14 +101,3 @@ def _hidden(template: Template) -> Iterator[tuple[str, Any]]:
         name = node.attr if kind == "Getattr" else getattr(node.args[0] if kind == "Filter" else node.arg, "value", None)
         if isinstance(name, str) and name.startswith("__"):
             yield name, node
-
-
-def _underscored(template: Template) -> Iterator[tuple[str, Any]]:
-    if template.syntax is None:
-        return
-    for node in template.syntax.find("Call"):
-        if getattr(node.node, "name", None) == "namespace":
-            yield from ((pair.key, pair) for pair in node.kwargs if pair.key.startswith("_"))
-    for node in template.syntax.find("NSRef"):
-        if node.attr.startswith("_"):
-            yield node.attr, node

@@ -19,6 +19,7 @@ from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.witness import replayed, smallest
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
+from tpllint.portability import required
 from tpllint.rule import Problem, Related, Rule
 from tpllint.severity import Severity
 from tpllint.span import position_at
@@ -110,6 +111,8 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             expected=job.expect,
             tokenizer=tokenizer,
             deadline=deadline,
+            requirements=required(job.requires),
+            carriage_returns=variant.carriage_returns,
         )
 
 
@@ -153,6 +156,7 @@ def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
         "message": problem.message[:MAX_TEXT],
         "help": problem.help[:MAX_TEXT],
         "severity": problem.severity,
+        "engine": problem.engine,
         **_evidence(problem, template),
         **where,
         "related": [told for told in related if told and {key: told[key] for key in where} != where],

@@ -43,8 +43,8 @@ class Syntax:
         place = self.place_at(node.lineno - 1)
         if not isinstance(node, nodes.NSRef):
             return place
-        behind = bisect_left(self._tokens, (place.end,))
-        dot = next(at for at, _, text in self._tokens[behind : behind + 2] if text == ".")
+        behind = bisect_left(self.tokens, (place.end,))
+        dot = next(at for at, _, text in self.tokens[behind : behind + 2] if text == ".")
         return Place(place.start, self.place_at(dot).end)
 
     def code_at(self, offset: int) -> Place:
@@ -71,17 +71,17 @@ class Syntax:
             child.lineno - 1 for child in _walk(node) if child.lineno is not None and not isinstance(child, _NUMBERED_BY_END)
         ]
         start, end = min(offsets), max(self._token_ends.get(offset, offset + 1) for offset in offsets)
-        first, last = bisect_left(self._tokens, (start,)), bisect_left(self._tokens, (end,))
-        inside = list(accumulate(_depth(token) for token in self._tokens[first:last]))
+        first, last = bisect_left(self.tokens, (start,)), bisect_left(self.tokens, (end,))
+        inside = list(accumulate(_depth(token) for token in self.tokens[first:last]))
         while inside and min(inside) < 0 and first > 0:
             first -= 1
-            inside = [depth + _depth(self._tokens[first]) for depth in (0, *inside)]
+            inside = [depth + _depth(self.tokens[first]) for depth in (0, *inside)]
         depth = inside[-1] if inside else 0
-        while depth > 0 and last < len(self._tokens):
-            depth += _depth(self._tokens[last])
+        while depth > 0 and last < len(self.tokens):
+            depth += _depth(self.tokens[last])
             last += 1
-        final, _, text = self._tokens[last - 1]
-        return Place(self._tokens[first][0], final + len(text))
+        final, _, text = self.tokens[last - 1]
+        return Place(self.tokens[first][0], final + len(text))
 
     def body_of(self, offset: int) -> Place:
         """The body that the tag around an offset opens."""
@@ -105,7 +105,7 @@ class Syntax:
     def _token_ends(self) -> dict[int, int]:
         ends: dict[int, int] = {}
         opened: int | None = None
-        for offset, kind, value in self._tokens:
+        for offset, kind, value in self.tokens:
             ends[offset] = offset + len(value)
             if opened is not None and kind == "name":
                 ends[opened] = offset + len(value)
@@ -114,12 +114,13 @@ class Syntax:
         return ends
 
     @functools.cached_property
-    def _tokens(self) -> list[tuple[int, str, str]]:
+    def tokens(self) -> list[tuple[int, str, str]]:
+        """Offset, kind and text of every token, blanks and comments too."""
         return list(raw_tokens(self._environment.lexer, self.text))
 
     @functools.cached_property
     def _tags(self) -> tuple[Tag, ...]:
-        return tags(self._tokens, frozenset(node.lineno - 1 for node in self.find("AssignBlock")))
+        return tags(self.tokens, frozenset(node.lineno - 1 for node in self.find("AssignBlock")))
 
 
 def _name_of(node: Any) -> Any:

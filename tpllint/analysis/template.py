@@ -29,9 +29,11 @@ from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.tracing import Tracing
 from tpllint.analysis.variables import FreeVariable, free_variables, is_input
 from tpllint.conversations import Conversation, canonical, group
+from tpllint.portability import Requirement
 from tpllint.span import Place
 
 if TYPE_CHECKING:
+    from tpllint.analysis.constructs import Obstacle, Use
     from tpllint.analysis.description.facts import Description
 
 UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
@@ -41,7 +43,8 @@ class Template:
     """What a rule reasons about. All offsets are into `text`, the source as Jinja reads it.
 
     `name` is the one that transformers knows the template by, `label` the one that no other of the model has; `file` is the
-    path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode.
+    path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode, and
+    `carriage_returns` that the lines of its file end with one.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class Template:
         expected: Iterable[str] = (),
         tokenizer: Tokenizer | None = None,
         deadline: Deadline | None = None,
+        requirements: Iterable[Requirement] = (),
+        carriage_returns: bool = False,
     ) -> None:
         self.name = name
         self.label = label or name
@@ -73,6 +78,8 @@ class Template:
         self.own_conversations = tuple(own_conversations)
         self.expected = frozenset(expected)
         self.tokenizer = tokenizer or Tokenizer()
+        self.requirements = tuple(requirements)
+        self.carriage_returns = carriage_returns or "\r\n" in source
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -144,6 +151,20 @@ class Template:
         """What the user passes to the template in every render."""
         return self._variables
 
+    @functools.cached_property
+    def uses(self) -> tuple[Use, ...]:
+        """The constructs that some engine or some version of transformers cannot take, each where it first stands."""
+        from tpllint.analysis.constructs import uses
+
+        return uses(self)
+
+    @property
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """What keeps the template from engines and from versions of transformers."""
+        from tpllint.analysis.constructs import obstacles
+
+        return tuple(obstacles(self.uses, self.requirements))
+
     def is_passed(self, name: str) -> bool:
         """Whether the template is given this name without its caller having to know it, or the user passes it."""
         known = self._variables.keys() | {key for each in self.own_conversations for key in each.variables}
@@ -190,6 +211,8 @@ class Template:
             expected=self.expected,
             tokenizer=self.tokenizer,
             deadline=self._deadline,
+            requirements=self.requirements,
+            carriage_returns=self.carriage_returns,
         )
 
     def place(self, offset: int | None) -> Place | None:

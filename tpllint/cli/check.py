@@ -27,6 +27,7 @@ from tpllint.cli.progress import progress
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
+from tpllint.portability import ENGINES
 from tpllint.report import text as text_report
 from tpllint.rule import PROFILES
 from tpllint.selection import Selection
@@ -48,6 +49,7 @@ FORMATS = ["text", "json", "jsonl", "github", "sarif"]
 @click.option("--severity", metavar="RULE=LEVEL", multiple=True, help="Report a rule as error, warning or info.")
 @click.option("--profile", metavar="PROFILE", help=f"What the model is for: {', '.join(PROFILES)}.")
 @click.option("--expect", metavar="CAPABILITY", multiple=True, help=f"Its absence is an error: {', '.join(CAPABILITIES)}.")
+@click.option("--engine", "engines", metavar="ENGINE", multiple=True, help=f"What it has to run on: {', '.join(ENGINES)}.")
 @click.option("--base-model", is_flag=True, help="Compare a GGUF file with the model it was made from, which is on the Hub.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
@@ -66,6 +68,7 @@ def command(
     severity: tuple[str, ...],
     profile: str | None,
     expect: tuple[str, ...],
+    engines: tuple[str, ...],
     base_model: bool,
     fail_on: str | None,
     exit_zero: bool,
@@ -92,7 +95,7 @@ def command(
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = _selection(given, select, ignore, severity, profile, failing)
-            asked_for = Check(replace(_request(given, expect, asked), base_model=base_model), selection)
+            asked_for = Check(replace(_request(given, expect, engines, asked), base_model=base_model), selection)
             describes = bool(asked_for.request.expect)
             with workers(given, describes=describes) as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
@@ -148,7 +151,7 @@ def _selection(
     )
 
 
-def _request(config: Config, expect: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
+def _request(config: Config, expect: tuple[str, ...], engines: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
     """What the command line asks for, and what the configuration adds to it."""
     made = request(**asked)
     try:
@@ -160,6 +163,7 @@ def _request(config: Config, expect: tuple[str, ...], asked: Mapping[str, Any]) 
         conversations=(*listed, *made.conversations),
         variables={**config.variables, **made.variables},
         expect=tuple(dict.fromkeys((*config.expect, *_words(expect)))),
+        requires=tuple(dict.fromkeys((*config.requires, *_words(engines)))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,18 +19,28 @@ from tpllint.report.escape import escape
 @click.command(name="describe")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option("--coverage", is_flag=True, help="Show the source: which code the canonical conversations reach, and which not.")
+@click.option("--engine", "engines", metavar="ENGINE", multiple=True, help="Tell only of these engines; check takes them too.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Write into a file.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
 @with_request
-def command(targets: tuple[str, ...], coverage: bool, output_format: str, path: str | None, color: str, **asked: Any) -> int:
+def command(
+    targets: tuple[str, ...],
+    coverage: bool,
+    engines: tuple[str, ...],
+    output_format: str,
+    path: str | None,
+    color: str,
+    **asked: Any,
+) -> int:
     """Show how a chat template is built: turns, roles, tools, reasoning, variables.
 
     What no render of a canonical conversation can tell is shown as undecided.
     """
     try:
         with workers(Config(), describes=True) as pool:
-            results = describe(targets, pool, request(**asked), coverage=coverage)
+            wanted = replace(request(**asked), requires=engines)
+            results = describe(targets, pool, wanted, coverage=coverage)
     except RepairableError as error:
         if output_format == "json":
             with output(path) as stream:

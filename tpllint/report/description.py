@@ -242,6 +242,18 @@ def _template(record: Fact) -> Iterator[str]:
         yield _row("tokens read by name", ", ".join(map(escape, record["special_tokens"])) or "none")
     if record["generation_markers"] is not None:
         yield _row("generation markers", "present" if record["generation_markers"] else "absent")
+    yield from (_row(engine["engine"], _engine(engine)) for engine in record["engines"] or ())
+
+
+def _engine(engine: Fact) -> str:
+    """`needs 0.5.6 (the filter safe); cannot parse {% generation %}`."""
+    told = [f"needs {engine['from_version']} ({', '.join(engine['newer'])})"] if engine["from_version"] else []
+    for key, words in (("unparsed", "cannot parse"), ("raises", "raises at"), ("differs", "renders otherwise")):
+        if engine[key]:
+            told.append(f"{words} {', '.join(engine[key])}")
+    if engine["refused"]:
+        told.append(f"refuses {', '.join(engine['refused'])} since {engine['refused_since']}")
+    return "; ".join(told) or "nothing in it is known to fail"
 
 
 def _variable(variable: Fact) -> str:

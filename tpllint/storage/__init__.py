@@ -96,7 +96,14 @@ def variants(resolved: Resolved) -> tuple[Variant, ...]:
     """The templates as a job carries them."""
     checked = {stored.place for stored in resolved.templates}
     return tuple(
-        Variant(stored.name, stored.source, stored.label, stored.file.name, stored.place in checked)
+        Variant(
+            stored.name,
+            stored.source,
+            stored.label,
+            stored.file.name,
+            checked=stored.place in checked,
+            carriage_returns=stored.has_carriage_returns,
+        )
         for stored in resolved.stored
     )
 

@@ -39,6 +39,11 @@ class Stored:
         """What no other template of the model shares: the file and the keys that lead to it in the file."""
         return self.file.name, self.keys
 
+    @property
+    def has_carriage_returns(self) -> bool:
+        """Whether lines end with a carriage return: transformers drops it from a file of the template's own, others do not."""
+        return "\r\n" in self.source or (self.file.name.endswith(".jinja") and b"\r\n" in self.file.data)
+
     def span_in_file(self, start: Position, end: Position) -> Span:
         """Where a span of the template stands in the file that the user has open."""
         if not self.keys:

@@ -9,6 +9,7 @@ from jinja2 import nodes
 
 from tpllint.analysis.description import variables as inputs
 from tpllint.analysis.description.content import Content
+from tpllint.analysis.description.engines import engines
 from tpllint.analysis.description.facts import UNDECIDED, Description, Outcome, RoleDescription
 from tpllint.analysis.description.probes import asked, failed, of_parts, tool_loop
 from tpllint.analysis.description.thinking import reasoning, renders_reasoning
@@ -52,6 +53,7 @@ def _from_source(known: Description, template: Template) -> Description:
         generation_markers=_marks_generation(template),
         variables=inputs.variables(template),
         special_tokens=inputs.special_tokens(template),
+        engines=engines(template),
     )
 
 

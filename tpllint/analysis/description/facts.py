@@ -133,6 +133,27 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class EngineDescription:
+    """What an engine makes of a template, by the table of constructs that were measured.
+
+    `takes` is False where no known version takes it as it is; `from_version` is the first that does as far as old versions are
+    concerned, None where any does. `unparsed`, `raises` and `differs` are the constructs that no known version parses, that
+    all raise at, and that all render otherwise; `newer` those for which `from_version` is needed. `refused_since` is a
+    version from which on `refused` are not taken any more.
+    """
+
+    engine: str
+    takes: bool
+    from_version: str | None = None
+    newer: tuple[str, ...] = ()
+    unparsed: tuple[str, ...] = ()
+    raises: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    refused_since: str | None = None
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Description:
     """One template's anatomy. `undecided` is the reason why nothing could be learnt from renders, None where something was.
 
@@ -158,6 +179,7 @@ class Description:
     generation_markers: bool | None = None
     variables: tuple[Variable, ...] | None = None
     special_tokens: tuple[str, ...] | None = None
+    engines: tuple[EngineDescription, ...] | None = None
     capabilities: Mapping[str, bool | None] = field(default_factory=dict)
 
     def role(self, name: str) -> RoleDescription:
