@@ -29,7 +29,7 @@ class DictArgumentsCrash(Rule):
 
     ## References
     - [transformers: tool use](https://huggingface.co/docs/transformers/chat_extras)
-    - [mlx-lm pull request 1065](https://github.com/ml-explore/mlx-lm/pull/1065)
+    - [mlx-lm issue 1065](https://github.com/ml-explore/mlx-lm/issues/1065)
     """
 
     code = "TPL408"

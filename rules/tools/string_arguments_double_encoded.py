@@ -9,7 +9,8 @@ CALL = "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for call 
 END = "</call>{% endfor %}<|end|>{% endfor %}"
 AS_GIVEN = "{% if call.function.arguments is string %}{{ call.function.arguments }}{% else %}"
 AS_JSON = "{{ call.function.arguments | tojson }}"
-BEGINNINGS = ('{\\"place\\"', '\'{"place"')
+BY_KEY = "{% for key, value in call.function.arguments.items() %}{{ key }}: {{ value | tojson }} {% endfor %}"
+BEGINNINGS = ('{\\"place\\"', '\'{"place"', '{{"place"')
 AROUND = 29
 
 
@@ -18,16 +19,17 @@ class StringArgumentsDoubleEncoded(Rule):
 
     ## What it does
     Renders a call whose arguments are an object, as transformers documents it, and the same with a JSON string, as OpenAI's
-    API and its clients send it. Where the object is written as JSON and the string as a quoted string with escaped quotes, it
-    is information, and a warning in the profile agent.
+    API and its clients send it. Where the object is written well and the string as a quoted string with escaped quotes, or in
+    braces of the template's own around those that it has, it is information, and a warning in the profile agent.
 
     ## Why is this bad
     The model reads `"{\\"city\\": \\"Paris\\"}"` where it learnt `{"city": "Paris"}`. It copies the form, and the next call
     does not parse.
 
     ## References
-    - [sglang issue 12123](https://github.com/sgl-project/sglang/issues/12123)
-    - [transformers: tool use](https://huggingface.co/docs/transformers/chat_extras)
+    - [sglang pull request 12123](https://github.com/sgl-project/sglang/pull/12123)
+    - [flama issue 258](https://github.com/vortico/flama/issues/258)
+    - [d-inference issue 249](https://github.com/Layr-Labs/d-inference/issues/249)
     """
 
     code = "TPL405"
@@ -40,6 +42,10 @@ class StringArgumentsDoubleEncoded(Rule):
             CALL + AS_JSON + END,
             says=r'arguments that come as a JSON string are encoded twice: "\"{\\\"place\\\": \\\"harbour-jasper"',
             better=CALL + AS_GIVEN + AS_JSON + "{% endif %}" + END,
+        ),
+        Bad(
+            CALL + "{{ '{' }}" + AS_GIVEN + BY_KEY + "{% endif %}{{ '}' }}" + END,
+            says=r'arguments that come as a JSON string are encoded twice: "{{\"place\": \"harbour-jasper\", "',
         ),
         Good(CALL + AS_GIVEN + AS_JSON + "{% endif %}" + END),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),

@@ -23,7 +23,7 @@ class StringArgumentsDropped(Rule):
     The model sees that it called the tool with no arguments, and does so again. Nobody is told.
 
     ## References
-    - [mlx-lm pull request 1065](https://github.com/ml-explore/mlx-lm/pull/1065)
+    - [mlx-lm issue 1065](https://github.com/ml-explore/mlx-lm/issues/1065)
     - [transformers: tool use](https://huggingface.co/docs/transformers/chat_extras)
     """
 

@@ -43,7 +43,8 @@ class TextBesideToolCallDropped(Rule):
         ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>{% if not m.tool_calls %}{{ m.content }}"
-            "{% elif messages[-1].role == 'tool' %}{{ m.content }}{{ m.tool_calls | tojson }}{% else %}{{ m.tool_calls | tojson }}{% endif %}<|end|>{% endfor %}"
+            "{% elif messages[-1].role == 'tool' %}{{ m.content }}{% endif %}"
+            "{{ (m.tool_calls or '') | tojson }}<|end|>{% endfor %}"
         ),
     )
 

@@ -38,6 +38,7 @@ class ToolCallsDropped(Rule):
 
     ## References
     - [transformers: tool use](https://huggingface.co/docs/transformers/chat_extras)
+    - [oumi pull request 2603](https://github.com/oumi-ai/oumi/pull/2603)
     """
 
     code = "TPL402"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 ARGUMENT, SECOND_ARGUMENT, RESULT, SECOND_RESULT = "harbour-jasper", "letter-onyx", "result-iris", "result-pearl"
 REMARK = "remark-marble"
-AS_JSON, AS_PYTHON = json.dumps(json.dumps({"place": ARGUMENT}))[1:-2], repr({"place": ARGUMENT})[1:-1]
+AS_JSON, AS_PYTHON = json.dumps({"place": ARGUMENT})[:-1], repr({"place": ARGUMENT})[1:-1]
+ENCODED_TWICE = (json.dumps(AS_JSON)[1:-1], f"'{AS_JSON}", f"{{{AS_JSON}")
+"""A JSON string written as JSON writes strings, as Python does, and in another pair of braces."""
 SHOWN, DOUBLE_ENCODED, PRINTED, DROPPED, REJECTED, FAILS = (
     "shown",
     "double-encoded",
@@ -29,6 +31,10 @@ STATUSES = (SHOWN, DOUBLE_ENCODED, PRINTED, DROPPED, REJECTED, FAILS)
 """What becomes of a call, from the best to the worst."""
 READABLE = (SHOWN, DOUBLE_ENCODED, PRINTED)
 
+ARGUMENTS_IN_NAMES = {"object": "", "string": "-string-arguments"}
+CONTENTS_IN_NAMES = {"empty": "", "absent": "-missing-content", "null": "-null-content"}
+"""How the canonical conversations are called that have a form."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -40,8 +46,7 @@ class Form:
     @property
     def loop(self) -> str:
         """The canonical conversation that has it."""
-        arguments = {"object": "", "string": "-string-arguments"}[self.arguments]
-        return f"tool-loop{arguments}{ {'empty': '', 'absent': '-missing-content', 'null': '-null-content'}[self.content] }"
+        return f"tool-loop{ARGUMENTS_IN_NAMES[self.arguments]}{CONTENTS_IN_NAMES[self.content]}"
 
     @property
     def keeps_none(self) -> bool:
@@ -78,8 +83,15 @@ class ToolHistories:
 
     @functools.cached_property
     def calls(self) -> Mapping[Form, History]:
-        """A call and its result, in every form."""
-        return {form: self.history("tool-loop", ARGUMENT, form=form) for form in FORMS}
+        """A call in every form: in a loop with its result or, where that does not render, as the last message."""
+        return {form: self._call(form) for form in FORMS}
+
+    def _call(self, form: Form) -> History:
+        loop = self.history("tool-loop", ARGUMENT, form=form)
+        if loop.render.text is not None:
+            return loop
+        last = self.history("tool-call", ARGUMENT, form=form)
+        return loop if last.render.text is None else last
 
     @functools.cached_property
     def usual(self) -> Form | None:
@@ -146,7 +158,7 @@ def _read(render: Render, words: tuple[str, ...]) -> History:
     lost = next((word for word in words if word not in text and word.casefold() not in text.casefold()), None)
     if lost is not None:
         return History(render, DROPPED, lost)
-    if ARGUMENT in words and (AS_JSON in text or "'" + AS_PYTHON.replace("'", '"') in text):
+    if ARGUMENT in words and any(twice in text for twice in ENCODED_TWICE):
         return History(render, DOUBLE_ENCODED)
     return History(render, PRINTED if ARGUMENT in words and AS_PYTHON in text else SHOWN)
 
