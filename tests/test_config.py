@@ -373,11 +373,12 @@ def test_a_profile_raises_what_is_information_otherwise(folder: Path) -> None:
     (folder / "t.jinja").write_text(PRINTS_PARTS)
     assert rules(run(folder)) == []
     agent = run(folder, "t.jinja", "--profile", "agent").json()["findings"]
-    assert {(f["rule"], f["severity"]) for f in agent} == {("python-repr-content", "warning")}
+    assert ("python-repr-content", "warning") in {(f["rule"], f["severity"]) for f in agent}
+    assert {f["severity"] for f in agent} == {"warning"}
     everything = run(folder, "t.jinja", "--profile", "all").json()["findings"]
     assert ("python-repr-content", "info") in {(f["rule"], f["severity"]) for f in everything}
     levelled = run(folder, "t.jinja", "--profile", "agent", "--severity", "TPL305=info")
-    assert rules(levelled) == []
+    assert "python-repr-content" not in rules(levelled)
 
 
 def test_a_profile_raises_nothing_that_is_no_information() -> None:

@@ -59,11 +59,12 @@ class Problem:
     `render` is the evidence: its conversation and its prompt are shown, cut around what matters in it. That is `shows`: words,
     of which the last occurrence counts, or offsets into the prompt (0-based, end exclusive); None is the prompt's end.
     `place` is in the template's source. Without one, the place is the code that wrote what `shows` names or, where the render
-    failed, the code that was being executed. A problem of a whole file names `file` instead, by its path in the model or as
-    a fact does, and with `at` a line and a column in it. `template` is the one that a problem from `check_model` is about.
-    `severity` overrides the rule's own; `engine` is the one that it is about where that is not transformers. `holds` tells
-    whether the render of another conversation shows the same problem: then the evidence is the smallest part of this one for
-    which that is so.
+    failed, the code that was being executed; for a text that is `lost`, the condition that kept it out, looked for when the
+    problem is told (see `Template.place_of_loss`, also for `about`). A problem of a whole file names `file` instead, by its
+    path in the model or as a fact does, and with `at` a line and a column in it. `template` is the one that a problem from
+    `check_model` is about. `severity` overrides the rule's own; `engine` is the one that it is about where that is not
+    transformers. `holds` tells whether the render of another conversation shows the same problem: then the evidence is the
+    smallest part of this one for which that is so.
     """
 
     message: str
@@ -78,6 +79,8 @@ class Problem:
     template: Template | None = None
     holds: Callable[[Render], bool] | None = None
     engine: str | None = None
+    lost: str | None = None
+    about: str = ""
 
 
 def with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:

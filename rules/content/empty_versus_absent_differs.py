@@ -55,8 +55,8 @@ class EmptyVersusAbsentDiffers(Rule):
     it has an empty list of calls. What one key does is told once.
 
     Nothing is said where one of the two fails (`missing-key-crash`, `null-content-crash`), where the word None enters
-    the prompt (`none-literal`), where no call is rendered in either, and of `tools`, since declaring no tools is another rule's
-    concern.
+    the prompt (`none-literal`), where a call is rendered in one of them only (`tool-calls-dropped`) or in none, and of `tools`
+    (`empty-tools-changes-prompt`).
 
     ## Why is this bad
     Servers and typed clients fill in empty fields: an answer comes back with `tool_calls: []`, and the next prompt shows
@@ -103,8 +103,8 @@ class EmptyVersusAbsentDiffers(Rule):
 def _differ(case: Case, usual: Render, render: Render) -> bool:
     if usual.text is None or render.text is None or usual.text == render.text:
         return False
-    shows = case.shows in usual.text or case.shows in render.text
-    return shows and usual.text.count("None") == render.text.count("None")
+    shown = [case.shows in text for text in (usual.text, render.text)]
+    return (all(shown) if case.shows == IN_A_CALL else any(shown)) and usual.text.count("None") == render.text.count("None")
 
 
 def _problem(case: Case, usual: Render, render: Render) -> Problem:

@@ -33,7 +33,6 @@ CASES = (
     ),
     Case("user-parts", "content in parts", re.compile(r"['\"]type['\"]: ?['\"]text['\"]"), Severity.INFO),
     Case("assistant-parts", "an answer in parts", re.compile(r"['\"]type['\"]: ?['\"]text['\"]"), Severity.INFO),
-    Case("tool-loop-parts-result", "a tool's result in parts", re.compile(r"'type': 'text'"), Severity.INFO),
 )
 
 
@@ -43,7 +42,8 @@ class PythonReprContent(Rule):
     ## What it does
     Looks for the single-quoted form of Python's dicts where tools are declared and called, and for a printed list where
     content comes in parts. The first is an error: the model learnt JSON. It is a warning for calls whose arguments render well
-    when they come as a JSON string. The second is information, since many templates take text only.
+    when they come as a JSON string. The second is information, since many templates take text only; a tool's result in parts
+    is `typed-tool-result-repr`.
 
     ## Why is this bad
     `{{ tools }}` writes `[{'type': 'function', ...}]`, with `True` and `None`: text that is no JSON, that differs in other

@@ -23,7 +23,6 @@ CASES = (
     Case("user-assistant-user", "assistant", Severity.ERROR, "the assistant's earlier answer"),
     Case("system-user", "system", Severity.ERROR, "the system message"),
     Case("system-user-assistant-user", "system", Severity.ERROR, "the system message of a longer chat"),
-    Case("tool-loop", "tool", Severity.WARNING, "a tool's result"),
     Case("system-only", "system", Severity.INFO, "a system message on its own"),
     Case("system-in-the-middle", "system", Severity.INFO, "a system message in the middle"),
     Case("developer-user", "developer", Severity.INFO, "a developer message"),
@@ -41,9 +40,9 @@ class RoleDropped(Rule):
 
     ## What it does
     Renders conversations whose every text is unique, and looks for each text in the prompt. A loss of the system message, of a
-    user message or of an earlier answer is an error; of a tool's result, where the template renders tools, a warning; of a
-    developer message, a later system message or an unknown role, information. A template that refuses with `raise_exception`
-    drops nothing.
+    user message or of an earlier answer is an error; of a developer message, a later system message or an unknown role,
+    information. A template that refuses with `raise_exception` drops nothing. Tool calls and their results have rules of
+    their own, `tool-calls-dropped` and `tool-result-dropped`.
 
     ## Why is this bad
     The model answers without having read what it was told, and nobody is told.
@@ -83,13 +82,10 @@ class RoleDropped(Rule):
             if lost is None:
                 continue
             told.add(case.role)
-            severity = case.severity
-            if case.role == "tool" and not template.anatomy.renders_tools:
-                severity = Severity.INFO
             yield Problem(
                 f"{case.what} {quoted(lost)} vanishes from the prompt without an error",
                 help="render it, or refuse it with raise_exception so that the caller knows",
-                severity=severity,
+                severity=case.severity,
                 render=(render := template.render(case.conversation, generation_prompt=True)),
                 place=template.place_of_loss(render, lost),
             )

@@ -64,6 +64,8 @@ class RoleRejected(Rule):
                 continue
             if name in ("user", "system-user") and error.kind == "error":
                 continue  # template-render-error says it
+            if name == "tool-loop" and template.tool_histories.strings_only:
+                continue  # dict-arguments-crash says it
             severity = _severity(template, name, error.message)
             branch = ", for which it has a branch" if name != "user" and severity is Severity.WARNING else ""
             verb = "refuses" if error.kind == "raised" else "fails on"

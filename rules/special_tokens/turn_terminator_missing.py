@@ -2,7 +2,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import CLOSING_MARKER, Bad, Good, Problem, Related, Rule, Severity, Template, begins_with_marker, quoted, sentinels
+from tpllint import (
+    CLOSING_MARKER,
+    Bad,
+    Good,
+    Problem,
+    Related,
+    Render,
+    Rule,
+    Severity,
+    Template,
+    begins_with_marker,
+    quoted,
+    sentinels,
+)
+
+CALL, SECOND_CALL, RESULT = "harbour-jasper", "letter-onyx", "result-iris"
 
 
 class TurnTerminatorMissing(Rule):
@@ -14,6 +29,9 @@ class TurnTerminatorMissing(Rule):
     (`[/INST]`), or if no turn is closed and the next one opens with plain words (`User:`): no token ever tells where an answer
     ends. Formats in which the marker that opens the next turn also ends
     the last one (`<|user|>` as a stop token) are fine.
+
+    It is a warning, too, if what ends an answer stands behind two tool calls and not behind a single one, and information
+    where calls are rendered only on engines that pass `content: null` on.
 
     ## Why is this bad
     A model trained on such text never learns to stop, and one that was trained with a terminator is shown a history in which
@@ -52,11 +70,20 @@ class TurnTerminatorMissing(Rule):
             better="{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}"
             "{{ eos_token }}{% endif %}{% endfor %}",
         ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] %}"
+            "<|call|>{{ call.function | tojson }}{% if loop.index == 2 %}<|end|>{% endif %}{% else %}<|end|>{% endfor %}"
+            "{% endfor %}",
+            says='"<|end|>" ends an answer and a turn with two tool calls, and nothing ends a turn with one',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] %}"
+            "<|call|>{{ call.function | tojson }}{% endfor %}<|end|>{% endfor %}",
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
         Good("{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
+        yield from _after_one_call(template)
         anatomy = template.anatomy
         end, between, user_end = anatomy.assistant_end, anatomy.between_rounds, anatomy.user_end
         if end is None or between is None or user_end is None or end.strip() or anatomy.prompted_end is None:
@@ -92,3 +119,26 @@ def _user_closer(template: Template, closer: str) -> Related:
     _, (start, end) = template.anatomy.placed_gaps("user") or ()
     begin = start + end.index(closer)
     return Related("user turns end here", render=template.render("user"), shows=(begin, begin + len(closer)))
+
+
+def _after_one_call(template: Template) -> Iterator[Problem]:
+    """A turn with a single tool call that lacks the end which two calls get."""
+    histories, closer = template.tool_histories, (template.anatomy.assistant_end or "").strip()
+    if histories.usual is None or not closer:
+        return
+    one, two = histories.history("tool-result", CALL, RESULT), histories.history("two-calls-two-results", SECOND_CALL, RESULT)
+    behind_one, behind_two = _between(one.render, CALL), _between(two.render, SECOND_CALL)
+    if behind_one is not None and behind_two is not None and closer in behind_two and closer not in behind_one:
+        yield Problem(
+            f"{quoted(closer)} ends an answer and a turn with two tool calls, and nothing ends a turn with one",
+            help="end the turn after the loop over its calls",
+            severity=Severity.INFO if histories.usual.keeps_none else Severity.WARNING,
+            render=one.render,
+            shows=CALL,
+        )
+
+
+def _between(render: Render, call: str) -> str | None:
+    """What stands between an argument of a call and the first result."""
+    _, found, behind = (render.text or "").partition(call)
+    return behind.partition(RESULT)[0] if found and RESULT in behind else None

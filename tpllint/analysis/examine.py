@@ -197,7 +197,10 @@ def _place(told: Problem | Related, template: Template | None) -> list[int] | No
         return None
     place = told.place
     if place is None and told.render is not None:
-        place = template.place_of(told.render, told.shows)
+        if isinstance(told, Problem) and told.lost:
+            place = template.place_of_loss(told.render, told.lost, told.about)
+        else:
+            place = template.place_of(told.render, told.shows)
     if place is None:
         return None
     start, end = position_at(template.text, place.start), position_at(template.text, place.end)

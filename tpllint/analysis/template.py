@@ -26,6 +26,7 @@ from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, Re
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tokenizer import Tokenizer
+from tpllint.analysis.tool_histories import ToolHistories
 from tpllint.analysis.tracing import Tracing
 from tpllint.analysis.variables import FreeVariable, free_variables, is_input
 from tpllint.conversations import Conversation, canonical, group
@@ -121,6 +122,11 @@ class Template:
     def anatomy(self) -> Anatomy:
         """The structure that follows from the renders."""
         return Anatomy(self)
+
+    @functools.cached_property
+    def tool_histories(self) -> ToolHistories:
+        """What becomes of tool calls and results, in every form in which clients send them."""
+        return ToolHistories(self)
 
     @functools.cached_property
     def description(self) -> Description:
@@ -287,12 +293,18 @@ class Template:
         return mention or self.place(error.offset)
 
     def place_of_loss(self, render: Render, lost: str, about: str = "") -> Place | None:
-        """The code that kept the message with this text out of a prompt, as far as anything tells.
+        """The code that kept the message with this text, in its content or a call, out of a prompt, as far as anything tells.
 
         `about` is a word that the condition to blame most likely asks for, such as "content".
         """
         messages = render.recipe.conversation.messages if render.recipe else ()
-        index = next((index for index, message in enumerate(messages) if lost in str(message.get("content"))), 0)
+        holders = (
+            index
+            for key in ("content", "tool_calls")
+            for index, message in enumerate(messages)
+            if lost in str(message.get(key))
+        )
+        index = next(holders, 0)
         return self.tracing.place_of_loss(render, index, about)
 
     @functools.cached_property

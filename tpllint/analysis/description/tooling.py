@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import UNDECIDED, Outcome, ToolsDescription
-from tpllint.analysis.description.probes import asked, outcome, tool_loop
-from tpllint.analysis.description.turns import ANSWER, CALL_ID, NEXT, RESULT, SYSTEM, TOOL, USER, Turns
+from tpllint.analysis.description.probes import asked, failed
+from tpllint.analysis.description.turns import ANSWER, CALL_ID, NEXT, SYSTEM, TOOL, USER, Turns
 from tpllint.analysis.markers import common_prefix, common_suffix
-from tpllint.analysis.renders import Render
+from tpllint.analysis.tool_histories import ARGUMENT, PRINTED, REMARK, RESULT, SECOND_ARGUMENT, SECOND_RESULT, SHOWN, History
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-ARGUMENT, SECOND_ARGUMENT, SECOND_RESULT, REMARK = "harbour-jasper", "letter-onyx", "result-pearl", "remark-marble"
 DEFINITION_FORMATS = {
     "JSON": re.compile(rf'"name": ?"{TOOL}"'),
     "a Python dictionary": re.compile(rf"'name': ?'{TOOL}'"),
@@ -79,46 +77,43 @@ def _beside_the_user(template: Template, turns: Turns) -> str | None:
 
 
 def _with_calls(known: ToolsDescription, template: Template, turns: Turns) -> ToolsDescription:
-    objects, texts = asked(template, "tool-call", ARGUMENT), outcome(_with_string_arguments(template), ARGUMENT)
-    calls = objects if objects.works or texts.works is False else texts
+    histories = template.tool_histories
+    objects, texts = (_outcome(histories.best(arguments)) for arguments in ("object", "string"))
+    calls = objects if objects.works or not texts.works else texts
+    call = _call(template, turns)
     return replace(
         known,
         calls=calls,
         object_arguments=objects,
-        string_arguments=_string_arguments(template, objects, texts),
-        call=_call(template, turns),
-        calls_as=_format(_call(template, turns) or "", CALL_FORMATS) if calls.works else None,
-        text_beside_a_call=asked(template, "tool-loop-text-beside-call", REMARK) if calls.works else UNDECIDED,
-        parallel_calls=asked(template, "two-calls", ARGUMENT, SECOND_ARGUMENT) if objects.works else _as(objects, calls),
-        ids_in_calls=_ids_in_calls(template) if objects.works else None,
+        string_arguments=_string_arguments(template),
+        call=call,
+        calls_as=_format(call or "", CALL_FORMATS) if calls.works else None,
+        text_beside_a_call=_outcome(histories.history("tool-loop-text-beside-call", REMARK)) if calls.works else UNDECIDED,
+        parallel_calls=_outcome(histories.history("two-calls", ARGUMENT, SECOND_ARGUMENT))
+        if calls.works is not None
+        else calls,
+        ids_in_calls=_ids_in_calls(template) if calls.works else None,
     )
 
 
-def _with_string_arguments(template: Template) -> Render:
-    """A call at the end of a conversation, its arguments in the form in which servers receive them."""
-    loop = template.conversation("tool-loop-string-arguments")
-    return template.render_conversation(replace(loop, messages=loop.messages[:2]))
+def _outcome(history: History) -> Outcome:
+    """What becomes of a call or a result; in whatever notation it is shown."""
+    return Outcome("shown") if history.works else failed(history.render) if history.render.text is None else Outcome("dropped")
 
 
-def _as(objects: Outcome, calls: Outcome) -> Outcome:
-    """Without calls there are no parallel ones; where only string arguments work nothing was asked."""
-    return objects if calls.works is False else UNDECIDED
-
-
-def _string_arguments(template: Template, objects: Outcome, texts: Outcome) -> str | None:
-    if texts.status != "shown":
-        return texts.status
-    prompt = _with_string_arguments(template).text or ""
-    if json.dumps('"place"')[1:-1] in prompt or '\'{"place"' in prompt:
-        return "double-encoded"
-    if objects.works and prompt == template.render("tool-call").text:
-        return "as given"
-    return "as given" if '{"place": "harbour-jasper", "days": 3}' in prompt else "rewritten"
+def _string_arguments(template: Template) -> str | None:
+    histories = template.tool_histories
+    found = histories.best("string")
+    if found.status not in (SHOWN, PRINTED):
+        return found.status
+    prompt, like = found.render.text or "", histories.best("object")
+    as_given = prompt == like.render.text or '{"place": "harbour-jasper", "days": 3}' in prompt
+    return "as given" if as_given else "rewritten"
 
 
 def _call(template: Template, turns: Turns) -> str | None:
     """A turn with one call, less what opens and closes every answer."""
-    text = template.render("tool-call").text
+    text = template.tool_histories.history("tool-call").render.text
     opening = template.anatomy.past_assistant_opening
     if text is None or opening is None or USER not in text or ARGUMENT not in text:
         return None
@@ -130,20 +125,22 @@ def _call(template: Template, turns: Turns) -> str | None:
 
 
 def _ids_in_calls(template: Template) -> bool | None:
-    text = template.render("tool-call").text
+    text = template.tool_histories.history("tool-call").render.text
     return None if text is None else CALL_ID in text
 
 
 def _with_results(known: ToolsDescription, template: Template) -> ToolsDescription:
-    loop, results = template.render(tool_loop(template)), asked(template, tool_loop(template), RESULT)
-    if loop.text is None:
+    histories = template.tool_histories
+    loop = histories.history("tool-loop", RESULT)
+    results, text = _outcome(loop), loop.render.text
+    if text is None:
         alone = asked(template, "tool-result-without-call", RESULT)
         same = results.status is not None and results.message == known.calls.message
         return replace(known, results=alone if same else results)
-    call = template.render("tool-call").text
+    call = histories.history("tool-call").render.text
     return replace(
         known,
         results=results,
-        parallel_results=asked(template, "two-calls-loop", RESULT, SECOND_RESULT),
-        ids_in_results=None if call is None else loop.text.count(CALL_ID) > call.count(CALL_ID),
+        parallel_results=_outcome(histories.history("two-calls-loop", RESULT, SECOND_RESULT)),
+        ids_in_results=None if call is None else text.count(CALL_ID) > call.count(CALL_ID),
     )
