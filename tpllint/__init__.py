@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.comparison import first_difference, in_words, parted
-    from tpllint.analysis.environment import CLOCK
+    from tpllint.analysis.environment import CLOCK, GeneratedBlock
+    from tpllint.analysis.growth import Growth, growths
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
         common_prefix,
         common_suffix,
     )
+    from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
     from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
+    from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
     from tpllint.analysis.template import Template
     from tpllint.analysis.tokenizer import Tokenizer
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
@@ -45,7 +48,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
-    "tpllint.analysis.environment": ("CLOCK",),
+    "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
+    "tpllint.analysis.growth": ("Growth", "growths"),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
@@ -54,9 +58,11 @@ _HOMES = {
         "common_prefix",
         "common_suffix",
     ),
+    "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
     "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
+    "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
     "tpllint.analysis.template": ("Template",),
     "tpllint.analysis.tokenizer": ("Tokenizer",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
@@ -92,7 +98,9 @@ __all__ = [
     "Diff",
     "Finding",
     "FreeVariable",
+    "GeneratedBlock",
     "Good",
+    "Growth",
     "Imbalance",
     "Model",
     "Names",
@@ -107,6 +115,7 @@ __all__ = [
     "Rule",
     "Scope",
     "Severity",
+    "TaughtTurn",
     "Template",
     "Tokenizer",
     "TurnMarkers",
@@ -120,15 +129,21 @@ __all__ = [
     "common_suffix",
     "describe",
     "diff",
+    "find_turns",
     "first_difference",
+    "generation_tags",
+    "growths",
     "imbalance",
     "in_words",
     "listed",
+    "masked_renders",
+    "misaligned",
     "parted",
     "quoted",
     "render",
     "sentinels",
     "spoken",
+    "taught_turns",
     "tokenizer_json",
     "turn_markers",
 ]

@@ -157,6 +157,8 @@ class Rule:
     """Whether the check reads only the source and its syntax: such rules speak before anything is executed."""
     judges_failures: ClassVar[bool] = False
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
+    always_its_severity: ClassVar[bool] = False
+    """Whether no finding has another severity than the rule: where nobody is told its infos, it need not run."""
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()

@@ -73,6 +73,8 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
     Where comments speak to tpllint all of them count: one that covers an info is in use.
     """
     quiet = rule.name in job.quiet and MARK not in template.text
+    if quiet and rule.always_its_severity and rule.severity is Severity.INFO:
+        return
     for problem in rule.check_template(template):
         if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
             yield problem

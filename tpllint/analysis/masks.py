@@ -1,8 +1,8 @@
 """The assistant mask of a prompt: what transformers marks for training, held against what the conversation says.
 
 For the rules and for rows of data. `render.spans` are the spans that transformers masks, `render.blocks` the same with what
-each block of the template wrote; neither costs anything beyond the render. `empty_turns(conversation, render)` returns the indices
-of the assistant messages that the mask misses altogether, `misaligned(render)` the first span that is not what its block wrote.
+each block of the template wrote: both come with every render. `empty_turns(conversation, render)` returns the indices of the
+assistant messages that the mask misses altogether, `misaligned(render)` the runs of blocks whose span is not what they wrote.
 `words_of(message)` are the texts of a message that a mask should hold, and `find_turns` tells where in a prompt they stand.
 
 Undecided is silent: a message whose words the template changes or leaves out is in no mask and counts for nothing.
@@ -60,13 +60,12 @@ def empty_turns(conversation: Conversation, render: Render) -> tuple[int, ...]:
     return tuple(message for message, is_touched in touched.items() if not is_touched)
 
 
-def misaligned(render: Render) -> GeneratedBlock | None:
-    """The first run of a generation block for which transformers marks other text than it wrote."""
+def misaligned(render: Render) -> Iterator[GeneratedBlock]:
+    """The runs of generation blocks for which transformers marks other text than they wrote."""
     text = render.text or ""
     for block in render.blocks:
         if text[block.start : block.end][:MAX_KEPT] != block.text or block.end > len(text):
-            return block
-    return None
+            yield block
 
 
 def find_turns(conversation: Conversation, render: Render) -> Iterator[Found]:
