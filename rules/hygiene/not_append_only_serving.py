@@ -56,10 +56,9 @@ class NotAppendOnlyServing(Rule):
 
 def _problem(growth: Growth) -> Problem:
     divergence = growth.divergence
-    share = f"{divergence.kept:.0%}".replace("%", " %")
     return Problem(
         f"{growth.under}the next request changes the prompt at message {divergence.message + 1} ({growth.changed}): "
-        f"{growth.taken_back}, {share} of the last one can be used again",
+        f"{growth.taken_back}, {growth.kept} of the last one can be used again",
         help="write in the history what the generation prompt and the model wrote, so that prompts only grow",
         render=divergence.earlier,
         shows=(divergence.at, divergence.at + len(divergence.before)),

@@ -61,11 +61,10 @@ class NotPrefixPreserving(Rule):
 def _problem(growth: Growth) -> Problem:
     divergence = growth.divergence
     article = "an" if growth.appended[:1] in "aeio" else "a"
-    share = f"{divergence.kept:.0%}".replace("%", " %")
     return Problem(
         f"{growth.under}{article} {growth.appended} message after it changes "
         f"message {divergence.message + 1} ({growth.changed}): "
-        f"{growth.taken_back}, {share} of the text before is kept",
+        f"{growth.taken_back}, {growth.kept} of the text before is kept",
         help="render a message by what it says and what came before it, never by what follows",
         render=divergence.earlier,
         shows=(divergence.at, divergence.at + len(divergence.before)),

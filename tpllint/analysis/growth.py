@@ -51,6 +51,11 @@ class Growth:
         return str(self.conversation.messages[self.divergence.after].get("role"))
 
     @property
+    def kept(self) -> str:
+        """How much of the shorter prompt stays; never all of it."""
+        return f"{int(self.divergence.kept * 100)} %"
+
+    @property
     def taken_back(self) -> str:
         """What was said and what stands there now, as far as a reader needs to see it."""
         return f"{_start_of(self.divergence.before)} becomes {_start_of(self.divergence.instead)}"

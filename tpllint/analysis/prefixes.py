@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from tpllint.analysis.markers import marker_start
+from tpllint.analysis.markers import MARKER, marker_start
 from tpllint.analysis.masks import ASSISTANT
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation
@@ -28,6 +28,9 @@ from tpllint.conversations import Conversation
 RESULT_ROLES = ("tool", "function", "ipython", "observation")
 NOBODY_ANSWERS = (*ASSISTANT, "system", "developer")
 """No request ends with a message of these."""
+
+
+LONGEST_MARKER = 42
 
 
 class Renderer(Protocol):
@@ -99,8 +102,15 @@ def _divergence(
 ) -> Divergence:
     (after, earlier), (until, later) = shorter, longer
     text = earlier.text or ""
-    at = marker_start(text, len(os.path.commonprefix((text, later.text or ""))))  # noqa: RUF071 - these are no paths
+    at = _whole_marker(text, len(os.path.commonprefix((text, later.text or ""))))  # noqa: RUF071 - these are no paths
     return Divergence(_message_at(template, conversation, after, text, at), after, until, at, at / len(text), earlier, later)
+
+
+def _whole_marker(text: str, at: int) -> int:
+    """`at`, or where the marker begins that `at` would cut in two, also one in brackets such as `[INST]`."""
+    bracket = text.rfind("[", max(at - LONGEST_MARKER, 0), at)
+    cuts = bracket >= 0 and "]" not in text[bracket:at] and MARKER.match(text, bracket) is not None
+    return bracket if cuts else marker_start(text, at)
 
 
 def _message_at(template: Renderer, conversation: Conversation, count: int, text: str, at: int) -> int:
