@@ -33,7 +33,7 @@ class NotAppendOnlyServing(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|><think></think>{% endif %}",
             says='the next request changes the prompt at message 2 (assistant): "<think></think>" becomes '
-            '"answer-birch<|end|><|user|>" ..., 74 % of the last one can be used again',
+            '"answer-birch<|end|><|user|>" ..., 73 % of the last one can be used again',
             better="{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think></think>{% endif %}"
             "{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|><think></think>{% endif %}",
         ),
@@ -42,7 +42,7 @@ class NotAppendOnlyServing(Rule):
             "{% if add_generation_prompt %}<|assistant|>{% if not enable_thinking | default(true) %}<think></think>{% endif %}"
             "{% endif %}",
             says="with enable_thinking=false, the next request changes the prompt at message 2 (assistant): "
-            '"<think></think>" becomes "answer-birch<|end|><|user|>" ..., 74 % of the last one can be used again',
+            '"<think></think>" becomes "answer-birch<|end|><|user|>" ..., 73 % of the last one can be used again',
         ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"

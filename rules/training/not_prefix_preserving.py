@@ -39,14 +39,14 @@ class NotPrefixPreserving(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content and loop.last %}"
             "<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<|end|>{% endfor %}",
             says="a user message after it changes message 2 (assistant): "
-            '"<think>thought-russet</think>" ... becomes "answer-birch<|end|><|user|>" ..., 47 % of the text before is kept',
+            '"<think>thought-russet</think>" ... becomes "answer-birch<|end|><|user|>" ..., 46 % of the text before is kept',
             better="{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>"
             "{% endif %}{{ m.content }}<|end|>{% endfor %}",
         ),
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}</s>",
             says="an assistant message after it changes message 1 (user): "
-            '"</s>" becomes "<|assistant|>answer-birch<|end|></s>", 88 % of the text before is kept',
+            '"</s>" becomes "<|assistant|>answer-birch<|end|></s>", 87 % of the text before is kept',
         ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
