@@ -62,7 +62,10 @@ def _model(folder: Path, template: str, **config: Any) -> None:
 
 
 def _check(folder: Path, rule: str, **settings: Any) -> dict[str, Any]:
-    return tpllint("check", "model", "--select", rule, "--output-format", "json", cwd=folder, **settings).json()
+    report: dict[str, Any] = tpllint(
+        "check", "model", "--select", rule, "--output-format", "json", cwd=folder, **settings
+    ).json()
+    return report
 
 
 def _python_without_libraries(folder: Path) -> str:
@@ -77,7 +80,8 @@ def _python_without_libraries(folder: Path) -> str:
 def test_a_mask_is_told_to_run_on_where_that_of_transformers_does(tmp_path: Path, end: str) -> None:
     _model(tmp_path / "model", _turns(ENDS[end]))
     found = _check(tmp_path, "mask-runs-to-end")["findings"]
-    theirs: Any = AutoTokenizer.from_pretrained(tmp_path / "model").apply_chat_template(
+    reference: Any = AutoTokenizer.from_pretrained(tmp_path / "model")
+    theirs = reference.apply_chat_template(
         list(canonical()["user-assistant-user"].messages), return_dict=True, return_assistant_tokens_mask=True
     )
     assert bool(theirs["assistant_masks"][-1]) is bool(found) is (end == "blank")

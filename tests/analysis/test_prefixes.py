@@ -98,8 +98,8 @@ def test_one_reason_is_told_once() -> None:
 
 def test_reasoning_is_not_mixed_with_a_switch_that_turns_it_off() -> None:
     source = (
-        "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think>{{ m.reasoning_content }}</think>{% endif %}"
-        "{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>"
+        "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think>{{ m.reasoning_content }}</think>"
+        "{% endif %}{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>"
         "{% if enable_thinking is false %}<think></think>{% endif %}{% endif %}"
     )
     assert list(growths(_template(source), serving=True)) == []
