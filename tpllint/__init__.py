@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
-    from tpllint.analysis.environment import CLOCK
+    from tpllint.analysis.environment import CLOCK, GeneratedBlock
+    from tpllint.analysis.growth import Growth, growths
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
         common_prefix,
         common_suffix,
     )
+    from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
     from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
+    from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
     from tpllint.analysis.template import Template
     from tpllint.analysis.tokenizer import Tokenizer
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
@@ -49,7 +52,8 @@ _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
-    "tpllint.analysis.environment": ("CLOCK",),
+    "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
+    "tpllint.analysis.growth": ("Growth", "growths"),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
@@ -59,9 +63,11 @@ _HOMES = {
         "common_prefix",
         "common_suffix",
     ),
+    "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
     "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
+    "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
     "tpllint.analysis.template": ("Template",),
     "tpllint.analysis.tokenizer": ("Tokenizer",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
@@ -99,7 +105,9 @@ __all__ = [
     "Diff",
     "Finding",
     "FreeVariable",
+    "GeneratedBlock",
     "Good",
+    "Growth",
     "Imbalance",
     "Model",
     "Names",
@@ -115,6 +123,7 @@ __all__ = [
     "Rule",
     "Scope",
     "Severity",
+    "TaughtTurn",
     "Template",
     "Tokenizer",
     "TurnMarkers",
@@ -130,16 +139,22 @@ __all__ = [
     "describe",
     "diff",
     "fails_alike",
+    "find_turns",
     "first_difference",
+    "generation_tags",
+    "growths",
     "imbalance",
     "in_words",
     "listed",
+    "masked_renders",
+    "misaligned",
     "obstacles",
     "parted",
     "quoted",
     "render",
     "sentinels",
     "spoken",
+    "taught_turns",
     "tokenizer_json",
     "turn_markers",
 ]
@@ -152,6 +167,4 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'tpllint' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value  # the next of a hundred rule files finds it without asking
-    return value
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -85,7 +85,7 @@ class Vocabulary:
     `ids` are those of added tokens, and with `told` of all of them; `named` are tokens that files name, with or without an id.
     `adds_bos` tells whether encoding a text puts the beginning of sequence before it; None where that is unknown. `stops` are
     the ids at which the model stops, by the file `stops_in`; None where no such file is at hand. `unread` tells that
-    there is a tokenizer.json, which was not read and knows more.
+    there is a tokenizer.json, which was not read and knows more. `response_template` is how answers are parsed.
     """
 
     ids: Mapping[str, int] = field(default_factory=dict)
@@ -95,6 +95,7 @@ class Vocabulary:
     stops: tuple[int, ...] | None = None
     stops_in: str | None = None
     unread: bool = False
+    response_template: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ class Job:
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
     "findings", "renders" or "description". `expect` are the capabilities that the user was promised. `quiet` are the rules
     whose infos nobody is told. `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an earlier
-    pass asked about, with the ids that encode them. `requires` are the engines that the templates have to run on.
+    pass asked about, with the ids that encode them, `token_spans` the same with the spans of their tokens; `responses` are
+    the answers that it asked to be parsed, with what came of them. `requires` are the engines that the templates have to run
+    on.
     """
 
     templates: tuple[Variant, ...]
@@ -125,6 +128,8 @@ class Job:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     token_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
+    token_spans: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -144,6 +149,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["requires"] = tuple(data["requires"])
     fields["vocabulary"] = _vocabulary(data["vocabulary"])
     fields["token_ids"] = {text: tuple(ids) for text, ids in data["token_ids"].items()}
+    fields["token_spans"] = {text: tuple((a, b) for a, b in spans) for text, spans in data["token_spans"].items()}
     return Job(**fields)
 
 

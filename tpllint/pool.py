@@ -43,13 +43,14 @@ class Order:
 class Answers:
     """What came back for one job. `ended` is None when the worker finished it, else the reason why it did not.
 
-    `questions` are the texts whose token ids a rule waits for, by its name; `unanswered` tells why a rule waits in vain.
+    `questions` are what a rule waits for, by its name, each with its kind (see `analysis.tokenizer`); `unanswered`
+    tells why a rule waits in vain.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     exhausted: dict[str, dict[str, str]] = field(default_factory=dict)
     undecided: dict[str, str] = field(default_factory=dict)
-    questions: dict[str, list[str]] = field(default_factory=dict)
+    questions: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
     ended: str | None = None
 
@@ -253,7 +254,9 @@ class _Run:
         else:
             answers.exhausted = message["exhausted"]
             answers.undecided = message["undecided"]
-            answers.questions = message.get("questions", {})
+            answers.questions = {
+                rule: [(kind, text) for kind, text in asked] for rule, asked in message.get("questions", {}).items()
+            }
         self._finish(worker)
         return True
 

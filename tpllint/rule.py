@@ -164,8 +164,8 @@ class Rule:
     """Whether the check reads only the source and its syntax: such rules speak before anything is executed."""
     judges_failures: ClassVar[bool] = False
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
-    costly: ClassVar[bool] = False
-    """Whether the check takes long and finds nothing but infos: it is left out where nobody is told of those."""
+    only_infos: ClassVar[bool] = False
+    """Whether no finding is worse than an info: where nobody is told of those, the check need not run."""
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()

@@ -51,7 +51,14 @@ def vocabulary(files: Files, special: Mapping[str, str]) -> Vocabulary:
         stops=stops,
         stops_in=stops_in,
         unread=files.unread,
+        response_template=_response_template(files.tokenizer_config),
     )
+
+
+def _response_template(config: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """How transformers 5.13 and later parse an answer; its predecessor `response_schema` is no longer read."""
+    held = (config or {}).get("response_template")
+    return held if isinstance(held, dict) else None
 
 
 def _ids(files: Files) -> tuple[Mapping[str, int], bool]:

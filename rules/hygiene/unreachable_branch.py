@@ -34,7 +34,7 @@ class UnreachableBranch(Rule):
     name = "unreachable-branch"
     category = "hygiene"
     severity = Severity.INFO
-    costly = True
+    only_infos = True
     examples = (
         Bad(
             "{% for m in messages %}{% if m.role == 'systen' %}<|system|>{{ m.content }}<|end|>{% else %}"

@@ -11,7 +11,7 @@ import datetime
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import lexer, nodes
 from jinja2.exceptions import SecurityError, TemplateError
@@ -27,10 +27,25 @@ from tpllint.analysis.offsets import raw_tokens
 
 CLOCK = datetime.datetime(2026, 1, 2, 3, 4, 5)
 """What strftime_now sees unless a conversation says otherwise."""
+MAX_KEPT = 2000
+"""So many characters of what a generation block wrote are kept."""
 
 
 class RaisedByTemplate(TemplateError):
     """The template itself refused the conversation with raise_exception."""
+
+
+class GeneratedBlock(NamedTuple):
+    """One run of a `{% generation %}` block: the span of the prompt that transformers takes for it, and what it wrote.
+
+    Of a long text only the beginning is kept. `offset` is where its tag stands; `depth` in how many others it ran.
+    """
+
+    start: int
+    end: int
+    text: str
+    offset: int
+    depth: int
 
 
 class GenerationTag(Extension):
@@ -41,21 +56,30 @@ class GenerationTag(Extension):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.written: list[str] | None = None
-        self.spans: list[tuple[int, int]] = []
+        self.blocks: list[GeneratedBlock] = []
+        self._depth = 0
+
+    def begin(self, written: list[str]) -> None:
+        """A render begins, whose pieces go into this list."""
+        self.written, self.blocks, self._depth = written, [], 0
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Compile the block as a call block, so that it has a function's scope."""
         lineno = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        call = self.call_method("_mark")
+        call = self.call_method("_mark", [nodes.Const(lineno - 1)])
         return nodes.CallBlock(call, [], [], body).set_lineno(lineno)
 
     @pass_eval_context
-    def _mark(self, _: EvalContext, caller: Macro) -> str:
-        text: str = caller()
+    def _mark(self, _: EvalContext, offset: int, caller: Macro) -> str:
+        self._depth += 1
+        try:
+            text: str = caller()
+        finally:
+            self._depth -= 1
         if self.written is not None:
             start = sum(map(len, self.written))
-            self.spans.append((start, start + len(text)))
+            self.blocks.append(GeneratedBlock(start, start + len(text), text[:MAX_KEPT], offset, self._depth))
         return text
 
 

@@ -41,7 +41,7 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     every = tuple(_templates(job, deadline))
     templates = tuple(template for template, variant in zip(every, job.templates, strict=True) if variant.checked)
     model = Model(templates, job.storage, tuple(_views(job, every)))
-    questions: dict[str, list[str]] = {}
+    questions: dict[str, list[tuple[str, str]]] = {}
     for template in templates:
         for message in suppressions(template):
             send(message)
@@ -57,7 +57,7 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided, "questions": questions})
 
 
-def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[str]]) -> None:
+def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[tuple[str, str]]]) -> None:
     """Keep what a rule has asked; nothing is looked up for what nobody will be told."""
     asked = tokenizer.questions()
     if asked is not None and not (rule.severity is Severity.INFO and rule.name in job.quiet):
@@ -75,7 +75,7 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
     Where comments speak to tpllint all of them count: one that covers an info is in use.
     """
     quiet = rule.name in job.quiet and MARK not in template.text
-    if quiet and rule.costly:
+    if quiet and rule.only_infos:
         return
     for problem in rule.check_template(template):
         if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
@@ -95,7 +95,7 @@ def _checked(job: Job, deadline: Deadline) -> tuple[Template, ...]:
 
 def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
     own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
-    tokenizer = Tokenizer(job.vocabulary, job.token_ids)
+    tokenizer = Tokenizer(job.vocabulary, job.token_ids, job.token_spans, job.responses)
     for index, variant in enumerate(job.templates):
         yield Template(
             variant.name,

@@ -252,7 +252,8 @@ class Tracer:
         messages = [_traced(message, index) for index, message in enumerate(context["messages"])]
         trace = self._environment.begin(messages)
         tag = self._environment.generation
-        tag.written = written = []
+        written: list[str] = []
+        tag.begin(written)
         try:
             for piece in self._compiled.root_render_func(self._compiled.new_context({**context, "messages": messages})):
                 written.append(piece)

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Template as JinjaTemplate
 from jinja2.exceptions import SecurityError
 
-from tpllint.analysis.environment import CLOCK, ChatEnvironment, RaisedByTemplate, clock_at
+from tpllint.analysis.environment import CLOCK, ChatEnvironment, GeneratedBlock, RaisedByTemplate, clock_at
 from tpllint.conversations import Conversation
 
 MAX_OUTPUT_CHARACTERS = 4_000_000
@@ -67,13 +67,18 @@ class Recipe:
 class Render:
     """The prompt, or the error; never both.
 
-    `spans` are the generation spans as transformers computes them; `recipe` is set by whoever keeps the render.
+    `blocks` are the runs of generation blocks; `recipe` is set by whoever keeps the render.
     """
 
     text: str | None
     error: RenderError | None = None
-    spans: tuple[tuple[int, int], ...] = ()
+    blocks: tuple[GeneratedBlock, ...] = ()
     recipe: Recipe | None = None
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """The generation spans as transformers computes them."""
+        return tuple((block.start, block.end) for block in self.blocks)
 
     @property
     def limited(self) -> bool:
@@ -137,10 +142,11 @@ def render(
     """Render one conversation. With `keep_none`, as engines do that leave `content: null` in place."""
     context = context_of(inputs, generation_prompt=generation_prompt, keep_none=keep_none, clock=clock)
     tag = environment.generation
-    tag.written, tag.spans = [], []
+    written: list[str] = []
+    tag.begin(written)
     try:
-        text = _run(template, context, tag.written)
-        return Render(text, spans=tuple(tag.spans))
+        text = _run(template, context, written)
+        return Render(text, blocks=tuple(tag.blocks))
     except Exception as error:  # whatever a template provokes is data about the template
         return Render(None, _described(template, error))
     finally:

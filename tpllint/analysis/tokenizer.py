@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tpllint.job import Vocabulary
 
 MAX_QUESTIONS = 100
 """Of one rule about one target."""
 MAX_TEXT = 100_000
+TOKENS, RESPONSE = "tokens", "response"
+"""Kinds of questions: which tokens a text becomes; what an answer is parsed into, as JSON of prompt, answer and tools."""
 
 
 class Tokenizer:
@@ -17,10 +21,18 @@ class Tokenizer:
     When all rules have spoken, the parent looks for the answers and has the rules that asked run again.
     """
 
-    def __init__(self, vocabulary: Vocabulary | None = None, token_ids: Mapping[str, tuple[int, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary | None = None,
+        token_ids: Mapping[str, tuple[int, ...]] | None = None,
+        token_spans: Mapping[str, tuple[tuple[int, int], ...]] | None = None,
+        responses: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._vocabulary = vocabulary or Vocabulary()
         self._token_ids = token_ids or {}
-        self._asked: dict[str, None] | None = None
+        self._token_spans = token_spans or {}
+        self._responses = responses or {}
+        self._asked: dict[tuple[str, str], None] | None = None
 
     @property
     def added(self) -> Mapping[str, int] | None:
@@ -68,8 +80,26 @@ class Tokenizer:
             self._ask(text, of_a_library=True)
         return self._token_ids.get(text)
 
-    def questions(self) -> list[str] | None:
-        """The texts asked for since the last call, empty where only a file is missing; None where nothing was asked."""
+    def spans(self, text: str) -> tuple[tuple[int, int], ...] | None:
+        """The span of the text that each of its tokens stands for, in characters."""
+        if text not in self._token_spans:
+            self._ask(text, of_a_library=True)
+        return self._token_spans.get(text)
+
+    @property
+    def parses_answers(self) -> bool:
+        """Whether the model says how its answers are parsed (`response_template`)."""
+        return self._vocabulary.response_template is not None
+
+    def parsed(self, prompt: str, answer: str, tools: Sequence[Any] | None = None) -> Mapping[str, Any] | None:
+        """What transformers' `parse_response` makes of an answer: a `message`, or the `error` that it raises."""
+        asked = json.dumps([prompt, answer, tools])
+        if asked not in self._responses and self.parses_answers:
+            self._note(RESPONSE, asked)
+        return self._responses.get(asked)
+
+    def questions(self) -> list[tuple[str, str]] | None:
+        """What was asked since the last call, with its kind; empty where only a file is missing, None where nothing was."""
         asked, self._asked = self._asked, None
         return None if asked is None else list(asked)
 
@@ -77,6 +107,9 @@ class Tokenizer:
         """Note a question; none where every file that could tell was read."""
         if not (self._vocabulary.unread or of_a_library):
             return
+        self._note(TOKENS, text)
+
+    def _note(self, kind: str, text: str | None) -> None:
         self._asked = self._asked or {}
         if text is not None and len(text) <= MAX_TEXT and len(self._asked) < MAX_QUESTIONS:
-            self._asked[text] = None
+            self._asked[kind, text] = None
