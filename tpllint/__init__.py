@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         common_suffix,
     )
     from tpllint.analysis.model import Model, View
+    from tpllint.analysis.reasoning import ReasoningTags
     from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.template import Template
@@ -55,6 +56,7 @@ _HOMES = {
         "common_suffix",
     ),
     "tpllint.analysis.model": ("Model", "View"),
+    "tpllint.analysis.reasoning": ("ReasoningTags",),
     "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.template": ("Template",),
@@ -99,6 +101,7 @@ __all__ = [
     "Place",
     "Problem",
     "Read",
+    "ReasoningTags",
     "Related",
     "Render",
     "RenderError",
