@@ -44,7 +44,8 @@ class FinalReasoningDropped(Rule):
             "{% if m.role == 'assistant' %}<think>{{ thought }}</think>{% endif %}{{ text }}<|end|>{% endfor %}",
         ),
         Bad(
-            "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content and not loop.last %}<think>{{ m.reasoning_content }}"
+            "{% for m in messages %}<|{{ m.role }}|>"
+            "{% if m.reasoning_content and not loop.last %}<think>{{ m.reasoning_content }}"
             "</think>{% endif %}{{ m.content }}<|end|>{% endfor %}",
             says='the reasoning of the last answer is lost where it is in "reasoning_content"',
             better="{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>"

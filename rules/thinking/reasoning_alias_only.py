@@ -42,7 +42,8 @@ class ReasoningAliasOnly(Rule):
             says='reasoning is read from "thinking" alone: in "reasoning_content" it vanishes with transformers before 5.21',
         ),
         Good(
-            "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+            "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>"
+            "{% endif %}"
             "{{ m.content }}<|end|>{% endfor %}",
         ),
     )

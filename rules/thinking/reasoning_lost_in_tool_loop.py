@@ -37,7 +37,8 @@ class ReasoningLostInToolLoop(Rule):
             better="{% set ns = namespace(last=-1) %}{% for m in messages if m.role == 'user' %}"
             "{% set ns.last = messages.index(m) %}{% endfor %}"
             "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content and loop.index0 > ns.last %}"
-            "<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{{ (m.tool_calls or '') | tojson }}<|end|>{% endfor %}"
+            "<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{{ (m.tool_calls or '') | tojson }}<|end|>"
+            "{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|>{% endif %}",
         ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ (m.tool_calls or '') | tojson }}<|end|>{% endfor %}"),

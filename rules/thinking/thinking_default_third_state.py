@@ -32,7 +32,8 @@ class ThinkingDefaultThirdState(Rule):
     severity = Severity.WARNING
     examples = (
         Bad(
-            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>"
             "{% if enable_thinking is defined %}{{ '<think>' if enable_thinking else '<think></think>' }}{% else %}<think> Hm."
             "{% endif %}{% endif %}",
             says='without "enable_thinking" the generation prompt is neither what true gives, "<think>", '
@@ -41,7 +42,8 @@ class ThinkingDefaultThirdState(Rule):
             "<|assistant|>{{ '<think>' if enable_thinking is undefined or enable_thinking else '<think></think>' }}{% endif %}",
         ),
         Good(
-            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>"
             "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}"
         ),
     )

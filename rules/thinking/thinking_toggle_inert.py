@@ -11,7 +11,7 @@ class ThinkingToggleInert(Rule):
     ## What it does
     Renders every canonical conversation with each value of each variable about reasoning that the template reads: true and false,
     the values that it is compared with, and none at all, each beside every value of the others. It is reported where no prompt
-    changes. A generation prompt that opens reasoning whatever a caller passes is information: there are models that always
+    changes, and where the template asks whether the variable is passed after it has set it itself. A generation prompt that opens reasoning whatever a caller passes is information: there are models that always
     think, but `enable_thinking=false` is accepted for them and silently ignored.
 
     ## Why is this bad
@@ -32,7 +32,8 @@ class ThinkingToggleInert(Rule):
             "{% if add_generation_prompt %}<|assistant|>{% endif %}",
             says='the template reads "enable_thinking", but no value of it changes any prompt',
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
-            "{% if add_generation_prompt %}<|assistant|>{% if not (enable_thinking | default(true)) %}<think></think>{% endif %}"
+            "{% if add_generation_prompt %}<|assistant|>{% if not (enable_thinking | default(true)) %}<think></think>"
+            "{% endif %}"
             "{% endif %}",
         ),
         Bad(
@@ -56,10 +57,21 @@ class ThinkingToggleInert(Rule):
                     help="let it decide what the generation prompt opens, or do not read it",
                     place=control.variable.place,
                 )
-        prefill = reasoning.prefill()
-        if reasoning.opens() and all(reasoning.prefill(state) == prefill for state in reasoning.states):
+        for read in reasoning.overwritten:
             yield Problem(
-                f"the generation prompt opens reasoning with {quoted(prefill)}, and nothing that a caller can pass turns it off",
+                f"the template asks whether {quoted(read.name)} is passed, but has set it itself: what a caller passes is lost",
+                help=f"set it only where it is not passed, as in {{% set {read.name} = {read.name} | default(true) %}}",
+                place=template.syntax.place(read.node) if template.syntax else None,
+            )
+        prefill = reasoning.prefill()
+        if (
+            not reasoning.overwritten
+            and reasoning.opens()
+            and all(reasoning.prefill(state) == prefill for state in reasoning.states)
+        ):
+            yield Problem(
+                f"the generation prompt opens reasoning with {quoted(prefill)}, "
+                "and nothing that a caller can pass turns it off",
                 help="where the model can answer without reasoning, let enable_thinking=false close it at once",
                 severity=Severity.INFO,
                 render=reasoning.render("user", generation_prompt=True),

@@ -62,7 +62,8 @@ class UnbalancedThink(Rule):
         ),
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{% set text = m.content %}{% set thought = '' %}"
-            "{% if '<think>' in text and '</think>' in text %}{% set thought = text.split('</think>')[0].split('<think>')[-1] %}"
+            "{% if '<think>' in text and '</think>' in text %}"
+            "{% set thought = text.split('</think>')[0].split('<think>')[-1] %}"
             "{% set text = text.split('</think>')[-1] %}{% endif %}"
             "{% if m.role == 'assistant' %}<think>{{ thought }}</think>{% endif %}{{ text }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|><think>{% endif %}",
@@ -101,6 +102,7 @@ def _unbalanced(template: Template, way: Way, render: Render) -> Problem | None:
     turn = render.text.partition("question-amber")[2].partition("question-coral")[0]
     opened, closed = turn.count(tags.open), turn.count(tags.close)
     sent = _sent(conversation, tags.open), _sent(conversation, tags.close)
+    opens = template.reasoning.opens(tuple(conversation.variables.items()))
     added = opened - sent[0], closed - sent[1]
     verbatim = added == (0, 0) or (added[0] == added[1] and way.conversations != LONE_END)
     if opened == closed or verbatim or _is_told_not_to_reason(template, *added):
@@ -108,20 +110,10 @@ def _unbalanced(template: Template, way: Way, render: Render) -> Problem | None:
     return Problem(
         f"{way.what} is rendered with {quoted(tags.open)} {_times(opened)} and {quoted(tags.close)} {_times(closed)}",
         help="close the block wherever it is opened; take an answer apart at the closing tag alone",
-        severity=Severity.INFO
-        if way.conversations == LONE_END and not _takes_both_tags_apart(template, conversation)
-        else None,
+        severity=None if way.conversations != LONE_END or (opens and template.reasoning.takes_tags_apart) else Severity.INFO,
         render=render,
         shows=tags.open if opened > closed else tags.close,
     )
-
-
-def _takes_both_tags_apart(template: Template, conversation: Conversation) -> bool:
-    """Whether completions hold a lone closing tag, and the template looks for both tags in answers, in the same state."""
-    reasoning, state = template.reasoning, tuple(conversation.variables.items())
-    text = reasoning.render("think-tags-last", state).text or ""
-    once = reasoning.tags is not None and text.partition("question-amber")[2].count(reasoning.tags.open) == 1
-    return once and reasoning.opens(state)
 
 
 def _sent(conversation: Conversation, marker: str) -> int:
@@ -143,7 +135,7 @@ def _times(count: int) -> str:
 def _call_in_open_reasoning(template: Template) -> Iterator[Problem]:
     reasoning = template.reasoning
     tags, call = reasoning.tags, reasoning.call_as_text
-    if tags is None or call is None or tags.close not in reasoning.cut_at:
+    if tags is None or call is None or not reasoning.takes_tags_apart:
         return
     render = reasoning.render("call-in-open-reasoning")
     if render.text is None or call not in render.text:

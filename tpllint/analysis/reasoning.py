@@ -1,7 +1,7 @@
 """How a template treats a model's reasoning, learnt from renders.
 
-What stands around it, which variables steer it, what the generation prompt opens of it and what the history replays. ReasoningTags may be any
-markers: they are what stands around the sentinel of a thought, or what an answer is cut at.
+What stands around it, which variables steer it, what the generation prompt opens of it and what the history replays. Tags may
+be any markers: they are what stands around the sentinel of a thought, or what an answer is cut at.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import nodes
+
 from tpllint.analysis.anatomy import REASONING
 from tpllint.analysis.markers import BARE_MARKER, THINKING, common_prefix, first_marker, gaps
 from tpllint.analysis.renders import REASONING_FIELDS, Render
+from tpllint.analysis.scopes import Read
 from tpllint.analysis.variables import FreeVariable, compared_with
 from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, canonical
 
@@ -130,6 +133,17 @@ class Reasoning:
         return tuple(found)
 
     @functools.cached_property
+    def overwritten(self) -> tuple[Read, ...]:
+        """Reads that ask whether a caller passes a variable about reasoning, where the template has set it in any case."""
+        free = {variable.name for variable in self._template.free_variables}
+        found: dict[str, Read] = {}
+        for read in self._template.names.reads:
+            mine = read.bindings and not read.from_caller and read.name not in free
+            if mine and REASONING.search(read.name) and _asks_whether_passed(read):
+                found.setdefault(read.name, read)
+        return tuple(found.values())
+
+    @functools.cached_property
     def states(self) -> tuple[State, ...]:
         """What a caller may pass about reasoning: nothing, then each value of each variable on its own."""
         controls = self.controls[:MOST_TOGGLES]
@@ -209,7 +223,8 @@ class Reasoning:
         """What stands before and after a thought in its field, blanks included, from where the answer's header ends."""
         if self.shown is None:
             return None
-        found = self._around("reasoning-last", self.shown[1]) or self._around("reasoning-old", self.shown[1])
+        state = self.shown[1]
+        found = self._around("reasoning-last", state) or self._around("reasoning-old", state) or self._around_in_loop(state)
         if found is None:
             return None
         before, after = found
@@ -217,6 +232,12 @@ class Reasoning:
         if header == before:
             header = _before_opener(self._shared_header, first_marker(after))
         return before[common_prefix(before, header) :], after
+
+    def _around_in_loop(self, state: State) -> tuple[str, str] | None:
+        """The same before a call, up to the marker that ends the reasoning."""
+        before, found, after = (_after(self.render(OPEN_LOOP, state).text, USER) or "").partition(THOUGHT)
+        closer = first_marker(after)
+        return (before, after[: after.index(closer) + len(closer)]) if found and closer else None
 
     def _around(self, name: str, state: State) -> tuple[str, str] | None:
         text = self.render(name, state).text
@@ -283,6 +304,16 @@ class Reasoning:
             plain = self._template.conversation("user-assistant-user")
             self._conversations[key] = _with_answer(plain, f"{THOUGHT}{closer}{ANSWER}").first(messages)
         return self._template.render_conversation(self._conversations[key])
+
+    @functools.cached_property
+    def takes_tags_apart(self) -> bool:
+        """Whether reasoning between both tags in the text of an answer is recognised and written anew, or left out."""
+        if self.tags is None:
+            return False
+        given = f"{self.tags.open}{THOUGHT}{self.tags.close}{ANSWER}"
+        plain = self._template.conversation("user-assistant-user")
+        texts = [self._template.render_conversation(_with_answer(plain, given).first(count)).text for count in (2, 3)]
+        return any(text is not None and ANSWER in text and given not in text for text in texts)
 
     def reads(self, field: str) -> Render | None:
         """A prompt that holds the reasoning of one field where the others are empty; None where none does."""
@@ -356,7 +387,7 @@ class Reasoning:
         return shared[: min(found, default=len(shared))]
 
     def prefill(self, state: State = ()) -> str:
-        """What a generation prompt says of reasoning: an opened block, an empty one, its end alone; empty where it says nothing."""
+        """What a generation prompt says of reasoning: an opened block, an empty one, its end alone; or nothing."""
         prompted = self._prompted(state) if self.mentioned and self._anatomy.generation_prompt else None
         if prompted is None or not prompted.startswith(self.header):
             return ""
@@ -432,6 +463,11 @@ def _values(literals: tuple[str, ...]) -> tuple[Any, ...]:
     if set(literals) <= BOOLEANS.keys():
         return (True, False)
     return tuple(BOOLEANS[word] if word in BOOLEANS else json.loads(word) for word in literals)
+
+
+def _asks_whether_passed(read: Read) -> bool:
+    asker = read.inside[-1] if read.inside else None
+    return isinstance(asker, nodes.Test | nodes.Filter) and asker.name in ("defined", "undefined", "default", "d")
 
 
 def _retagged(conversation: Conversation, tags: ReasoningTags) -> Conversation:
