@@ -13,9 +13,9 @@ class UnguardedThinkSplit(Rule):
 
     ## What it does
     Takes the markers in the source that answers are cut at, whatever they are called, and renders an answer with words, one
-    such marker, and more words: as the last message, and as an earlier one. It is reported where the words before the marker are
-    lost. Where the generation prompt opens reasoning, a completion holds nothing but the end of it, and cutting there is right:
-    then it is information, as it is where only earlier answers are cut, or reasoning is always cut off.
+    such marker, and more words: as the last message, and as an earlier one. It is reported where the words before the marker
+    are lost. Where the generation prompt opens reasoning, a completion holds nothing but the end of it, and cutting there is
+    right: then it is information, as it is where only earlier answers are cut, or reasoning is always cut off.
 
     ## Why is this bad
     An answer that mentions the tag, in a documentation or in code, loses everything before it, and so does one whose opening

@@ -14,10 +14,10 @@ class EmptyThinkInHistory(Rule):
 
     ## What it does
     Learns the markers around reasoning from what stands around it in the prompt, renders an earlier answer without reasoning
-    and looks for both markers with nothing between them. Each variable about reasoning is tried with each of its values. Nothing
-    is said where the generation prompt writes the same empty block in the same case, or says nothing of reasoning there but
-    writes that block to turn it off: then the history shows what such an answer follows. Where it opens reasoning, and writes
-    the block only to turn it off, or where a variable has to be passed, it is information.
+    and looks for both markers with nothing between them. Each variable about reasoning is tried with each of its values.
+    Nothing is said where the generation prompt writes the same empty block in the same case, or says nothing of reasoning
+    there but writes that block to turn it off: then the history shows what such an answer follows. Where it opens reasoning,
+    and writes the block only to turn it off, or where a variable has to be passed, it is information.
 
     ## Why is this bad
     The model sees turn by turn that answers come without reasoning, and learns from its own history to leave it out; and where

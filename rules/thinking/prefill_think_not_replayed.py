@@ -10,10 +10,11 @@ class PrefillThinkNotReplayed(Rule):
     """What the generation prompt says of reasoning is not in the history afterwards.
 
     ## What it does
-    Compares what the generation prompt adds about reasoning, an opened block, an empty one or the end of one, with what the same
-    answer follows once it is an earlier one. An opened block is compared with an answer that brings its reasoning. Each variable
-    about reasoning is tried with each of its values; one difference is told, of an opened block where there is one. That old reasoning is dropped is a choice of the model's makers; this
-    tells what it costs, and is therefore information, and a warning in the training profile.
+    Compares what the generation prompt adds about reasoning, an opened block, an empty one or the end of one, with what the
+    same answer follows once it is an earlier one. An opened block is compared with an answer that brings its reasoning. Each
+    variable about reasoning is tried with each of its values; one difference is told, of an opened block where there is one.
+    That old reasoning is dropped is a choice of the model's makers; this tells what it costs, and is therefore information,
+    and a warning in the training profile.
 
     ## Why is this bad
     The prompt of every next request differs from what the server has computed, from the first answer on: nothing can be reused.

@@ -11,9 +11,9 @@ class ReasoningAliasOnly(Rule):
     """Reasoning is read from a field that clients do not send.
 
     ## What it does
-    Renders reasoning in each of the fields `reasoning_content`, `thinking` and `reasoning` alone, with the others empty, and reports
-    a template that names and renders only `thinking` or only `reasoning`. From transformers 5.21 on `thinking` is filled from the
-    others, so that reading it alone is information; `reasoning` is never filled.
+    Renders reasoning in each of the fields `reasoning_content`, `thinking` and `reasoning` alone, with the others empty, and
+    reports a template that names and renders only `thinking` or only `reasoning`. From transformers 5.21 on `thinking` is
+    filled from the others, so that reading it alone is information; `reasoning` is never filled.
 
     ## Why is this bad
     Most servers and data sets have `reasoning_content`. In older versions of transformers and in other engines nothing copies

@@ -15,12 +15,12 @@ class ThinkingDefaultThirdState(Rule):
 
     ## What it does
     Renders a chat that waits for an answer, and one with reasoning in its history, with each true-or-false variable about
-    reasoning set to true, to false and not at all. It is reported where the prompt without it is neither of the other two. Where
-    the generation prompt then says nothing of reasoning, it is information: the choice is left to the model.
+    reasoning set to true, to false and not at all. It is reported where the prompt without it is neither of the other two.
+    Where the generation prompt then says nothing of reasoning, it is information: the choice is left to the model.
 
     ## Why is this bad
-    Somebody who never passes the flag gets a third prompt that no documentation of the flag describes, and a server that fills in
-    the documented default changes the prompt by that.
+    Somebody who never passes the flag gets a third prompt that no documentation of the flag describes, and a server that
+    fills in the documented default changes the prompt by that.
 
     ## References
     - [transformers: writing a chat template](https://huggingface.co/docs/transformers/chat_templating_writing)

@@ -9,10 +9,11 @@ class ThinkingToggleInert(Rule):
     """A variable about reasoning is read, but changes nothing.
 
     ## What it does
-    Renders every canonical conversation with each value of each variable about reasoning that the template reads: true and false,
-    the values that it is compared with, and none at all, each beside every value of the others. It is reported where no prompt
-    changes, and where the template asks whether the variable is passed after it has set it itself. A generation prompt that opens reasoning whatever a caller passes is information: there are models that always
-    think, but `enable_thinking=false` is accepted for them and silently ignored.
+    Renders every canonical conversation with each value of each variable about reasoning that the template reads: true and
+    false, the values that it is compared with, and none at all, each beside every value of the others. It is reported where
+    no prompt changes, and where the template asks whether the variable is passed after it has set it itself. A generation
+    prompt that opens reasoning whatever a caller passes is information: there are models that always think, but
+    `enable_thinking=false` is accepted for them and silently ignored.
 
     ## Why is this bad
     A caller who turns reasoning off still waits and pays for it, and nobody says that the switch is not connected.
@@ -42,6 +43,15 @@ class ThinkingToggleInert(Rule):
             says='the generation prompt opens reasoning with "<think>", and nothing that a caller can pass turns it off',
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|><think>{% if enable_thinking is false %}</think>{% endif %}{% endif %}",
+        ),
+        Bad(
+            "{% set enable_thinking = true %}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>"
+            "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}",
+            says='the template asks whether "enable_thinking" is passed, but has set it itself: what a caller passes is lost',
+            better="{% set enable_thinking = enable_thinking | default(true) %}"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% if not enable_thinking %}<think></think>{% endif %}{% endif %}",
         ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
     )

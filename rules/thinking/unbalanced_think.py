@@ -32,9 +32,9 @@ class UnbalancedThink(Rule):
 
     ## What it does
     Learns the markers around reasoning from the prompts, and counts them in a turn for six ways of giving reasoning: in a
-    field, between both tags in the text, with the closing tag alone (what a completion has whose prompt opened the block), with
-    the opening tag alone (what is left of one that was cut off), empty, and not at all. A turn that holds as many as the text that
-    was sent is its sender's concern; what counts is a marker that the template adds and does not match.
+    field, between both tags in the text, with the closing tag alone (what a completion has whose prompt opened the block),
+    with the opening tag alone (what is left of one that was cut off), empty, and not at all. A turn that holds as many as the
+    text that was sent is its sender's concern; what counts is a marker that the template adds and does not match.
 
     A lone closing tag to which the template adds a block of its own is information, and a warning where the generation prompt
     opens the block and answers with both tags are taken apart. A tool call in the text of an answer whose reasoning was never

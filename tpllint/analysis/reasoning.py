@@ -341,11 +341,12 @@ class Reasoning:
 
     @functools.cached_property
     def writes_blocks(self) -> bool:
-        """Whether answers in the history get the markers around reasoning without having any."""
-        if self.tags is None:
+        """Whether answers in the history get an empty block that no generation prompt writes."""
+        tags = self.tags
+        if tags is None or any(tags.block.search(self.prefill(state)) for state in self.states):
             return False
         openings = (self.past_opening(name, state) for name, state in self._plain_answers)
-        return any(self.tags.block.search(opening or "") for opening in openings)
+        return any(tags.block.search(opening or "") for opening in openings)
 
     @staticmethod
     def passed(state: State) -> str:
