@@ -64,8 +64,8 @@ class FinalReasoningDropped(Rule):
             yield _problem('is in "reasoning_content"', render, None if kept_before else Severity.INFO)
         render = reasoning.render("think-tags-last")
         if _loses(render) and (reasoning.known or reasoning.writes_blocks):
-            written = reasoning.shows("reasoning-last", state) or reasoning.writes_blocks
-            yield _problem("stands between tags in the text", render, None if written else Severity.INFO)
+            meant = reasoning.shows("reasoning-last", state) or reasoning.writes_blocks
+            yield _problem("stands between tags in the text", render, None if meant else Severity.INFO)
 
 
 def _loses(render: Render) -> bool:

@@ -66,7 +66,7 @@ class PrefillThinkNotReplayed(Rule):
                 continue  # whoever passes it wants the history to be another one
             past = "reasoning-old" if reasoning.opens(state) else "user-assistant-user"
             opening = reasoning.past_opening(past, state)
-            if not prefill or opening is None or opening.startswith(reasoning.header + prefill.rstrip()):
+            if not prefill or opening is None or opening.startswith(reasoning.header + prefill):
                 continue
             before, after = (text.removeprefix(template.anatomy.user_end or "") for text in (reasoning.header, opening))
             alone = " alone" if before.strip() == after.strip() else ""

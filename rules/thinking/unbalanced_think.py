@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tpllint import Bad, Conversation, Good, Problem, Render, Rule, Severity, Template, quoted
 
 CUT_OFF = "think-tag-only-open"
+PLAIN = ("user-assistant", "user-assistant-user")
 LONE_END = ("lone-closer-last", "lone-closer")
 
 
@@ -18,7 +19,7 @@ class Way:
 
 
 WAYS = (
-    Way("an answer without reasoning", ("user-assistant", "user-assistant-user")),
+    Way("an answer without reasoning", PLAIN),
     Way('an answer with its reasoning in "reasoning_content"', ("reasoning-last", "reasoning-old")),
     Way("an answer with its reasoning between both tags", ("think-tags-last", "think-tags-old")),
     Way("an answer with empty reasoning", ("think-tags-empty", "reasoning-empty")),
@@ -38,8 +39,9 @@ class UnbalancedThink(Rule):
 
     A lone closing tag to which the template adds a block of its own is information, and a warning where the generation prompt
     opens the block and answers with both tags are taken apart. A tool call in the text of an answer whose reasoning was never
-    closed is information, where the template otherwise takes answers apart.
-    A lone closing tag that the generation prompt writes too is how some models are told not to reason, and fine.
+    closed is information, where the template otherwise takes answers apart, and so is a generation prompt with an opened
+    block that the template writes before a last answer for it to be continued. A lone closing tag that the generation prompt
+    writes too is how some models are told not to reason, and fine.
 
     ## Why is this bad
     The reasoning runs on into the answer, or the answer counts as reasoning. Training on such text teaches the model to do so.
@@ -102,7 +104,7 @@ def _unbalanced(template: Template, way: Way, render: Render) -> Problem | None:
     turn = render.text.partition("question-amber")[2].partition("question-coral")[0]
     opened, closed = turn.count(tags.open), turn.count(tags.close)
     sent = _sent(conversation, tags.open), _sent(conversation, tags.close)
-    opens = template.reasoning.opens(tuple(conversation.variables.items()))
+    state = tuple(conversation.variables.items())
     added = opened - sent[0], closed - sent[1]
     verbatim = added == (0, 0) or (added[0] == added[1] and way.conversations != LONE_END)
     if opened == closed or verbatim or _is_told_not_to_reason(template, *added):
@@ -110,10 +112,19 @@ def _unbalanced(template: Template, way: Way, render: Render) -> Problem | None:
     return Problem(
         f"{way.what} is rendered with {quoted(tags.open)} {_times(opened)} and {quoted(tags.close)} {_times(closed)}",
         help="close the block wherever it is opened; take an answer apart at the closing tag alone",
-        severity=None if way.conversations != LONE_END or (opens and template.reasoning.takes_tags_apart) else Severity.INFO,
+        severity=_severity(template, way, state, turn),
         render=render,
         shows=tags.open if opened > closed else tags.close,
     )
+
+
+def _severity(template: Template, way: Way, state: tuple[tuple[str, object], ...], turn: str) -> Severity | None:
+    """An info where the template writes the generation prompt before a last answer, to have it continued, and for lone ends."""
+    reasoning = template.reasoning
+    continued = reasoning.opens(state) and turn.startswith(reasoning.header + reasoning.prefill(state))
+    if way.conversations == LONE_END:
+        return None if reasoning.opens(state) and reasoning.takes_tags_apart else Severity.INFO
+    return Severity.INFO if continued and way.conversations == PLAIN else None
 
 
 def _sent(conversation: Conversation, marker: str) -> int:

@@ -39,7 +39,7 @@ ASKED = {"generation prompt": ("user", True), "history": ("reasoning-old", False
 LIKELY = ("user", "reasoning-old", "reasoning-last", "tools-declared", OPEN_LOOP, EVERY_FIELD, ASKED_AGAIN)
 """Where a variable about reasoning acts if it acts at all; asked before everything else is."""
 BOOLEANS = {"true": True, "false": False, "none": None}
-MOST_TOGGLES, MOST_VALUES, MOST_CLOSERS = 4, 6, 6
+MOST_CONTROLS, MOST_TOGGLES, MOST_VALUES, MOST_CLOSERS = 12, 4, 6, 6
 
 State = tuple[tuple[str, Any], ...]
 """Variables and their values, as a caller passes them; empty where nothing is passed."""
@@ -130,7 +130,7 @@ class Reasoning:
             if REASONING.search(variable.name) and variable.name not in self._template.variables:
                 literals = dict.fromkeys((*compared_with(syntax, variable.name), *filter(None, [variable.default])))
                 found.append(Control(variable, _values(tuple(literals))))
-        return tuple(found)
+        return tuple(found[:MOST_CONTROLS])
 
     @functools.cached_property
     def overwritten(self) -> tuple[Read, ...]:
