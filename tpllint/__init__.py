@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
+    from tpllint.analysis.reasoning import ReasoningTags
     from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
@@ -65,6 +66,7 @@ _HOMES = {
     ),
     "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
+    "tpllint.analysis.reasoning": ("ReasoningTags",),
     "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
@@ -115,6 +117,7 @@ __all__ = [
     "Place",
     "Problem",
     "Read",
+    "ReasoningTags",
     "Related",
     "Render",
     "RenderError",

@@ -30,10 +30,10 @@ class ContinueFinalMessageBroken(Rule):
     """An answer that was begun cannot be continued.
 
     ## What it does
-    Renders a last answer as `continue_final_message=True` does: one line, several paragraphs, and reasoning between think
-    tags followed by words. It is reported where transformers then raises because the template changed or dropped the answer,
-    and where the prompt does not end with it. It is information where only an answer with its reasoning in it is concerned:
-    some models are made to hide it, and few callers continue such an answer.
+    Renders a last answer as `continue_final_message=True` does: one line, several paragraphs, and reasoning between the
+    template's own think tags followed by words. It is reported where transformers then raises because the template changed or
+    dropped the answer, and where the prompt does not end with it. It is information where only an answer with its reasoning
+    in it is concerned: some models are made to hide it, and few callers continue such an answer.
 
     Nothing is said of a template that merely sets the reasoning in other blanks, since the model's own way to write it may
     well survive, of one that shows no answers at all (`role-dropped`), and of trimmed blanks (`content-whitespace-changed`).
@@ -77,7 +77,7 @@ class ContinueFinalMessageBroken(Rule):
                     f"{case.what} cannot be continued: {why}",
                     help="write the content of the last message as it was sent",
                     severity=Severity.INFO if case.reasoning else None,
-                    render=template.render(case.conversation),
+                    render=template.reasoning.render(case.conversation),
                     shows=case.ends,
                 )
                 return
@@ -85,12 +85,12 @@ class ContinueFinalMessageBroken(Rule):
 
 def _why_broken(template: Template, case: Case) -> str | None:
     """What happens to the answer; None where it can be continued and where there is no verdict."""
-    plain = template.render(case.conversation).text
+    plain = template.reasoning.render(case.conversation).text
     if plain is None or (case.reasoning is not None and case.reasoning in plain):
         return None
     if case.conversation == "content-many-lines" and template.anatomy.reads_parts_only:
         return None
-    continued = template.continued(template.conversation(case.conversation))
+    continued = template.continued(template.reasoning.conversation(case.conversation))
     if continued.text is None:
         return RAISES if continued.error is not None and continued.error.type == REFUSAL else None
     return None if continued.text.rstrip().endswith(case.ends) else "the prompt does not end with it"

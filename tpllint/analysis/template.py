@@ -22,6 +22,7 @@ from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
+from tpllint.analysis.reasoning import Reasoning
 from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
@@ -127,6 +128,11 @@ class Template:
     def tool_histories(self) -> ToolHistories:
         """What becomes of tool calls and results, in every form in which clients send them."""
         return ToolHistories(self)
+
+    @functools.cached_property
+    def reasoning(self) -> Reasoning:
+        """What it makes of a model's reasoning, in its prompts and in the history."""
+        return Reasoning(self)
 
     @functools.cached_property
     def description(self) -> Description:

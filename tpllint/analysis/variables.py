@@ -48,6 +48,33 @@ def free_variables(syntax: Syntax, names: Names) -> Iterator[FreeVariable]:
         yield FreeVariable(name, syntax.place(reads[0].node), guarded, _default(reads))
 
 
+def compared_with(syntax: Syntax, name: str) -> Iterator[str]:
+    """The literals that a variable is compared with, in whatever case, as a template writes them."""
+    for comparison in syntax.find("Compare"):
+        sides = (comparison.expr, *(operand.expr for operand in comparison.ops))
+        if any(isinstance(bare := _without_filters(side), nodes.Name) and bare.name == name for side in sides):
+            yield from _literals(sides)
+
+
+def _without_filters(node: nodes.Node | None) -> nodes.Node | None:
+    """What filters and methods such as `| lower` and `.strip()` are applied to."""
+    while True:
+        if isinstance(node, nodes.Filter):
+            node = node.node
+        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+            node = node.node.node
+        else:
+            return node
+
+
+def _literals(sides: Iterable[nodes.Node]) -> Iterator[str]:
+    for side in sides:
+        if isinstance(side, nodes.List | nodes.Tuple):
+            yield from _literals(side.items)
+        elif (words := _words(side)) is not None:
+            yield words
+
+
 def _default(reads: list[Read]) -> str | None:
     """What is written as the default; else what follows from the conditions; None where they disagree."""
     written = {value for read in reads if (value := _written(read)) is not None}

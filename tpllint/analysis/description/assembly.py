@@ -43,7 +43,7 @@ def describe(template: Template) -> Description:
         continue_final_message=_continued(template),
     )
     known = _with_images(_from_source(known, template), template)
-    known = replace(known, reasoning=reasoning(template, known.variables))
+    known = replace(known, reasoning=reasoning(template))
     return replace(known, capabilities=_capabilities(known, template))
 
 

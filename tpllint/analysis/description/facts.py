@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tpllint.analysis.reasoning import Toggle
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -86,22 +88,6 @@ class ToolsDescription:
     parallel_results: Outcome = UNDECIDED
     ids_in_calls: bool | None = None
     ids_in_results: bool | None = None
-
-
-@dataclass(frozen=True)
-class Toggle:
-    """A variable about reasoning that may be true or false.
-
-    `unset` is what leaving it out equals: "true", "false", "neither" or "either" (it changes nothing that was asked).
-    `on` and `off` are what a prompt ends with, from where the two part. `acts_on` holds "beginning" (what stands before the
-    user's text), "generation prompt" and "history", as far as they change.
-    """
-
-    name: str
-    unset: str | None
-    on: str | None = None
-    off: str | None = None
-    acts_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

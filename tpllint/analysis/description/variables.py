@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
-from jinja2 import nodes
+from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import Variable
+from tpllint.analysis.variables import compared_with
 
 if TYPE_CHECKING:
-    from tpllint.analysis.syntax import Syntax
     from tpllint.analysis.template import Template
 
 
@@ -29,25 +25,9 @@ def variables(template: Template) -> tuple[Variable, ...] | None:
     if syntax is None:
         return None
     free = [variable for variable in template.free_variables if not _is_token(template, variable.name)]
-    found = (Variable(one.name, one.default, tuple(dict.fromkeys(_values(syntax, one.name)))) for one in free)
+    found = (Variable(one.name, one.default, tuple(dict.fromkeys(compared_with(syntax, one.name)))) for one in free)
     return tuple(sorted(found, key=lambda variable: variable.name))
 
 
 def _is_token(template: Template, name: str) -> bool:
     return name.endswith("_token") or name in template.tokens
-
-
-def _values(syntax: Syntax, name: str) -> Iterator[str]:
-    """The literals that a variable is compared with."""
-    for comparison in syntax.find("Compare"):
-        sides = (comparison.expr, *(operand.expr for operand in comparison.ops))
-        if any(isinstance(side, nodes.Name) and side.name == name for side in sides):
-            yield from _literals(sides)
-
-
-def _literals(sides: tuple[Any, ...]) -> Iterator[str]:
-    for side in sides:
-        if isinstance(side, nodes.List | nodes.Tuple):
-            yield from _literals(tuple(side.items))
-        elif isinstance(side, nodes.Const):
-            yield "none" if side.value is None else json.dumps(side.value, ensure_ascii=False)
