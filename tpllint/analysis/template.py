@@ -21,6 +21,7 @@ from tpllint.analysis.compile import Failure
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
+from tpllint.analysis.payloads import Payloads
 from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
@@ -113,6 +114,11 @@ class Template:
     def anatomy(self) -> Anatomy:
         """The structure that follows from the renders."""
         return Anatomy(self)
+
+    @functools.cached_property
+    def payloads(self) -> Payloads:
+        """How it writes the calls and definitions of tools."""
+        return Payloads(self)
 
     @functools.cached_property
     def description(self) -> Description:
