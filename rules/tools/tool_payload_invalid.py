@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
@@ -14,7 +14,6 @@ HARD_WORDS = {
     "a backslash": "harbour\\new",
     "a line break": "harbour\njasper",
     "a letter that is not ASCII": "hárbour 港",
-    "an angle bracket": "a <harbour> & more",
 }
 VALUES: tuple[Any, ...] = (3, 1.5, True, None, ["harbour"], {"inner": "jasper"}, {})
 HARD_DESCRIPTION = 'Looks "up" a \\kelp in\na harbour.'
@@ -26,12 +25,13 @@ class ToolPayloadInvalid(Rule):
 
     ## What it does
     Learns from renders how the template writes a call, as JSON or as a call of Python, and reads it back with a real parser:
-    with a plain word, with quotes, backslashes, line breaks and other letters in it, and with numbers, booleans, null, lists and
-    objects. The arguments that come back must be those that were passed. A block of calls that is closed only where it holds two
-    is reported as well.
+    with a plain word, with quotes, backslashes, line breaks and other letters in it, and with numbers, booleans, null, lists
+    and objects. The arguments that come back must be those that were passed. It is an error where no call can be read, and a
+    warning where it takes such a value. A block of calls that is closed only where it holds two is reported as well.
 
     The declared tools, where they are written as JSON, must parse too, and an example of a call in the tool instructions must
-    not stand in doubled braces. No parser reads those, so such findings are warnings.
+    not stand in doubled braces. No parser reads those, so such findings are warnings, and information where it takes a
+    description with quotes in it.
 
     Formats in which a value stands bare between two tags, such as `<parameter=city>Paris</parameter>`, escape nothing on
     purpose: the tag ends the value. They are not judged here, nor is any format that is not recognised.
@@ -49,6 +49,7 @@ class ToolPayloadInvalid(Rule):
     name = "tool-payload-invalid"
     category = "tools"
     severity = Severity.ERROR
+    raised_by: ClassVar = {"agent": Severity.WARNING}
     examples = (
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call>"
@@ -62,11 +63,13 @@ class ToolPayloadInvalid(Rule):
         ),
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}[{{ c.function.name }}("
-            "{% for key, value in c.function.arguments.items() %}{{ key }}='{{ value }}'{{ ', ' if not loop.last }}{% endfor %})]"
+            "{% for key, value in c.function.arguments.items() %}{{ key }}='{{ value }}'{{ ', ' if not loop.last }}"
+            "{% endfor %})]"
             "{% endfor %}<|end|>{% endfor %}",
             says="a tool call does not parse as a Python call where an argument holds a single quote: "
             "\"[lookup_kelp(place='harbour's jasper')]\"",
-            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}[{{ c.function.name }}("
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}["
+            "{{ c.function.name }}("
             "{% for key, value in c.function.arguments.items() %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}"
             "{% endfor %})]{% endfor %}<|end|>{% endfor %}",
         ),
@@ -84,7 +87,8 @@ class ToolPayloadInvalid(Rule):
             "{% endfor %}<|end|>{% endfor %}",
         ),
         Good(
-            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call={{ c.function.name }}>"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call="
+            "{{ c.function.name }}>"
             "{% for key, value in c.function.arguments.items() %}<parameter={{ key }}>"
             "{{ value if value is string else value | tojson }}</parameter>{% endfor %}</call>{% endfor %}<|end|>{% endfor %}"
         ),
@@ -118,15 +122,21 @@ def _hard_calls(template: Template, written: str) -> Iterator[Problem]:
     for what, word in HARD_WORDS.items():
         reading = template.payloads.read({"place": word})
         if reading.verdict in ("unreadable", "different"):
-            lost = f"does not parse as {written}" if reading.verdict == "unreadable" else f"written as {written} says something else"
+            lost = (
+                f"does not parse as {written}"
+                if reading.verdict == "unreadable"
+                else f"written as {written} says something else"
+            )
             says = f"a tool call {lost} where an argument holds {what}: {quoted(reading.text[:SHOWN])}"
-            yield Problem(says, help=_way_out(written), render=reading.render, shows=reading.span)
+            yield Problem(says, _way_out(written), severity=Severity.WARNING, render=reading.render, shows=reading.span)
             break
     for value in VALUES:
         reading = template.payloads.read({"place": value})
         if reading.verdict in ("unreadable", "different"):
-            says = f"an argument that is {json.dumps(value)} does not come back from a tool call: {quoted(reading.text[:SHOWN])}"
-            yield Problem(says, help=_way_out(written), render=reading.render, shows=reading.span)
+            says = (
+                f"an argument that is {json.dumps(value)} does not come back from a tool call: {quoted(reading.text[:SHOWN])}"
+            )
+            yield Problem(says, _way_out(written), severity=Severity.WARNING, render=reading.render, shows=reading.span)
             break
 
 
@@ -143,19 +153,21 @@ def _block(template: Template) -> Iterator[Problem]:
         yield Problem(
             f"a turn with one tool call is not closed: {quoted(marker)} follows only where there are two calls",
             help="write what closes the calls after the last one, whatever their number",
+            severity=Severity.WARNING,
             render=render,
         )
 
 
 def _definitions(template: Template) -> Iterator[Problem]:
     plain, hard = template.conversation("tools-declared"), template.payloads.with_description(HARD_DESCRIPTION)
-    for where, conversation in (("", plain), (" where a description holds quotes", hard)):
+    cases = (("", plain, Severity.WARNING), (" where a description holds quotes", hard, Severity.INFO))
+    for where, conversation, severity in cases:
         reading = template.payloads.read_definition(conversation)
         if reading.verdict == "unreadable":
             yield Problem(
                 f"a tool's definition is written as JSON that does not parse{where}: {quoted(reading.text[:SHOWN])}",
                 help="write the whole definition with the filter tojson",
-                severity=Severity.WARNING,
+                severity=severity,
                 render=reading.render,
                 shows=reading.span,
             )

@@ -7,13 +7,13 @@ import functools
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jinja2 import Undefined
 
-from tpllint.analysis.markers import BARE_MARKER
+from tpllint.analysis.markers import BARE_MARKER, common_prefix, common_suffix
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
 USER, NAME, KEY, VALUE, RESULT = "question-amber", "lookup_kelp", "place", "harbour-jasper", "result-iris"
+CALLS = "tool_calls"
 OTHER_NAME, OTHER_VALUE = "send_nettle", "letter-onyx"
 LONGEST = 20_000
 """Calls and definitions in more characters are not read; nobody writes them, and reading them takes time."""
@@ -45,6 +46,14 @@ PYTHON_NAMES = {"null": None, "true": True, "false": False}
 UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 """What json and ast raise for text that they do not read."""
 Form = Literal["object", "string"]
+
+
+class History(NamedTuple):
+    """A way to put a call into a conversation."""
+
+    name: str
+    form: Form
+    keep_none: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,20 +99,23 @@ class Payloads:
         self._conversations: dict[str, Conversation] = {}
 
     @functools.cached_property
-    def _history(self) -> tuple[str, Form] | None:
-        """The conversation and the form of arguments with which a call shows in the prompt."""
+    def _history(self) -> History | None:
+        """The first history in which a call shows in the prompt; null content is left in place only where it has to be."""
         forms: tuple[Form, ...] = ("object", "string")
-        for form in forms:
-            for name in HISTORIES:
-                conversation = self._with_call(name, form, {KEY: VALUE})
-                if VALUE in (self._template.render_conversation(conversation).text or ""):
-                    return name, form
-        return None
+        if CALLS not in self._template.text:
+            return None
+        ways = [History(name, form) for form in forms for name in HISTORIES]
+        ways += [History(name, form, keep_none=True) for form in forms for name in HISTORIES if name.endswith("null-content")]
+        return next((way for way in ways if VALUE in (self._rendered(way, {KEY: VALUE}).text or "")), None)
+
+    def _rendered(self, way: History, arguments: Mapping[str, Any]) -> Render:
+        conversation = self._with_call(way.name, way.form, arguments)
+        return self._template.render_conversation(conversation, keep_none=way.keep_none)
 
     @property
     def form(self) -> Form | None:
         """The form of arguments with which calls render: an object, as documented, or a string, as servers receive it."""
-        return self._history[1] if self._history else None
+        return self._history.form if self._history else None
 
     def _with_call(self, name: str, form: Form, arguments: Mapping[str, Any]) -> Conversation:
         key = json.dumps([name, form, arguments])
@@ -119,7 +131,7 @@ class Payloads:
         """A call with these arguments; None where it does not show, or nothing tells where it stands."""
         if self._history is None:
             return None
-        render = self._template.render_conversation(self._with_call(*self._history, arguments))
+        render = self._rendered(self._history, arguments)
         text = render.text or ""
         start = text.rfind(USER) + len(USER)
         end = text.find(RESULT, start)
@@ -148,47 +160,38 @@ class Payloads:
         call = self.written(arguments)
         if self._match is None or self.plain is None or call is None:
             return UNDECIDED
-        if self.format in ("JSON", "escaped JSON"):
-            return self._as_json(call, arguments)
-        return self._as_python(call, arguments) if self.format == "a Python call" else UNDECIDED
-
-    def _as_json(self, call: Written, arguments: Mapping[str, Any]) -> Reading:
-        assert self._match is not None and self.plain is not None
-        at = self._match[1].start()
-        if call.text[:at] != self.plain.text[:at]:
-            return UNDECIDED
-        found = json_around(call.text, at, STRICT)
-        if found is None or is_torn(call.text, found[0], found[1]):
-            outline = _outline(call.text, at)
-            return Reading("unreadable", call.render, call.span(*outline)) if outline else UNDECIDED
-        same = any(_gives(part, arguments) for part in parts(found[2]))
-        return Reading("same" if same else "different", call.render, call.span(found[0], found[1]), found[2])
-
-    def _as_python(self, call: Written, arguments: Mapping[str, Any]) -> Reading:
-        assert self._match is not None and self.plain is not None
         start, end = self._match[1].span()
         head, tail = self.plain.text[:start], self.plain.text[end:]
-        closer = END_OF_CALL.match(tail)
-        if closer is None or not (call.text.startswith(head) and call.text.endswith(tail)):
+        if not call.text.startswith(head):
             return UNDECIDED
-        listed = closer[0].endswith("]") and head.rstrip().endswith("[")
-        start = len(head.rstrip()) - 1 if listed else start
-        stop = len(call.text) - len(tail) + closer.end() - (closer[0].endswith("]") and not listed)
-        value = python_call(call.text[start:stop])
-        verdict: Literal["same", "different", "unreadable"] = "unreadable" if value is None else "different"
-        return Reading("same" if value == arguments else verdict, call.render, call.span(start, stop), value)
+        if self.format in ("JSON", "escaped JSON"):
+            return _as_json(call, start, arguments)
+        tail = tail[1:] if tail[:1] in ("'", '"') else tail  # only words have quotes around them
+        return _as_python(call, head, tail, arguments) if self.format == "a Python call" else UNDECIDED
+
+    def value_text(self, value: Any) -> str | None:
+        """What stands in a call where its argument is not a word but this value; None where that does not show."""
+        call, plain = self.written({KEY: value}), self.plain
+        if call is None or plain is None:
+            return None
+        head, _, tail = plain.text.partition(VALUE)
+        start = common_prefix(head, call.text)
+        return call.text[start : len(call.text) - common_suffix(tail, call.text[start:])]
 
     def unclosed_block(self) -> tuple[Render, str] | None:
-        """The prompt of one call and the markers that close a block of calls only where there are two; None where all is well."""
+        """The prompt of one call and the marker that closes a block of calls only where there are two, where that is so."""
+        if self._history is None:
+            return None
         two = self._template.conversation("two-calls")
-        calls = two.messages[1]["tool_calls"]
-        if self.form == "string":
-            calls = [_with_text(call) for call in calls]
-            two = two.with_message(1, tool_calls=calls)
-        one = two.with_message(1, tool_calls=calls[1:])
-        render = self._template.render_conversation(one)
-        (before, after), (same_before, whole) = (self._around(each) for each in (render, self._template.render_conversation(two)))
-        missing = whole[len(after) :] if whole[: len(after)] == after else []
+        if self._history.keep_none:
+            two = two.with_message(1, content=None)
+        calls = [_with_text(call) if self.form == "string" else call for call in two.messages[1]["tool_calls"]]
+        render, other = (
+            self._template.render_conversation(two.with_message(1, tool_calls=given), keep_none=self._history.keep_none)
+            for given in (calls[1:], calls)
+        )
+        (before, after), (same_before, whole) = self._around(render), self._around(other)
+        missing = [marker for marker in whole if marker not in after] if set(after) <= set(whole) else []
         return (render, missing[0]) if before and before == same_before and missing else None
 
     def _around(self, render: Render) -> tuple[list[str], list[str]]:
@@ -200,23 +203,49 @@ class Payloads:
         return BARE_MARKER.findall(text[: min(names)]), BARE_MARKER.findall(text.rpartition(OTHER_VALUE)[2])
 
     def with_description(self, text: str) -> Conversation:
-        """The tools declared in a plain chat, the first one with this description."""
-        if text not in self._conversations:
+        """The tool of a plain chat with this description."""
+        return self._declaring({"description": text})
+
+    def with_parameters(self, properties: Mapping[str, Any]) -> Conversation:
+        """The tool of a plain chat with these parameters, all of them required."""
+        return self._declaring({"parameters": {"type": "object", "properties": properties, "required": list(properties)}})
+
+    def with_type(self, conversation: Conversation, word: str) -> Conversation:
+        """The same conversation with this type for every parameter of its first tool."""
+        function = (conversation.tools or ({},))[0]["function"]
+        typed = {name: {**schema, "type": word} for name, schema in function["parameters"]["properties"].items()}
+        parameters = {**function["parameters"], "properties": typed}
+        tool = {"type": "function", "function": {**function, "parameters": parameters}}
+        return replace(conversation, tools=[tool])
+
+    def _declaring(self, changed: Mapping[str, Any]) -> Conversation:
+        key = json.dumps(changed)
+        if key not in self._conversations:
             base = self._template.conversation("tools-declared")
-            tool, *others = base.tools or ()
-            changed = {**tool, "function": {**tool["function"], "description": text}}
-            self._conversations[text] = replace(base, tools=[changed, *others])
-        return self._conversations[text]
+            (tool,) = base.tools or ({},)
+            self._conversations[key] = replace(base, tools=[{**tool, "function": {**tool["function"], **changed}}])
+        return self._conversations[key]
+
+    def with_documents(self, documents: Sequence[Any]) -> Render:
+        """A plain chat to which documents are passed."""
+        key = json.dumps(documents)
+        if key not in self._conversations:
+            self._conversations[key] = replace(self._template.conversation("user"), documents=documents)
+        return self._template.render_conversation(self._conversations[key], generation_prompt=True)
+
+    def declared(self, conversation: Conversation) -> Render:
+        """A chat in which tools are declared, up to where the model answers."""
+        return self._template.attempt(conversation, generation_prompt=True)
 
     @functools.cached_property
     def without_name(self) -> str | None:
-        """A plain chat where not even the name `tools` is given; transformers always passes it, as None where there are none."""
+        """A plain chat where not even the name `tools` is given; transformers always passes it, if only as None."""
         chat = self._template.conversation("user").with_variables(tools=Undefined(name="tools"))
         return self._template.render_conversation(chat, generation_prompt=True).text
 
     def read_definition(self, conversation: Conversation) -> Reading:
         """The first declared tool, read back as JSON; undecided where it is not written so."""
-        render = self._template.render_conversation(conversation, generation_prompt=True)
+        render = self.declared(conversation)
         text = render.text or ""
         match = DEFINITION.search(text)
         if match is None or len(text) > LONGEST:
@@ -228,6 +257,30 @@ class Payloads:
         declared = (conversation.tools or ({},))[0].get("function", {})
         same = any(isinstance(part, dict) and part.get("name") == declared.get("name") for part in parts(found[2]))
         return Reading("same" if same else "different", render, (found[0], found[1]), found[2])
+
+
+def _as_json(call: Written, at: int, arguments: Mapping[str, Any]) -> Reading:
+    """A call whose argument stands at an offset in JSON."""
+    found = json_around(call.text, at, STRICT)
+    if found is None or is_torn(call.text, found[0], found[1]):
+        outline = _outline(call.text, at)
+        return Reading("unreadable", call.render, call.span(*outline)) if outline else UNDECIDED
+    same = any(_gives(part, arguments) for part in parts(found[2]))
+    return Reading("same" if same else "different", call.render, call.span(found[0], found[1]), found[2])
+
+
+def _as_python(call: Written, head: str, tail: str, arguments: Mapping[str, Any]) -> Reading:
+    """A call between what always stands before and what always stands behind it."""
+    closer = END_OF_CALL.match(tail)
+    if closer is None or not call.text.endswith(tail):
+        return UNDECIDED
+    listed = closer[0].endswith("]") and head.rstrip().endswith("[")
+    start = len(head.rstrip()) - 1 if listed else len(head)
+    stop = len(call.text) - len(tail) + closer.end() - (closer[0].endswith("]") and not listed)
+    value = python_call(call.text[start:stop])
+    if value is None:
+        return Reading("unreadable", call.render, call.span(start, stop))
+    return Reading("same" if value == arguments else "different", call.render, call.span(start, stop), value)
 
 
 def _with_text(call: Mapping[str, Any]) -> Mapping[str, Any]:

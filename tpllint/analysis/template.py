@@ -233,6 +233,14 @@ class Template:
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
         return self._renders[key]
 
+    def attempt(self, conversation: Conversation, *, generation_prompt: bool = False) -> Render:
+        """A render that may well fail: that the template calls itself without end is an answer then, and no limit of ours."""
+        known = dict(self.exhausted)
+        render = self.render_conversation(conversation, generation_prompt=generation_prompt)
+        if render.error is not None and render.error.type == RecursionError.__name__:
+            self.exhausted = known
+        return render
+
     def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""
         if render.error is not None:
