@@ -24,7 +24,12 @@ class Case:
 
 
 CASES = (
-    Case("tools-declared", "a tool's definition", re.compile(r"'(?:name|function)': ['{]"), Severity.ERROR),
+    Case(
+        "tools-declared",
+        "a tool's definition",
+        re.compile(r"'(?:name|function|type|properties|parameters|place)': ['{]"),
+        Severity.ERROR,
+    ),
     Case(
         "tool-loop-without-tools",
         "a tool call",
@@ -63,7 +68,7 @@ class PythonReprContent(Rule):
         Bad(
             "{% if tools %}<tools>{{ tools }}</tools>{% endif %}{% for m in messages %}"
             "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
-            says="a tool's definition is printed as Python writes it: \"'function': {'name': 'lookup_kelp', 'des\"",
+            says="a tool's definition is printed as Python writes it: \"'type': 'function', 'function': {'name':\"",
             better="{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}{% for m in messages %}"
             "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
         ),
@@ -78,6 +83,8 @@ class PythonReprContent(Rule):
             return
         for case in CASES:
             render = template.render(case.conversation)
+            if render.text is None and case.conversation == CALL:
+                render = template.render("tool-loop")
             text = render.text
             found = None if text is None else _written_by_python(template, case, text)
             if text is not None and found is not None:

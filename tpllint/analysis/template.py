@@ -22,6 +22,7 @@ from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
+from tpllint.analysis.payloads import Payloads
 from tpllint.analysis.reasoning import Reasoning
 from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
@@ -133,6 +134,11 @@ class Template:
     def reasoning(self) -> Reasoning:
         """What it makes of a model's reasoning, in its prompts and in the history."""
         return Reasoning(self)
+
+    @functools.cached_property
+    def payloads(self) -> Payloads:
+        """How it writes the calls and definitions of tools."""
+        return Payloads(self)
 
     @functools.cached_property
     def description(self) -> Description:
@@ -281,6 +287,14 @@ class Template:
             keep_none=recipe.keep_none,
             clock=recipe.clock,
         )
+
+    def attempt(self, conversation: Conversation, *, generation_prompt: bool = False) -> Render:
+        """A render that may well fail: that the template calls itself without end is an answer then, and no limit of ours."""
+        known = dict(self.exhausted)
+        render = self.render_conversation(conversation, generation_prompt=generation_prompt)
+        if render.error is not None and render.error.type == RecursionError.__name__:
+            self.exhausted = known
+        return render
 
     def place_of(self, render: Render, shows: str | tuple[int, int] | None = None) -> Place | None:
         """The code that wrote a part of a prompt (see `Problem.shows`), or at which a failed render stopped."""

@@ -10,6 +10,7 @@ from tpllint.analysis.description.facts import UNDECIDED, Outcome, ToolsDescript
 from tpllint.analysis.description.probes import asked, failed
 from tpllint.analysis.description.turns import ANSWER, CALL_ID, NEXT, SYSTEM, TOOL, USER, Turns
 from tpllint.analysis.markers import common_prefix, common_suffix
+from tpllint.analysis.payloads import CALL_FORMATS
 from tpllint.analysis.tool_histories import ARGUMENT, PRINTED, REMARK, RESULT, SECOND_ARGUMENT, SECOND_RESULT, SHOWN, History
 
 if TYPE_CHECKING:
@@ -20,12 +21,6 @@ DEFINITION_FORMATS = {
     "a Python dictionary": re.compile(rf"'name': ?'{TOOL}'"),
     "XML": re.compile(rf"<(?:\w+:)?(?:tool_)?name>\s*{TOOL}|<\w+ name=[\"']{TOOL}[\"']"),
     "a signature": re.compile(rf"\b(?:def|type|function) {TOOL}\b|{TOOL}\("),
-}
-CALL_FORMATS = {
-    "JSON": re.compile(rf'"place": ?"{ARGUMENT}"'),
-    "XML": re.compile(rf">\s*{ARGUMENT}\s*<"),
-    "a Python call": re.compile(rf"{TOOL}\(place=['\"]{ARGUMENT}"),
-    "a Python dictionary": re.compile(rf"'place': ?'{ARGUMENT}'"),
 }
 
 
