@@ -3,7 +3,8 @@
     python benchmarks/data.py [--rows N[,N...]] [--target TARGET] [--messages N]
 
 Writes files of so many short rows and surveys each. Rows are counted per second of CPU time of all processes together, so
-that nothing else on the machine counts. Memory is read from /proc while the run goes on: the sum over all processes at its highest (Linux).
+that nothing else on the machine counts. Memory is read from /proc while the run goes on: the sum over all processes at its
+highest (Linux).
 """
 
 from __future__ import annotations

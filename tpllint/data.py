@@ -212,9 +212,9 @@ class _Run:
         for message in answers.messages:
             if message["kind"] == "crash":
                 raise RuntimeError(message["traceback"])
-            if message["kind"] == "uncompiled":
-                told = f"the template of {self._target.argument} does not compile: {message['message']}"
-                raise RepairableError("does-not-compile", told, "run tpllint check on it")
+            if message["kind"] == "unusable":
+                told = f"the template of {self._target.argument} {message['message']}"
+                raise RepairableError("unusable-template", told, "run tpllint check on it")
 
     def _require_an_end(self) -> None:
         if self._ended >= ENDED_AT_LEAST and self._ended > ENDED_OF_ALL * self._rows:

@@ -17,7 +17,7 @@ from tpllint.analysis import renders
 from tpllint.analysis.compile import Failure, compiled
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached
-from tpllint.analysis.markers import BARE_MARKER, THINKING
+from tpllint.analysis.markers import BARE_MARKER, THINKING, marker_start
 from tpllint.analysis.renders import REASONING_FIELDS, Inputs, Render
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
@@ -53,8 +53,8 @@ def examine_rows(job: Job, send: Send) -> None:
     """
     passages = _held(job)
     wanted = job.selection
-    if isinstance(passages, Failure):
-        send({"kind": "uncompiled", "message": passages.message})
+    if isinstance(passages, str):
+        send({"kind": "unusable", "message": passages})
     else:
         lines = wanted["text"].split("\n")
         if wanted["announced"]:
@@ -93,18 +93,19 @@ def _one_by_one(passages: Passages, lines: Sequence[str], field: str | None, sen
         send({"kind": "rows", **result, "told": told})
 
 
-_kept: list[tuple[Job, Passages | Failure]] = []
+_kept: list[tuple[Job, Passages | str]] = []
 """The last template that rows went through; the jobs of a run differ only in their rows."""
 
 
-def _held(job: Job) -> Passages | Failure:
+def _held(job: Job) -> Passages | str:
     bare = replace(job, selection={})
     if not _kept or _kept[0][0] != bare:
         _kept[:] = [(bare, _made(job))]
     return _kept[0][1]
 
 
-def _made(job: Job) -> Passages | Failure:
+def _made(job: Job) -> Passages | str:
+    """What rows go through, or why the template is of no use: a clause about it."""
     made = {}
     for variant in job.templates:
         environment = ChatEnvironment()
@@ -112,10 +113,12 @@ def _made(job: Job) -> Passages | Failure:
             with Deadline().running():
                 template = compiled(environment, variant.source)
         except LimitReached as error:
-            return Failure("limit", str(error), None)
+            return f"is too much to compile: {error}"
         if isinstance(template, Failure):
-            return template
-        made[variant.label] = Through(job, variant.name, variant.source, environment, template)
+            return f"does not compile: {template.message}"
+        made[variant.label] = through = Through(job, variant.name, variant.source, environment, template)
+        if through.exhausted:
+            return f"comes to no end: {', '.join(through.exhausted)}"
     first, *others = made.values()
     return Passages(first, others[0] if others else first)
 
@@ -173,6 +176,7 @@ class Through:
         )
         self._marks_answers = marks_answers(known)
         self._control = _one_of(control_tokens(known, job.vocabulary.named))
+        self.exhausted = tuple(known.exhausted)
 
     def problems(self, conversation: Conversation) -> Iterator[Told]:
         """Everything that is wrong with one conversation, where it fails nothing but that."""
@@ -221,12 +225,15 @@ class Through:
     def _unstable(self, conversation: Conversation, prompt: str) -> Iterator[Told]:
         """Whether an answer is written otherwise once the conversation goes on; asked where a user speaks after an answer."""
         for count in _prefixes(conversation.messages):
-            before = self._render(replace(conversation, messages=conversation.messages[:count]), generation_prompt=False).text
-            if before is not None and not prompt.startswith(before):
-                at = _alike(before, prompt)
-                said = f"what precedes messages[{count}] is written otherwise than without it: "
-                parts = f"{_excerpt(before[at:])} becomes {_excerpt(prompt[at:])}"
-                yield "not-prefix-stable", "warning", said + parts, count
+            before = self._render(conversation.first(count), generation_prompt=False).text
+            if before is None or prompt.startswith(before):
+                continue
+            at = _alike(before, prompt)
+            if at < _end_of_words(conversation.messages[count - 1], before):
+                at = marker_start(before, at)
+                changed = f"{_excerpt(before[at:])} becomes {_excerpt(prompt[at:])}"
+                said = f"once messages[{count}] follows, the prompt before it changes: {changed}"
+                yield "not-prefix-stable", "warning", said, count
                 return
 
 
@@ -239,6 +246,13 @@ def _prefixes(messages: Sequence[Mapping[str, Any]]) -> list[int]:
     found = [index for index, role in enumerate(roles) if role == "user" and index > first]
     half = MAX_PREFIXES // 2
     return found if len(found) <= MAX_PREFIXES else found[:half] + found[-half:]
+
+
+def _end_of_words(message: Mapping[str, Any], prompt: str) -> int:
+    """Where the last message's words end in its prompt; what a template writes behind them is its own affair."""
+    spoken = [said for text in contents(message) if (said := THINKING.split(text)[-1].strip())]
+    found = prompt.rfind(spoken[-1]) if spoken else -1
+    return len(prompt) if found < 0 else found + len(spoken[-1])
 
 
 def _alike(left: str, right: str) -> int:
@@ -399,7 +413,9 @@ def _lost_calls(index: int, message: Mapping[str, Any], prompt: str) -> Iterator
 
 def _argument_texts(arguments: Any, prompt: str) -> Iterator[str]:
     """The texts that a prompt should have of arguments; a string most often holds JSON, which may be written anew."""
-    if isinstance(arguments, str) and arguments not in prompt:
+    if isinstance(arguments, str):
+        if kept(arguments, prompt) == 1:
+            return
         try:
             yield from _leaves(parsed(arguments))
         except RowError:
