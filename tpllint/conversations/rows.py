@@ -52,7 +52,8 @@ def parsed(line: str) -> Any:
     try:
         data = json.loads(line)
     except json.JSONDecodeError as error:
-        raise RowError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at column {error.pos + 1}") from error
+        what = error.msg.removesuffix(" at")
+        raise RowError(f"not JSON: {what[:1].lower()}{what[1:]} at column {error.pos + 1}") from error
     except RecursionError as error:
         raise RowError(f"it nests deeper than {MAX_DEPTH} levels") from error
     except ValueError as error:  # an integer longer than Python converts

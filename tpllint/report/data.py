@@ -58,8 +58,10 @@ class Writer:
         for row, problem in first:
             part = f"{escape(problem.part)}: " if problem.part else ""
             yield f"  {self._styled('-->', GUTTER)} {self._shown}{between}{row}: {part}{escape(problem.message, LONGEST)}"
-        if first and count > len({row for row, _ in first}):
-            yield f"   {self._styled('=', GUTTER)} and more; --max-shown shows as many as you want, --output-format jsonl all"
+        more = count - len({row for row, _ in first})
+        if first and more:
+            told = f"and {_counted(more, 'more row')}: see --max-shown, or --output-format jsonl for all"
+            yield f"   {self._styled('=', GUTTER)} {told}"
         yield f"   {self._styled('=', GUTTER)} help: {KINDS[kind]}"
 
     def _styled(self, text: str, colour: str) -> str:
