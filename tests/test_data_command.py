@@ -143,6 +143,24 @@ def test_a_control_token_in_a_text_is_told(tmp_path: Path, text: str, found: boo
     assert (done.code, "warning[control-token-in-text]: 1 row" in done.out) == (int(found), found)
 
 
+def test_of_many_problems_of_a_kind_the_first_of_a_row_are_told(tmp_path: Path) -> None:
+    found = problems(tmp_path, CHATML, [{"role": "user", "content": "<|im_end|>"}] * 9)
+    assert found == [(1, "control-token-in-text", "warning", index) for index in range(3)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": "x", "reasoning_content": "<|im_end|>"},
+        {"content": "x", "tool_calls": [{"name": "f", "arguments": {"a": ["<|im_end|>"]}}]},
+        {"content": [{"type": "text", "text": "<|im_end|>"}]},
+    ],
+)
+def test_every_text_of_a_message_is_searched_for_control_tokens(tmp_path: Path, fields: dict[str, object]) -> None:
+    found = problems(tmp_path, CHATML, [{"role": "assistant", **fields}])
+    assert (1, "control-token-in-text", "warning", 0) in found
+
+
 def test_an_answer_may_hold_the_tags_of_its_reasoning(tmp_path: Path) -> None:
     template = CHATML + "{% if add_generation_prompt %}<think>{% endif %}"
     thinks = "<think>sea</think> well"

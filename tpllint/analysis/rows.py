@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,12 +30,13 @@ ROW_SECONDS = 3.0
 """Of one row; it ends before the job's time does, as the batch did before it."""
 BATCH_SECONDS = 2.0
 """When so much is spent no further row of the batch is begun: the parent sends the rest again."""
-MAX_TOLD = 10
-"""Of one row."""
+MAX_TOLD = 3
+"""Of one kind and severity in one row."""
 MAX_TEXT = 300
 MAX_PREFIXES = 8
 MAX_UNITS = 100
 MAX_CONTROL_TOKENS = 5000
+TOKEN_LENGTHS = range(3, 101)
 SHOWN = 40
 MOSTLY = 0.3
 """The share of a text's lines that makes it changed instead of dropped."""
@@ -138,15 +140,23 @@ class Passages:
             with Deadline().running(ROW_SECONDS):
                 for part, conversation in conversations(parsed(line), field):
                     through = self._plain if conversation.tools is None else self._with_tools
-                    for problem in through.problems(conversation):
-                        problems.append([*problem, part])
+                    problems += ([*problem, part] for problem in _few(through.problems(conversation)))
         except RowError as error:
             return [["bad-row", "error", str(error)[:MAX_TEXT], None, ""]], True
         except LimitReached:
             return [*problems, _unfinished(f"it takes longer than {ROW_SECONDS:g} seconds", part)], False
         except (MemoryError, RecursionError) as error:
             return [*problems, _unfinished(_limit_of(error), part)], True
-        return problems[:MAX_TOLD], True
+        return problems, True
+
+
+def _few(problems: Iterable[Told]) -> Iterator[Told]:
+    """The first of each kind and severity."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for problem in problems:
+        counts[problem[:2]] += 1
+        if counts[problem[:2]] <= MAX_TOLD:
+            yield problem
 
 
 def _unfinished(why: str, part: str) -> list[Any]:
@@ -179,8 +189,12 @@ class Through:
         self.exhausted = tuple(known.exhausted)
 
     def problems(self, conversation: Conversation) -> Iterator[Told]:
-        """Everything that is wrong with one conversation, where it fails nothing but that."""
+        """Everything that is wrong with one conversation."""
+        yield from self._rendered(conversation)
         yield from self._control_tokens(conversation.messages)
+
+    def _rendered(self, conversation: Conversation) -> Iterator[Told]:
+        """What its prompt tells; of one that does not render, nothing but that."""
         flag = conversation.generation_prompt
         asks = flag if flag is not None else conversation.messages[-1].get("role") != "assistant"
         render = self._render(conversation, generation_prompt=asks)
@@ -274,7 +288,7 @@ def marks_answers(template: Template) -> bool:
 def control_tokens(template: Template, special: Iterable[str]) -> frozenset[str]:
     """The special tokens, the added tokens that the template writes, and the markers that it writes around plain messages."""
     named = frozenset(special) | frozenset(template.tokens.values() if template.tokens_known else ())
-    found = {token for token in named if len(token) > 2 and not token.isalnum() and any(map(str.isalnum, token))}
+    found = {token for token in named if len(token) in TOKEN_LENGTHS and not token.isalnum() and any(map(str.isalnum, token))}
     written = {marker for name in PLAIN for flag in (False, True) for marker in _markers(template, name, flag)}
     if not template.tokens_known:
         written -= {token for token in template.tokens.values() if token not in template.text}
@@ -287,7 +301,7 @@ def _markers(template: Template, name: str, flag: bool) -> list[str]:
 
 
 def _is_written(token: str, source: str) -> bool:
-    return len(token) > 2 and token in source and BARE_MARKER.fullmatch(token) is not None
+    return len(token) in TOKEN_LENGTHS and token in source and BARE_MARKER.fullmatch(token) is not None
 
 
 def _one_of(tokens: frozenset[str]) -> re.Pattern[str] | None:
@@ -296,8 +310,11 @@ def _one_of(tokens: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def texts(message: Mapping[str, Any]) -> Iterator[str]:
-    """Every text of a message that a prompt should have: its content, and the arguments of its calls."""
+    """Every text of a message that can stand in a prompt: its content, its reasoning, and the arguments of its calls."""
     yield from contents(message)
+    for name in REASONING_FIELDS:
+        if isinstance(reasoning := message.get(name), str):
+            yield reasoning
     for call in calls(message):
         yield from _leaves(call.get("arguments"))
 
