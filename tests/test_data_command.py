@@ -296,13 +296,27 @@ def test_a_document_that_is_one_conversation_is_one_row(tmp_path: Path) -> None:
     assert tpllint("data", "t.jinja", "chat.json", cwd=tmp_path).out == "1 row: nothing is wrong\n"
 
 
-def test_a_large_file_of_lines_that_is_named_as_a_document_is_read_line_by_line(tmp_path: Path) -> None:
-    line = json.dumps([{"role": "user", "content": "kelp " * 100_000}]) + "\n"
-    (tmp_path / "t.jinja").write_text(CHATML)
-    (tmp_path / "rows.json").write_text(line * 70 + "{}\n")
-    done = tpllint("data", "t.jinja", "rows.json", cwd=tmp_path)
-    assert "--> rows.json:71: " in done.out
-    assert done.out.endswith("71 rows: 1 with errors\n")
+@pytest.mark.parametrize(
+    ("sizes", "bad"),
+    [
+        ([500_000] * 70, []),
+        ([500_001, *[500_000] * 70], []),
+        ([500_000] * 60 + [9_000_000] + [500_000] * 2, [61]),
+    ],
+    ids=["a line is torn where reading ahead ends", "a line ends there", "a line that is too long lies there"],
+)
+def test_a_large_file_of_lines_that_is_named_as_a_document_is_read_line_by_line(
+    tmp_path: Path, sizes: list[int], bad: list[int]
+) -> None:
+    (tmp_path / "t.jinja").write_text("{{ messages[0].role }}")
+    with (tmp_path / "rows.json").open("w") as stream:
+        for size in sizes:
+            stream.write(json.dumps([{"role": "user", "content": ""}]).ljust(size - 1) + "\n")
+        stream.write("{}\n")
+    done = tpllint("data", "t.jinja", "rows.json", "--output-format", "json", cwd=tmp_path)
+    body = done.json()
+    assert [row["row"] for row in body["rows"]] == [*bad, len(sizes) + 1]
+    assert body["summary"]["rows"] == len(sizes) + 1
 
 
 def test_a_report_goes_into_a_file(tmp_path: Path) -> None:

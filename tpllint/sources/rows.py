@@ -50,7 +50,6 @@ class Chunk:
 class Rows:
     """The rows of a file; `size` are its bytes, None where nothing tells. `by_line` tells that a row's number is its line's."""
 
-    shown: str
     size: int | None
     chunks: Iterator[Chunk]
     by_line: bool = True
@@ -90,24 +89,36 @@ def _rows(shown: str, size: int | None, raw: BinaryIO) -> Rows:
     first = reading.line()
     name = shown.lower().removesuffix(".gz")
     if not (name.endswith(".json") or first.strip() in BEGINS_A_DOCUMENT):
-        return Rows(shown, size, _chunks(reading.lines(first), reading.position))
+        return Rows(size, _chunks(reading.lines(first), reading.position))
     data = first + reading.read(MAX_LIST_BYTES + 1 - len(first))
     if len(data) <= MAX_LIST_BYTES:
         return _document(shown, size, data)
     if not _is_json(first):
         message = f"{shown} is one JSON value of more than {MAX_LIST_BYTES // 1_000_000} MB"
         raise RepairableError("too-large", message, "write one row per line: a file of that form is read a little at a time")
-    begun = _Reading(shown, io.BytesIO(data))
-    return Rows(shown, size, _chunks(_rejoined(begun, reading), reading.position))
+    whole = _Reading(shown, cast("BinaryIO", io.BufferedReader(_Rejoined(data, reading), BLOCK)))
+    return Rows(size, _chunks(whole.lines(whole.line()), reading.position))
 
 
-def _rejoined(begun: _Reading, rest: _Reading) -> Iterator[bytes]:
-    """The lines of what was read ahead and of what follows it; the last of the one is the beginning of the other's first."""
-    for line in begun.lines(begun.line()):
-        if line.endswith(b"\n"):
-            yield line
+class _Rejoined(io.RawIOBase):
+    """What was read ahead of a stream, and then the stream."""
+
+    def __init__(self, begun: bytes, rest: _Reading) -> None:
+        self._begun = memoryview(begun)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as there is something."""
+        if self._begun:
+            given, self._begun = self._begun[: len(buffer)], self._begun[len(buffer) :]
         else:
-            yield from rest.lines(line + rest.line())
+            given = memoryview(self._rest.read(len(buffer)))
+        buffer[: len(given)] = given
+        return len(given)
 
 
 def _document(shown: str, size: int | None, data: bytes) -> Rows:
@@ -118,12 +129,12 @@ def _document(shown: str, size: int | None, data: bytes) -> Rows:
         if error.msg != "Extra data":
             raise _no_json(shown, f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}") from error
         reading = _Reading(shown, io.BytesIO(data))
-        return Rows(shown, size, _chunks(reading.lines(reading.line()), reading.position))
+        return Rows(size, _chunks(reading.lines(reading.line()), reading.position))
     except (ValueError, RecursionError) as error:
         raise _no_json(shown, str(error)) from error
     rows = value if isinstance(value, list) and not _is_conversation(value) else [value]
     lines = (json.dumps(row).encode() for row in rows)
-    return Rows(shown, None, _chunks(lines, lambda: 0), by_line=False)
+    return Rows(None, _chunks(lines, lambda: 0), by_line=False)
 
 
 def _no_json(shown: str, why: str) -> RepairableError:
