@@ -36,7 +36,7 @@ LAYERS = (
     ("names", "rule", "snippet", "sources", "vocabulary", "confined"),
     ("capabilities", "portability", "finding", "registry", "selection", "storage", "pool", "tokenizing", "responses"),
     ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
-    ("checking", "describing", "rendering"),
+    ("checking", "data", "describing", "rendering"),
     ("diffing",),
     ("api", "report", "testing"),
     ("cli",),
@@ -60,6 +60,7 @@ NAMES_ON_HUB = "tpllint.sources.hub_target"
 VERBS = (
     "api",
     "checking",
+    "data",
     "describing",
     "diffing",
     "rendering",

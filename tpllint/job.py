@@ -105,11 +105,11 @@ class Job:
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
-    "findings", "renders" or "description". `expect` are the capabilities that the user was promised. `quiet` are the rules
-    whose infos nobody is told. `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an earlier
-    pass asked about, with the ids that encode them, `token_spans` the same with the spans of their tokens; `responses` are
-    the answers that it asked to be parsed, with what came of them. `requires` are the engines that the templates have to run
-    on.
+    "findings", "renders", "description" or "rows". `expect` are the capabilities that the user was promised. `quiet` are the
+    rules whose infos nobody is told. `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an
+    earlier pass asked about, with the ids that encode them, `token_spans` the same with the spans of their tokens;
+    `responses` are the answers that it asked to be parsed, with what came of them. `requires` are the engines that the
+    templates have to run on.
     """
 
     templates: tuple[Variant, ...]

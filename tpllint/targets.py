@@ -181,7 +181,7 @@ def answered(
 
     Raises RuntimeError, with the worker's traceback, for a defect of tpllint.
     """
-    errors = [_without_a_template(target) for target in found]
+    errors = [without_a_template(target) for target in found]
     ready = (target for target, error in zip(found, errors, strict=True) if error is None)
     orders = [order(target, target.resolved) for target in ready if target.resolved]
     answers = iter(pool.run(orders))
@@ -199,7 +199,7 @@ def _whole(target: Target, answers: Answers) -> Answers | TargetError:
     return TargetError("resource-exhaustion", message, "run tpllint check on it")
 
 
-def _without_a_template(target: Target) -> TargetError | None:
+def without_a_template(target: Target) -> TargetError | None:
     """Why there is nothing to render in a target; None where there is a template."""
     if target.resolved is None or target.resolved.templates:
         return target.error

@@ -15,6 +15,7 @@ from typing import Any
 from tpllint import registry, wire
 from tpllint.analysis import limits
 from tpllint.analysis.examine import describe_all, examine, render_all
+from tpllint.analysis.rows import examine_rows
 from tpllint.job import job_from_json
 from tpllint.rule import Rule
 
@@ -96,6 +97,8 @@ def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) ->
             render_all(job, send)
         elif job.want == "description":
             describe_all(job, send)
+        elif job.want == "rows":
+            examine_rows(job, send)
         else:
             examine(job, [rules[name] for name in job.rules], send)
     except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on

@@ -25,19 +25,30 @@ SHAPE = 'a conversation file holds a list of messages, or an object with "messag
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-REQUEST: tuple[Callable[[Any], Any], ...] = (
+TEMPLATE = (
     click.option("--template", metavar="NAME", help="Only the template of this name."),
     click.option("--chat-template", metavar="FILE", help="This template with the target's tokens."),
-    click.option("--conversation", "conversations", metavar="FILE", multiple=True, help="A conversation of your own."),
+)
+CONVERSATION = click.option(
+    "--conversation", "conversations", metavar="FILE", multiple=True, help="A conversation of your own."
+)
+SURROUNDINGS = (
     click.option("--var", "variables", metavar="NAME=JSON", multiple=True, help="A template variable."),
     click.option("--offline", is_flag=True, help="Ask no server; use what the Hub's cache holds."),
     click.option("--token", metavar="TOKEN", help="The Hub's access token, instead of HF_TOKEN."),
 )
 
 
+def with_target(command: Command) -> Command:
+    """Add the options that `request` reads, without that of conversations."""
+    for option in reversed((*TEMPLATE, *SURROUNDINGS)):
+        command = option(command)
+    return command
+
+
 def with_request(command: Command) -> Command:
     """Add the options that `request` reads."""
-    for option in reversed(REQUEST):
+    for option in reversed((*TEMPLATE, CONVERSATION, *SURROUNDINGS)):
         command = option(command)
     return command
 
@@ -65,10 +76,10 @@ def configured(file: str | None, unwanted: bool) -> Config:
 def request(
     template: str | None,
     chat_template: str | None,
-    conversations: tuple[str, ...],
     variables: tuple[str, ...],
     offline: bool,
     token: str | None,
+    conversations: tuple[str, ...] = (),
 ) -> Request:
     """The options' values as a request. Raises RepairableError."""
     return Request(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
 
 FROM = 10
 """Targets; with fewer a run is over before anybody looks."""
+FROM_BYTES = 1_000_000
+"""Of rows; as above."""
 
 
 class Silence:
     """Shows nothing."""
 
-    def tell(self, done: int, all_: int) -> None:
-        """So many targets are done."""
+    def tell(self, done: int, all_: int | None) -> None:
+        """So much is done of all there is, which may be unknown."""
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -29,11 +32,11 @@ class Silence:
 class Shown(Silence):
     """A bar at the bottom of the terminal."""
 
-    def __init__(self, bar: Bar) -> None:
+    def __init__(self, bar: Bar, doing: str) -> None:
         self._bar = bar
-        self._task = bar.add_task("checking", total=None)
+        self._task = bar.add_task(doing, total=None)
 
-    def tell(self, done: int, all_: int) -> None:
+    def tell(self, done: int, all_: int | None) -> None:
         """Move on."""
         self._bar.update(self._task, completed=done, total=all_)
 
@@ -47,14 +50,28 @@ class Shown(Silence):
             self._bar.start()
 
 
-@contextlib.contextmanager
-def progress(targets: int, unwanted: bool) -> Iterator[Silence]:
+def progress(targets: int, unwanted: bool) -> AbstractContextManager[Silence]:
     """A progress bar where standard error is a terminal and there is something to wait for."""
-    if unwanted or targets < FROM or not (sys.stderr and sys.stderr.isatty()):
+    return _silence() if unwanted or targets < FROM else _shown("checking")
+
+
+def progress_of_rows(size: int | None, unwanted: bool) -> AbstractContextManager[Silence]:
+    """The same for rows in a file of this size; None where nobody knows it."""
+    return _silence() if unwanted or (size is not None and size < FROM_BYTES) else _shown("reading")
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[Silence]:
+    yield Silence()
+
+
+@contextlib.contextmanager
+def _shown(doing: str) -> Iterator[Silence]:
+    if not (sys.stderr and sys.stderr.isatty()):
         yield Silence()
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        yield Shown(bar)
+        yield Shown(bar, doing)
