@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MAX_SECONDS = 2.0
-"""How long tracing one template may take in all."""
+"""How long tracing one template may take in all, in time of the processor: what is told must not change with its load."""
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,12 @@ class Tracing:
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
         """A share of the target's time: a place is worth less than what the rules still have to say."""
-        started = time.monotonic()
+        started = time.process_time()
         try:
             with self._template.running(most=self._seconds):
                 yield
         finally:
-            self._seconds -= time.monotonic() - started
+            self._seconds -= time.process_time() - started
 
     def _context(self, recipe: Recipe) -> Mapping[str, Any] | None:
         inputs = self._template.inputs(recipe.conversation, dict(recipe.tokens))
