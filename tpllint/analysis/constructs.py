@@ -270,11 +270,16 @@ def _is_definedness(inside: Sequence[nodes.Node]) -> bool:
 def _written(syntax: Syntax) -> Iterator[tuple[str, Place]]:
     """What only the tokens tell."""
     before: tuple[int, str, str] = (0, "", "")
+    marks = False
     for token in syntax.tokens:
         at, kind, text = token
         if kind == "whitespace":
             continue
         place = Place(at, at + len(text))
+        if before[1] == "block_begin":
+            marks = text in ("generation", "endgeneration")
+        if marks and (before[2].endswith("{%-") or (kind == "block_end" and text.startswith("-"))):
+            yield "{% generation %} with a minus", place
         if kind == "raw_begin":
             yield "{% raw %}", place
         elif kind == "block_begin" and text.endswith("+"):
