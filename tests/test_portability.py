@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import tpllint
+from tpllint import Severity
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.template import Template
+from tpllint.api import check
 from tpllint.errors import RepairableError
 from tpllint.portability import ENGINES, NEWEST, Requirement, required
 from tpllint.portability.table import EFFECTS, INSTEAD, ROWS, limits
@@ -203,3 +205,8 @@ def test_describe_tells_only_of_the_engines_that_are_named(tmp_path: Path) -> No
     (engine,) = described["engines"]
     assert (engine["engine"], engine["takes"], engine["unparsed"]) == ("minijinja", False, ["{% generation %}"])
     assert tpllint("describe", target, "--engine", "minijnja", cwd=tmp_path).code == 2
+
+
+def test_python_callers_name_engines_too(tmp_path: Path) -> None:
+    report = check(model(tmp_path, MARKED), requires=["minijinja"])
+    assert ("engine-cannot-parse", Severity.ERROR) in [(found.rule, found.severity) for found in report.findings]

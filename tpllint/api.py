@@ -41,6 +41,7 @@ def check(
     severity: Mapping[str, Severity | str] | None = None,
     profile: str = "default",
     expect: Sequence[str] = (),
+    requires: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     conversations: Conversations = (),
 ) -> Report:
@@ -49,9 +50,9 @@ def check(
     A target is a path (a `.jinja` file, a configuration file, a model folder), a model on the Hub (`org/model`,
     `org/model@revision`), or a tokenizer or processor, which is judged by the files that its `save_pretrained` would write.
     `select`, `ignore` and `severity` take codes, prefixes of codes, names or `ALL`. `profile` is one of default, agent,
-    training, security and all; `expect` names what the model has to be able to do (`tpllint.CAPABILITIES`). `variables` are
-    passed to every template. `conversations` are examined beside the built-in ones, and have to render. No configuration file
-    is read.
+    training, security and all; `expect` names what the model has to be able to do (`tpllint.CAPABILITIES`), `requires` the
+    engines that its template has to run on, as in `transformers>=4.44`. `variables` are passed to every template.
+    `conversations` are examined beside the built-in ones, and have to render. No configuration file is read.
 
     What cannot be examined is told in `Report.targets`; nothing is raised for it. Raises TypeError where a target is of another
     type, a conversation holds what is not JSON or a list of words is one text, ConversationError where a conversation has not
@@ -59,7 +60,8 @@ def check(
     worker process can be started or a rule pack is broken.
     """
     selection = Selection(_words("select", select), _words("ignore", ignore), _levels(severity or {}), profile=profile)
-    request = replace(_request(conversations, variables), expect=_words("expect", expect))
+    made = _request(conversations, variables)
+    request = replace(made, expect=_words("expect", expect), requires=_words("requires", requires))
     asked = checking.Check(request, selection)
     found = arguments(targets)
     with Pool(plugin_packs()) as pool:

@@ -17,10 +17,10 @@ class EngineCannotParse(Rule):
     January 2026, cannot parse, that they raise at, or that they render otherwise. [The table](../portability.md) was
     measured: each construct in a template of one line, in several versions of each engine. Nothing is executed.
 
-    Without a word about engines this is information: what no version takes, and the highest version that is needed; methods of
-    Python are left to `python-method`. Of engines that you name with `--engine`, or with `requires` in the configuration, all
-    that their versions cannot take is told, as an error where the template does not parse, since no chat works then, and as a
-    warning otherwise.
+    Without a word about engines this is information: what no version takes, and what old versions do not; methods of Python are
+    left to `python-method`. Of engines that you name with `--engine`, or with `requires` in the configuration, all that their
+    versions cannot take is told, as an error where the template does not parse, since no chat works then, and as a warning
+    otherwise.
 
     ## Why is this bad
     A template that is only tried in transformers fails in LM Studio, llama.cpp or text-generation-inference. llama.cpp

@@ -83,21 +83,16 @@ def uses(template: Template) -> tuple[Use, ...]:
 
 
 def obstacles(found: Sequence[Use], requirements: Sequence[Requirement] = ()) -> Iterator[Obstacle]:
-    """What keeps a template from engines: first what no known version takes, then what old versions do not.
-
-    Of the engines that nobody requires, only the highest version that the template needs is told.
-    """
+    """What keeps a template from engines: for each, first what no known version takes, then what old ones do not."""
     groups: dict[Limit, list[Use]] = {}
     for use in found:
         for limit in use.limits:
             groups.setdefault(limit, []).append(use)
     for engine in ENGINES:
         every = sorted((limit for limit in groups if limit.engine == engine), key=_order)
-        required = [limit for limit in every if covering(requirements, engine, limit.since, limit.before)]
-        highest = next((limit.before for limit in every if limit.before), None)
         for limit in every:
-            if limit in required or limit.before in (None, highest):
-                yield Obstacle(limit, tuple(groups[limit]), limit in required)
+            required = covering(requirements, engine, limit.since, limit.before)
+            yield Obstacle(limit, tuple(groups[limit]), required)
 
 
 def _order(limit: Limit) -> tuple[int, tuple[int, ...], int]:
@@ -270,11 +265,16 @@ def _is_definedness(inside: Sequence[nodes.Node]) -> bool:
 def _written(syntax: Syntax) -> Iterator[tuple[str, Place]]:
     """What only the tokens tell."""
     before: tuple[int, str, str] = (0, "", "")
+    marks = False
     for token in syntax.tokens:
         at, kind, text = token
         if kind == "whitespace":
             continue
         place = Place(at, at + len(text))
+        if before[1] == "block_begin":
+            marks = text in ("generation", "endgeneration")
+        if marks and (before[2].endswith("{%-") or (kind == "block_end" and text.startswith("-"))):
+            yield "{% generation %} with a minus", place
         if kind == "raw_begin":
             yield "{% raw %}", place
         elif kind == "block_begin" and text.endswith("+"):

@@ -24,13 +24,14 @@ def engines(template: Template) -> tuple[EngineDescription, ...] | None:
 
 
 def _engine(name: str, found: list[Obstacle]) -> EngineDescription:
-    old = [one for one in found if one.limit.before]
+    newest = next((one.limit.before for one in found if one.limit.before), None)
+    old = [one for one in found if newest and one.limit.before == newest]
     new = [one for one in found if one.limit.since]
     never = [one for one in found if not (one.limit.before or one.limit.since)]
     return EngineDescription(
         engine=name,
         takes=not (never or new),
-        from_version=old[0].limit.before if old else None,
+        from_version=newest,
         newer=tuple(_names(old)),
         unparsed=tuple(_names(one for one in never if one.limit.effect == PARSE)),
         raises=tuple(_names(one for one in never if one.limit.effect == RAISE)),
