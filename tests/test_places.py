@@ -80,6 +80,31 @@ PLACES: dict[str, tuple[str, str, str]] = {
         "{% for m in messages[1:] %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}" + PROMPT,
         "messages[1:]",
     ),
+    "the condition that drops a tool's result": (
+        "tool-result-dropped",
+        "{% for m in messages %}{% if m.role in ['system', 'user', 'assistant'] %}<|{{ m.role }}|>{{ m.content or '' }}"
+        "{{ m.tool_calls or '' }}<|end|>\n{% endif %}{% endfor %}" + PROMPT,
+        "m.role in ['system', 'user', 'assistant']",
+    ),
+    "the condition that drops a string": (
+        "string-arguments-dropped",
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for c in m.tool_calls or [] %}"
+        "{% if c.function.arguments is mapping %}{{ c.function.arguments | tojson }}{% endif %}{% endfor %}<|end|>\n"
+        "{% endfor %}" + PROMPT,
+        "c.function.arguments is mapping",
+    ),
+    "the call that stands without its text": (
+        "text-beside-tool-call-dropped",
+        "{% for m in messages %}<|{{ m.role }}|>{% if m.tool_calls %}{{ m.tool_calls | tojson }}{% else %}{{ m.content }}"
+        "{% endif %}<|end|>\n{% endfor %}" + PROMPT,
+        "m.tool_calls | tojson",
+    ),
+    "arguments that are put together as text": (
+        "dict-arguments-crash",
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for c in m.tool_calls or [] %}"
+        "{{ 'args: ' + c.function.arguments }}{% endfor %}<|end|>\n{% endfor %}" + PROMPT,
+        "'args: ' + c.function.arguments",
+    ),
     "a role that a macro drops": (
         "role-dropped",
         "{% macro turn(m) %}{% if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endif %}{% endmacro %}"

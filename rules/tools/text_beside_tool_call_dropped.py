@@ -60,5 +60,5 @@ class TextBesideToolCallDropped(Rule):
                 f"the text beside a tool call, {quoted(REMARK)}, vanishes from the prompt without an error",
                 help="write the content of a message whether or not it has tool_calls",
                 render=found.render,
-                lost=REMARK,
+                shows=ARGUMENT,
             )

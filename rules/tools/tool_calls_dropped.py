@@ -73,8 +73,8 @@ class ToolCallsDropped(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         histories = template.tool_histories
         found = _sometimes(template) if histories.usual else _always(template)
-        if found is None or QUESTION not in (found[1].text or ""):
-            return  # a template that shows no message at all is role-dropped's
+        if found is None or (histories.in_use and QUESTION not in (found[1].text or "")):
+            return  # the loss of every message is role-dropped's to tell
         when, render, severity = found
         yield Problem(
             f"the assistant's tool call vanishes from the prompt {when}",

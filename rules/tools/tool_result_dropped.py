@@ -57,8 +57,8 @@ class ToolResultDropped(Rule):
             found = histories.history("tool-loop", *RESULTS[:1])
         elif histories.usual:
             found = histories.history("two-calls-two-results", *RESULTS)
-        if found.lost is None or QUESTION not in (found.render.text or ""):
-            return  # a template that shows no message at all is role-dropped's
+        if found.lost is None or (histories.in_use and QUESTION not in (found.render.text or "")):
+            return  # the loss of every message is role-dropped's to tell
         other = _other_role(template)
         yield Problem(
             f"a tool's result {quoted(found.lost)} vanishes from the prompt without an error"

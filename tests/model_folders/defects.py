@@ -20,6 +20,7 @@ STALE = (
     "{% if add_generation_prompt %}<|assistant|> {% endif %}"
 )
 """A template of another format than any family's."""
+EVERY_CALL = "for call in message.tool_calls %}"
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,12 @@ KNOWN = (
 """Defects whose rules exist."""
 
 UPCOMING = (
+    Defect(
+        "parallel-calls-dropped",
+        "only the first call of a turn is written",
+        _replaced(EVERY_CALL, EVERY_CALL.replace("tool_calls", "tool_calls[:1]")),
+        lambda family: EVERY_CALL in family.template,
+    ),
     Defect("shadowed-template", "a stale copy stands in the configuration", _beside(lambda family: STALE)),
     Defect("named-templates-discarded", "the configuration has names", _beside(_named("default", "tool_use"))),
     Defect("no-default-template", "a list has no default", _embed(_named("tool_use", "rag"))),
