@@ -32,10 +32,14 @@ BLAMELESS = """\
 {%- if tools -%}<|tools|>{{ tools | tojson }}<|end|>{%- endif -%}
 {%- for m in messages -%}
 <|{{ m.role }}|>
+{%- if m.role == 'assistant' -%}
+{%- generation -%}
 {%- if m.reasoning_content -%}<think>{{ m.reasoning_content }}</think>{%- endif -%}
-{%- generation -%}{{ text(m.content) }}{%- endgeneration -%}
+{{ text(m.content) }}
 {%- if m.tool_calls -%}{%- for call in m.tool_calls -%}<call>{{ call.function | tojson }}</call>{%- endfor -%}{%- endif -%}
 <|end|>
+{%- endgeneration -%}
+{%- else -%}{{ text(m.content) }}<|end|>{%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}<|assistant|>{%- endif -%}
 """

@@ -17,12 +17,13 @@ class MaskRunsToEnd(Rule):
     """The assistant mask goes on to the end of the conversation, because no token holds its last character.
 
     ## What it does
-    Encodes conversations in which something follows an answer with the model's tokenizer, and looks which token holds the
-    last character of each span of the mask. Where none does, as where the tokenizer drops blanks, or where it is the
-    first token of all, transformers masks every token up to the end.
+    Where a span of the mask ends with a blank and something follows it, encodes the conversation with the model's tokenizer and
+    looks which token holds the last character of the span. Where none does, since the tokenizer drops blanks, or where it
+    is the first token of all, transformers masks every token up to the end.
 
     This needs the library `tokenizers` and the model's tokenizer.json, and nothing of transformers itself: the offsets of the
-    tokens decide. Without them the rule is skipped, and the report says so.
+    tokens decide. Without them the rule is skipped, and the report says so. A processor finds the end of a span otherwise, so
+    that nothing is said of models that have one.
 
     ## Why is this bad
     Everything that users and tools say after the first answer is trained as if the model had said it.
@@ -48,7 +49,9 @@ class MaskRunsToEnd(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        renders = [render for render in masked_renders(template) if _name(render) in CONVERSATIONS]
+        if template.for_processor:
+            return
+        renders = [render for render in masked_renders(template) if _name(render) in CONVERSATIONS and _is_suspect(render)]
         tokens = {render.text: template.tokenizer.spans(render.text or "") for render in renders}
         for render in renders:
             endless = _endless(render, tokens[render.text])
@@ -63,6 +66,12 @@ class MaskRunsToEnd(Rule):
                     shows=(start, end),
                 )
                 return
+
+
+def _is_suspect(render: Render) -> bool:
+    """Whether a span ends, before the end of the prompt, on a character that tokenizers drop: a blank, or nothing visible."""
+    text = render.text or ""
+    return any(not text[end - 1].isprintable() or text[end - 1].isspace() for _, end in render.spans if 0 < end < len(text))
 
 
 def _name(render: Render) -> str:
