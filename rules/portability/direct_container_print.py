@@ -79,10 +79,10 @@ class DirectContainerPrint(Rule):
         if "documents" in template.text:
             given = payloads.with_documents([DOCUMENT])
             yield from _printed("among the documents", given, 0, (DOCUMENT,), Severity.WARNING)
-        declared = payloads.declared(payloads.with_parameters(PARAMETERS))
-        text = declared.text or ""
-        if "'enum':" not in text and "'type':" not in text:
-            yield from _printed("in a tool's schema", declared, 0, (CHOICES, TYPES), Severity.INFO)
+        if template.anatomy.renders_tools:
+            declared = payloads.declared(payloads.with_parameters(PARAMETERS))
+            whole = any(key in (declared.text or "") for key in ("'enum':", "'type':"))
+            yield from () if whole else _printed("in a tool's schema", declared, 0, (CHOICES, TYPES), Severity.INFO)
         if payloads.format in ("a Python dictionary", "a Python call"):
             return
         for value in (OBJECT, LIST):

@@ -62,9 +62,10 @@ class JsonTextEscaped(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         payloads = template.payloads
-        declared = payloads.declared(payloads.with_description(TEXT))
-        as_json = payloads.read_definition(payloads.with_description(TEXT)).verdict is not None
-        yield from _escapes("a tool's description", declared, 0, as_json)
+        if template.anatomy.renders_tools:
+            conversation = payloads.with_description(TEXT)
+            as_json = payloads.read_definition(conversation).verdict is not None
+            yield from _escapes("a tool's description", payloads.declared(conversation), 0, as_json)
         call = payloads.written({"place": TEXT})
         if call is not None:
             yield from _escapes("a tool call's argument", call.render, call.start, payloads.format == "JSON")

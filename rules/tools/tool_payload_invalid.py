@@ -159,6 +159,8 @@ def _block(template: Template) -> Iterator[Problem]:
 
 
 def _definitions(template: Template) -> Iterator[Problem]:
+    if not template.anatomy.renders_tools:
+        return
     plain, hard = template.conversation("tools-declared"), template.payloads.with_description(HARD_DESCRIPTION)
     cases = (("", plain, Severity.WARNING), (" where a description holds quotes", hard, Severity.INFO))
     for where, conversation, severity in cases:
