@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tpllint import BARE_MARKER, Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
 FIRST = "question-amber"
-WORDS = re.compile(r"[^\W\d_]{2,}[^\w<>\[\]|]{1,3}[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]{4,}")
+WORDS = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}[^\w<>\[\]|]{1,3}[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]{4,}")
 """Natural language: two words of letters beside each other, or a few characters of a script without spaces."""
 LONGEST = 60
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from tpllint import Bad, Conversation, Good, Problem, Rule, Severity, Template, canonical, quoted
 
 HISTORY = "user-assistant-user"
-PLAIN = re.compile(r"[\s\w#:.,*-]*[^\W\d_]{3}[\s\w#:.,*-]*")
+PLAIN = re.compile(r"(?=(?s:.)*?[^\W\d_]{3})[\s\w#:.,*-]*")
 """A header in words, and no control token of any form."""
 
 

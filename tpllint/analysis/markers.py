@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import takewhile
 
-THINKING = re.compile(r"<[^<>\n]*think[^<>\n]*>|\[/?think\]", re.IGNORECASE)
-"""A marker that opens or closes a model's reasoning."""
+THINKING = re.compile(r"<[^<>\n]{0,40}think[^<>\n]{0,40}>|\[/?think\]", re.IGNORECASE)
+"""A marker that opens or closes a model's reasoning; its length is bounded because people search whole rows of data for it."""
 PRINTED_AS_PYTHON = re.compile(r"'type': ?'text'")
 PRINTED_AS_JSON = re.compile(r'"type": ?"text"')
 """How a list of parts looks that was printed in place of its text."""
@@ -46,18 +44,23 @@ def before_thinking(text: str) -> str:
 
 def common_suffix(left: str, right: str) -> int:
     """The length of the longest text that both end with and that begins inside no marker."""
-    length = _alike(reversed(left), reversed(right))
+    length = shared(left[::-1], right[::-1])
     torn = TORN_MARKER.match(left[len(left) - length :]) if length else None
     return length - torn.end() if torn else length
 
 
 def common_prefix(left: str, right: str) -> int:
     """The length of the longest text that both begin with and that ends inside no marker."""
-    return marker_start(left, _alike(left, right))
+    return marker_start(left, shared(left, right))
 
 
-def _alike(left: Iterable[str], right: Iterable[str]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+def shared(left: str, right: str) -> int:
+    """The length of the longest text that both begin with, wherever that ends; found by halves, since prompts may be long."""
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if left[low:middle] == right[low:middle] else (low, middle - 1)
+    return low
 
 
 def gaps(text: str, words: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -1,9 +1,8 @@
 """The assistant mask of a prompt: what transformers marks for training, held against what the conversation says.
 
-For the rules and for rows of data. `render.spans` are the spans that transformers masks, `render.blocks` the same with what
-each block of the template wrote: both come with every render. `empty_turns(conversation, render)` returns the indices of the
-assistant messages that the mask misses altogether, `misaligned(render)` the runs of blocks whose span is not what they wrote.
-`words_of(message)` are the texts of a message that a mask should hold, and `find_turns` tells where in a prompt they stand.
+`render.spans` are the spans that transformers masks, `render.blocks` the same with what each block of the template wrote: both
+come with every render. `misaligned(render)` returns the runs of blocks whose span is not what they wrote. `words_of(message)`
+are the texts of a message that a mask should hold, and `find_turns` tells where in a prompt they stand.
 
 Undecided is silent: a message whose words the template changes or leaves out is in no mask and counts for nothing.
 """
@@ -42,22 +41,6 @@ class Found:
     def within(self, render: Render) -> bool:
         """Whether the mask holds all of it."""
         return any(start <= self.start and self.end <= end for start, end in render.spans)
-
-    def touched(self, render: Render) -> bool:
-        """Whether the mask holds any of it."""
-        return any(start < self.end and self.start < end for start, end in render.spans)
-
-
-def empty_turns(conversation: Conversation, render: Render) -> tuple[int, ...]:
-    """The indices of the assistant messages that have words in the prompt, none of which is in the mask."""
-    masked = [(render.text or "")[start:end] for start, end in render.spans]
-    touched: dict[int, bool] = {}
-    for found in find_turns(conversation, render):
-        if conversation.messages[found.message].get("role") in ASSISTANT:
-            words = (render.text or "")[found.start : found.end]
-            is_touched = found.touched(render) or any(words in text for text in masked)  # a short word may stand twice
-            touched[found.message] = touched.get(found.message, False) or is_touched
-    return tuple(message for message, is_touched in touched.items() if not is_touched)
 
 
 def misaligned(render: Render) -> Iterator[GeneratedBlock]:

@@ -1,12 +1,11 @@
 """Prefix preservation: whether what a longer conversation renders begins with what a shorter one rendered.
 
-For the rules and for rows of data. `first_divergence(template, conversation)` renders the conversation as it was after each
+`first_divergence(template, conversation)` renders the conversation as it was after each
 message, without a generation prompt, and returns where the first of these prompts is not the beginning of the next one, or
 None where each is. `first_divergence(template, conversation, serving=True)` does the same with the requests that a server
 gets: the conversation up to each turn of a user or a tool, with the generation prompt.
 
-`template` is anything with `render_conversation(conversation, generation_prompt=...)`; a `Template` keeps every render that it
-makes, so whoever reads a million rows hands in something that keeps none. A `Divergence` tells the index of the first message
+A `Divergence` tells the index of the first message
 that is rendered otherwise, the share of the shorter prompt that the longer one keeps, and both renders.
 
 Undecided is silent: a history that raises, as many templates do after a lone system message or an unanswered call, is skipped
@@ -15,30 +14,22 @@ and the next one is compared with the last that rendered.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from tpllint.analysis.markers import MARKER, marker_start
+from tpllint.analysis.markers import MARKER, marker_start, shared
 from tpllint.analysis.masks import ASSISTANT
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation
 
+if TYPE_CHECKING:
+    from tpllint.analysis.template import Template
+
 RESULT_ROLES = ("tool", "function", "ipython", "observation")
 NOBODY_ANSWERS = (*ASSISTANT, "system", "developer")
 """No request ends with a message of these."""
-
-
 LONGEST_MARKER = 42
-
-
-class Renderer(Protocol):
-    """What turns a conversation into a prompt."""
-
-    def render_conversation(self, conversation: Conversation, *, generation_prompt: bool = False) -> Render:
-        """The prompt, or why there is none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class Divergence:
         return (self.later.text or "")[self.at :]
 
 
-def first_divergence(template: Renderer, conversation: Conversation, *, serving: bool = False) -> Divergence | None:
+def first_divergence(template: Template, conversation: Conversation, *, serving: bool = False) -> Divergence | None:
     """The first place where a conversation's prompt takes back what it said; None where it only grows, or nothing tells."""
     shorter: tuple[int, Render] | None = None
     for count in histories(conversation, serving=serving):
@@ -98,11 +89,11 @@ def histories(conversation: Conversation, *, serving: bool = False) -> Iterator[
 
 
 def _divergence(
-    template: Renderer, conversation: Conversation, shorter: tuple[int, Render], longer: tuple[int, Render]
+    template: Template, conversation: Conversation, shorter: tuple[int, Render], longer: tuple[int, Render]
 ) -> Divergence:
     (after, earlier), (until, later) = shorter, longer
     text = earlier.text or ""
-    at = _whole_marker(text, len(os.path.commonprefix((text, later.text or ""))))  # noqa: RUF071 - these are no paths
+    at = _whole_marker(text, shared(text, later.text or ""))
     return Divergence(_message_at(template, conversation, after, text, at), after, until, at, at / len(text), earlier, later)
 
 
@@ -113,7 +104,7 @@ def _whole_marker(text: str, at: int) -> int:
     return bracket if cuts else marker_start(text, at)
 
 
-def _message_at(template: Renderer, conversation: Conversation, count: int, text: str, at: int) -> int:
+def _message_at(template: Template, conversation: Conversation, count: int, text: str, at: int) -> int:
     """The message whose part of the prompt an offset lies in: the first one after all histories that end before it."""
     for index in range(count, 0, -1):
         history = template.render_conversation(conversation.first(index))

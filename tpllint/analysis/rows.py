@@ -18,7 +18,7 @@ from tpllint.analysis import renders
 from tpllint.analysis.compile import Failure, compiled
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached
-from tpllint.analysis.markers import BARE_MARKER, THINKING, marker_start
+from tpllint.analysis.markers import BARE_MARKER, THINKING, marker_start, shared
 from tpllint.analysis.renders import REASONING_FIELDS, Inputs, Render
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
@@ -242,7 +242,7 @@ class Through:
             before = self._render(conversation.first(count), generation_prompt=False).text
             if before is None or prompt.startswith(before):
                 continue
-            at = _alike(before, prompt)
+            at = shared(before, prompt)
             if at < _end_of_words(conversation.messages[count - 1], before):
                 at = marker_start(before, at)
                 changed = f"{_excerpt(before[at:])} becomes {_excerpt(prompt[at:])}"
@@ -267,15 +267,6 @@ def _end_of_words(message: Mapping[str, Any], prompt: str) -> int:
     spoken = [said for text in contents(message) if (said := THINKING.split(text)[-1].strip())]
     found = prompt.rfind(spoken[-1]) if spoken else -1
     return len(prompt) if found < 0 else found + len(spoken[-1])
-
-
-def _alike(left: str, right: str) -> int:
-    """How long the text is that both begin with."""
-    low, high = 0, min(len(left), len(right))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if left[:middle] == right[:middle] else (low, middle - 1)
-    return low
 
 
 def marks_answers(template: Template) -> bool:
