@@ -19,6 +19,8 @@ from tpllint.sources.files import ModelFiles
 
 JOB_SECONDS = 10.0
 START_SECONDS = 60.0
+ROOMS = ("description", "rows")
+"""What a worker can do that not every run asks for (`tpllint.analysis.main.ROOMS`)."""
 JOBS_PER_EXTRA_WORKER = 8
 """A further worker costs about as much as this many jobs."""
 
@@ -58,7 +60,7 @@ class Answers:
 class Worker:
     """One child process and the job it is busy with."""
 
-    def __init__(self, packs: Sequence[str], describes: bool) -> None:
+    def __init__(self, packs: Sequence[str], rooms: Sequence[str]) -> None:
         try:
             self.process = spawn.take()
         except OSError as error:
@@ -71,7 +73,7 @@ class Worker:
         self.deadline = time.monotonic() + START_SECONDS
         self.size = 0
         self.buffer = bytearray()
-        self._send({"packs": list(packs), "describes": describes})
+        self._send({"packs": list(packs), "rooms": list(rooms)})
 
     def reserve(self, index: int) -> None:
         """This will be its job once it has started."""
@@ -117,15 +119,15 @@ class Worker:
 class Pool:
     """Workers that share one list of jobs. Use as a context manager: leaving it ends them.
 
-    Without `describes` no job may ask for a description, unless there are packs: to import what makes one takes 15 ms.
+    Jobs may ask for a description or examine rows only where `rooms` names that: to import all of it takes 15 ms.
     """
 
-    def __init__(self, packs: Sequence[str] = (), size: int | None = None, *, describes: bool = True) -> None:
+    def __init__(self, packs: Sequence[str] = (), size: int | None = None, *, rooms: Sequence[str] = ROOMS) -> None:
         self._packs = tuple(packs)
-        self._describes = describes
+        self._rooms = tuple(rooms)
         self._size = size or os.cpu_count() or 1
         self._ordered = 0
-        self._staff = {Worker(self._packs, self._describes)}
+        self._staff = {Worker(self._packs, self._rooms)}
         self._idle = list(self._staff)
         self.rules: tuple[RuleInfo, ...] = ()
 
@@ -157,7 +159,7 @@ class Pool:
         return workers
 
     def _hired(self) -> Worker:
-        worker = Worker(self._packs, self._describes)
+        worker = Worker(self._packs, self._rooms)
         self._staff.add(worker)
         return worker
 

@@ -15,7 +15,6 @@ from typing import Any
 from tpllint import registry, wire
 from tpllint.analysis import limits
 from tpllint.analysis.examine import describe_all, examine, render_all
-from tpllint.analysis.rows import examine_rows
 from tpllint.job import job_from_json
 from tpllint.rule import Rule
 
@@ -48,8 +47,8 @@ IMPORTED_LATE = (
 """What Jinja and the standard library import inside functions: once confined, this process can open no file."""
 
 
-DESCRIBES = ("tpllint.analysis.description.assembly",)
-"""What a description takes; most runs need none, and the rules of a pack may ask for one."""
+ROOMS = {"description": "tpllint.analysis.description.assembly", "rows": "tpllint.analysis.rows"}
+"""What takes time to import and most runs do not need, by the name under which a parent asks for it."""
 
 
 def main() -> None:
@@ -66,7 +65,8 @@ def main() -> None:
     except Exception as error:  # a pack is a stranger's code: whatever it does on import is reported, not raised
         send({"kind": "broken-pack", "message": f"{type(error).__name__}: {error}"})
         return
-    for name in (*IMPORTED_LATE, *(DESCRIBES if hello["describes"] or hello["packs"] else ())):
+    asked = {*hello["rooms"], *(["description"] if hello["packs"] else [])}  # the rules of a pack may ask for one
+    for name in (*IMPORTED_LATE, *(module for room, module in ROOMS.items() if room in asked)):
         importlib.import_module(name)
     gc.freeze()
     gc.enable()  # spawn turns it off: collecting while modules are imported finds nothing
@@ -98,7 +98,7 @@ def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) ->
         elif job.want == "description":
             describe_all(job, send)
         elif job.want == "rows":
-            examine_rows(job, send)
+            importlib.import_module(ROOMS["rows"]).examine_rows(job, send)
         else:
             examine(job, [rules[name] for name in job.rules], send)
     except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on

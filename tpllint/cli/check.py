@@ -96,8 +96,8 @@ def command(
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = _selection(given, select, ignore, severity, profile, failing)
             asked_for = Check(replace(_request(given, expect, engines, asked), base_model=base_model), selection)
-            describes = bool(asked_for.request.expect)
-            with workers(given, describes=describes) as pool, progress(len(named), no_progress) as bar:
+            rooms = ("description",) if asked_for.request.expect else ()
+            with workers(given, *rooms) as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     code = max(code, exit_code(report, failing, exit_zero=exit_zero))

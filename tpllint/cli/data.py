@@ -84,7 +84,7 @@ def _portions(
         message = "standard input cannot be both the target and its rows"
         raise RepairableError("contradiction", message, "write one of the two into a file")
     stdin = sys.stdin.buffer if sys.stdin else None
-    with opened_rows(path, stdin) as rows, workers(Config()) as pool, progress_of_rows(rows.size, no_progress) as bar:
+    with opened_rows(path, stdin) as rows, workers(Config(), "rows") as pool, progress_of_rows(rows.size, no_progress) as bar:
         for portion in surveyed(target, rows, pool, wanted):
             bar.tell(portion.done, rows.size)
             yield portion, bar.aside

@@ -38,7 +38,7 @@ def command(
     What no render of a canonical conversation can tell is shown as undecided.
     """
     try:
-        with workers(Config(), describes=True) as pool:
+        with workers(Config(), "description") as pool:
             wanted = replace(request(**asked), requires=engines)
             results = describe(targets, pool, wanted, coverage=coverage)
     except RepairableError as error:
