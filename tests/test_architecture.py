@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tpllint import pool
+from tpllint.analysis import main as worker
+from tpllint.conversations import canonical
+from tpllint.conversations import words as canonical_words
 from tpllint.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -207,12 +211,30 @@ def test_a_whole_check_never_loads_jinja_into_the_parent(tmp_path: Path) -> None
     template = tmp_path / "chat_template.jinja"
     template.write_text("{{ messages[0].content }}", encoding="utf-8")
     statement = f"from tpllint.cli import run; run(['check', '--quiet', '--ignore', 'ALL', {str(template)!r}])"
-    assert _loaded_by(statement) & HEAVY == set()
+    assert {name.partition(".")[0] for name in _loaded_by(statement)} & HEAVY == set()
+
+
+def test_a_worker_starts_without_what_most_runs_do_not_ask_for() -> None:
+    assert tuple(worker.ROOMS) == pool.ROOMS
+    loaded = _loaded_by("from tpllint import registry; import tpllint.analysis.main; registry.load([])")
+    assert loaded & set(worker.ROOMS.values()) == set()
 
 
 def _loaded_by(statement: str) -> set[str]:
-    """The top-level modules that a fresh process holds after a statement."""
-    program = f"import json, sys\n{statement}\nprint(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+    """The modules that a fresh process holds after a statement."""
+    program = f"import json, sys\n{statement}\nprint(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
     loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
     return set(loaded)
+
+
+@pytest.mark.parametrize("module", [*CORE, *RULES])
+def test_a_word_of_the_canonical_conversations_is_spelt_in_one_module(module: str) -> None:
+    words = {value for name, value in vars(canonical_words).items() if name.isupper()}
+    spelt = {node.value for node in ast.walk(EVERYTHING[module]) if isinstance(node, ast.Constant) and node.value in words}
+    assert not spelt or module == canonical_words.__name__, f"import them from {canonical_words.__name__}"
+
+
+def test_every_such_word_stands_in_a_conversation() -> None:
+    said = json.dumps([[dict(message) for message in each.messages] for each in canonical().values()])
+    assert all(value in said for name, value in vars(canonical_words).items() if name.isupper())

@@ -37,6 +37,20 @@ if TYPE_CHECKING:
     from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
     from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, ConversationError, canonical
+    from tpllint.conversations.words import (
+        ANSWER,
+        ARGUMENT,
+        INSTRUCTION,
+        QUESTION,
+        REMARK,
+        RESULT,
+        SECOND_ANSWER,
+        SECOND_ARGUMENT,
+        SECOND_QUESTION,
+        SECOND_RESULT,
+        THOUGHT,
+        TOOL,
+    )
     from tpllint.difference import Diff
     from tpllint.errors import RepairableError
     from tpllint.finding import Finding, Report
@@ -78,6 +92,20 @@ _HOMES = {
     "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),
     "tpllint.conversations": ("MISSING", "TOOL_LOOPS", "Conversation", "ConversationError", "canonical"),
+    "tpllint.conversations.words": (
+        "ANSWER",
+        "ARGUMENT",
+        "INSTRUCTION",
+        "QUESTION",
+        "REMARK",
+        "RESULT",
+        "SECOND_ANSWER",
+        "SECOND_ARGUMENT",
+        "SECOND_QUESTION",
+        "SECOND_RESULT",
+        "THOUGHT",
+        "TOOL",
+    ),
     "tpllint.difference": ("Diff",),
     "tpllint.errors": ("RepairableError",),
     "tpllint.finding": ("Finding", "Report"),
@@ -91,13 +119,25 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ANSWER",
+    "ARGUMENT",
     "BARE_MARKER",
     "CAPABILITIES",
     "CLOCK",
     "CLOSING_MARKER",
+    "INSTRUCTION",
     "MISSING",
+    "QUESTION",
+    "REMARK",
+    "RESULT",
+    "SECOND_ANSWER",
+    "SECOND_ARGUMENT",
+    "SECOND_QUESTION",
+    "SECOND_RESULT",
     "SENTINEL_TOKENS",
     "THINKING",
+    "THOUGHT",
+    "TOOL",
     "TOOL_LOOPS",
     "Anatomy",
     "Bad",

@@ -5,12 +5,25 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from tpllint import BARE_MARKER, THINKING, Bad, Conversation, Good, Problem, Render, Rule, Severity, Template, canonical, quoted
+from tpllint import (
+    BARE_MARKER,
+    SECOND_QUESTION,
+    THINKING,
+    Bad,
+    Conversation,
+    Good,
+    Problem,
+    Render,
+    Rule,
+    Severity,
+    Template,
+    canonical,
+    quoted,
+)
 
 ASKING = ("split", "rsplit", "startswith", "endswith", "find", "rfind", "index", "count", "partition")
 """The methods with which a template looks for words in a text."""
 NEUTRAL = "note-heather"
-KEPT = "question-coral"
 MOST = 12
 """How many words are tried."""
 SPEAKERS = {"user": "a user message", "system-user": "a system message"}
@@ -105,7 +118,7 @@ def _is_marker(word: str) -> bool:
 
 def _shows(render: Render) -> bool:
     """Whether the prompt holds what the first message says beside the word."""
-    return KEPT in (render.text or "")
+    return SECOND_QUESTION in (render.text or "")
 
 
 def _saying(template: Template, name: str, word: str) -> Conversation:
@@ -115,7 +128,7 @@ def _saying(template: Template, name: str, word: str) -> Conversation:
 
 def _said(name: str, word: str) -> str:
     """A text with the word at its beginning, its end and in between."""
-    return f"{word} {canonical()[name].messages[0]['content']} {word} {KEPT} {word}"
+    return f"{word} {canonical()[name].messages[0]['content']} {word} {SECOND_QUESTION} {word}"
 
 
 def _is_alike(text: str | None, like: str, said: str, word: str) -> bool:

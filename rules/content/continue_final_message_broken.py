@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import ANSWER, SECOND_ANSWER, THOUGHT, Bad, Good, Problem, Rule, Severity, Template
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Case:
 
 
 CASES = (
-    Case("user-assistant", "an answer", "answer-birch"),
-    Case("content-many-lines", "an answer of several paragraphs", "answer-dune"),
-    Case("think-tags-last", "an answer that begins with its reasoning", "answer-birch", "thought-russet"),
+    Case("user-assistant", "an answer", ANSWER),
+    Case("content-many-lines", "an answer of several paragraphs", SECOND_ANSWER),
+    Case("think-tags-last", "an answer that begins with its reasoning", ANSWER, THOUGHT),
 )
 RAISES = "the template changes or drops a part of the last message, and continue_final_message raises"
 REFUSAL = "ValueError"
@@ -68,7 +68,7 @@ class ContinueFinalMessageBroken(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        if "answer-birch" not in (template.render("user-assistant-user").text or ""):
+        if ANSWER not in (template.render("user-assistant-user").text or ""):
             return
         for case in CASES:
             why = _why_broken(template, case)

@@ -3,9 +3,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import BARE_MARKER, Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
+from tpllint import BARE_MARKER, QUESTION, Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
-FIRST = "question-amber"
 WORDS = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}[^\w<>\[\]|]{1,3}[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]{4,}")
 """Natural language: two words of letters beside each other, or a few characters of a script without spaces."""
 LONGEST = 60
@@ -48,7 +47,7 @@ class DefaultSystemInjected(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         beginning = template.anatomy.beginning
-        instructed, found, _ = (template.render("system-user").text or "").partition(FIRST)
+        instructed, found, _ = (template.render("system-user").text or "").partition(QUESTION)
         if beginning is None or not found:
             return
         start = common_prefix(beginning, instructed)

@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, common_prefix, common_suffix, quoted
+from tpllint import ANSWER, ARGUMENT, Bad, Good, Problem, Render, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
-ANSWER = "answer-birch"
-IN_A_CALL = "harbour-jasper"
 LONGEST = 40
 
 
@@ -26,21 +24,21 @@ class Case:
 CASES = (
     Case("tool-calls-empty-list", 'an answer with "tool_calls": []', "user-assistant-user", "one without the key", ANSWER),
     Case("tool-calls-null", 'an answer with "tool_calls": null', "user-assistant-user", "one without the key", ANSWER, True),
-    Case("tool-loop-missing-content", 'a tool call without "content"', "tool-loop", "one with empty content", IN_A_CALL),
-    Case("tool-loop-null-content", 'a tool call with "content": null', "tool-loop", "one with empty content", IN_A_CALL, True),
+    Case("tool-loop-missing-content", 'a tool call without "content"', "tool-loop", "one with empty content", ARGUMENT),
+    Case("tool-loop-null-content", 'a tool call with "content": null', "tool-loop", "one with empty content", ARGUMENT, True),
     Case(
         "tool-loop-string-arguments-missing-content",
         'a tool call without "content"',
         "tool-loop-string-arguments",
         "one with empty content",
-        IN_A_CALL,
+        ARGUMENT,
     ),
     Case(
         "tool-loop-string-arguments-null-content",
         'a tool call with "content": null',
         "tool-loop-string-arguments",
         "one with empty content",
-        IN_A_CALL,
+        ARGUMENT,
         True,
     ),
 )
@@ -104,7 +102,7 @@ def _differ(case: Case, usual: Render, render: Render) -> bool:
     if usual.text is None or render.text is None or usual.text == render.text:
         return False
     shown = [case.shows in text for text in (usual.text, render.text)]
-    return (all(shown) if case.shows == IN_A_CALL else any(shown)) and usual.text.count("None") == render.text.count("None")
+    return (all(shown) if case.shows == ARGUMENT else any(shown)) and usual.text.count("None") == render.text.count("None")
 
 
 def _problem(case: Case, usual: Render, render: Render) -> Problem:

@@ -3,13 +3,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, fails_alike, listed
+from tpllint import (
+    ANSWER,
+    INSTRUCTION,
+    QUESTION,
+    RESULT,
+    Bad,
+    Good,
+    Problem,
+    Render,
+    Rule,
+    Severity,
+    Template,
+    fails_alike,
+    listed,
+)
 
 CASES = {
-    "user-parts": ("user", "question-amber", "a user message"),
-    "assistant-parts": ("user-assistant-user", "answer-birch", "an answer"),
-    "system-parts": ("system-user", "instruction-cedar", "a system message"),
-    "tool-loop-parts-result": ("tool-loop", "result-iris", "a tool's result"),
+    "user-parts": ("user", QUESTION, "a user message"),
+    "assistant-parts": ("user-assistant-user", ANSWER, "an answer"),
+    "system-parts": ("system-user", INSTRUCTION, "a system message"),
+    "tool-loop-parts-result": ("tool-loop", RESULT, "a tool's result"),
 }
 """Each beside the same conversation with plain text, and the text in question."""
 LACKS_A_KEY = "'dict object' has no attribute"

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, listed
+from tpllint import ANSWER, INSTRUCTION, QUESTION, SECOND_QUESTION, Bad, Good, Problem, Rule, Severity, Template, listed
 
 CASES = {
-    "user-parts": ("user", "question-amber", "a user message"),
-    "assistant-parts": ("user-assistant-user", "answer-birch", "an answer"),
-    "system-parts": ("system-user", "instruction-cedar", "a system message"),
-    "user-two-parts": ("user-parts", "question-coral", "the second part of a user message"),
+    "user-parts": ("user", QUESTION, "a user message"),
+    "assistant-parts": ("user-assistant-user", ANSWER, "an answer"),
+    "system-parts": ("system-user", INSTRUCTION, "a system message"),
+    "user-two-parts": ("user-parts", SECOND_QUESTION, "the second part of a user message"),
 }
 """Each with a conversation in which the like shows, and the text that has to show."""
-FIRST = "question-amber"
 
 
 class ListContentDropped(Rule):
@@ -79,4 +78,4 @@ def _is_lost(template: Template, name: str) -> bool:
 
 def _shows(template: Template, like: str, word: str) -> bool:
     """Whether the like conversation shows the word or, of two parts, the first one."""
-    return (FIRST if like == "user-parts" else word) in (template.render(like).text or "")
+    return (QUESTION if like == "user-parts" else word) in (template.render(like).text or "")

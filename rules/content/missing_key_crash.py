@@ -3,11 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpllint import Bad, Good, Problem, Render, RenderError, Rule, Severity, Template, fails_alike
+from tpllint import ARGUMENT, RESULT, TOOL, Bad, Good, Problem, Render, RenderError, Rule, Severity, Template, fails_alike
 
-IN_A_CALL = "harbour-jasper"
-RESULT = "result-iris"
-IN_A_TOOL = "lookup_kelp"
 LOOP = (("tool-loop", False),)
 DECLARED = (("tools-declared", False),)
 
@@ -31,28 +28,28 @@ CASES = (
         "tool-loop-missing-content",
         'a tool call without "content"',
         (("tool-loop", False), ("tool-loop-null-content", True)),
-        IN_A_CALL,
+        ARGUMENT,
     ),
     Case(
         "tool-loop-string-arguments-missing-content",
         'a tool call without "content"',
         (("tool-loop-string-arguments", False), ("tool-loop-string-arguments-null-content", True)),
-        IN_A_CALL,
+        ARGUMENT,
     ),
-    Case("tool-loop-no-call-id", 'a tool call without "id"', LOOP, IN_A_CALL, Severity.INFO),
-    Case("tool-loop-no-result-id", 'a tool\'s result without "tool_call_id"', LOOP, IN_A_CALL, Severity.INFO),
-    Case("tool-loop-no-result-name", 'a tool\'s result without "name"', LOOP, IN_A_CALL),
+    Case("tool-loop-no-call-id", 'a tool call without "id"', LOOP, ARGUMENT, Severity.INFO),
+    Case("tool-loop-no-result-id", 'a tool\'s result without "tool_call_id"', LOOP, ARGUMENT, Severity.INFO),
+    Case("tool-loop-no-result-name", 'a tool\'s result without "name"', LOOP, ARGUMENT),
     Case(
         "tool-loop-missing-result",
         'a tool\'s result without "content"',
         (("tool-loop-empty-result", False),),
-        IN_A_CALL,
+        ARGUMENT,
         Severity.INFO,
     ),
-    Case("tools-without-description", 'a tool without "description"', DECLARED, IN_A_TOOL),
-    Case("tools-without-parameters", 'a tool without "parameters"', DECLARED, IN_A_TOOL),
-    Case("tools-without-properties", 'a tool whose "parameters" have no "properties"', DECLARED, IN_A_TOOL),
-    Case("tools-with-bare-parameter", "a tool's parameter without type and description", DECLARED, IN_A_TOOL),
+    Case("tools-without-description", 'a tool without "description"', DECLARED, TOOL),
+    Case("tools-without-parameters", 'a tool without "parameters"', DECLARED, TOOL),
+    Case("tools-without-properties", 'a tool whose "parameters" have no "properties"', DECLARED, TOOL),
+    Case("tools-with-bare-parameter", "a tool's parameter without type and description", DECLARED, TOOL),
 )
 
 

@@ -3,9 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import TOOL_LOOPS, Bad, Good, Problem, Rule, Severity, Template, fails_alike
-
-IN_A_CALL = "harbour-jasper"
+from tpllint import ARGUMENT, TOOL_LOOPS, Bad, Good, Problem, Rule, Severity, Template, fails_alike
 
 
 class NullContentCrash(Rule):
@@ -53,7 +51,7 @@ class NullContentCrash(Rule):
             absent = template.render(f"{loop}-missing-content").error
             if render.error is None or render.error.kind != "error" or absent is not None:
                 continue
-            if IN_A_CALL in (template.render(loop).text or ""):
+            if ARGUMENT in (template.render(loop).text or ""):
                 yield Problem(
                     "a tool call whose content is null makes the template fail on engines that pass null on: "
                     f"{render.error.message}",

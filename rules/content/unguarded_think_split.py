@@ -2,10 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
-
-LOST = "thought-russet"
-ANSWER = "answer-birch"
+from tpllint import ANSWER, THOUGHT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
 
 class UnguardedThinkSplit(Rule):
@@ -52,12 +49,12 @@ class UnguardedThinkSplit(Rule):
         reasoning = template.reasoning
         for closer in reasoning.cut_at:
             last, old = (reasoning.render_with_lone(closer, count) for count in (2, 3))
-            lost = [one for one in (last, old) if one.text is not None and ANSWER in one.text and LOST not in one.text]
+            lost = [one for one in (last, old) if one.text is not None and ANSWER in one.text and THOUGHT not in one.text]
             if lost:
                 whole = reasoning.render("think-tags-last").text or ""
-                by_design = reasoning.opening_state is not None or last not in lost or LOST not in whole
+                by_design = reasoning.opening_state is not None or last not in lost or THOUGHT not in whole
                 yield Problem(
-                    f"a lone {quoted(closer)} in an answer cuts off what stands before it: {quoted(LOST)} is lost",
+                    f"a lone {quoted(closer)} in an answer cuts off what stands before it: {quoted(THOUGHT)} is lost",
                     help="take an answer apart only where it holds the opening tag, too",
                     severity=Severity.INFO if by_design else None,
                     render=lost[0],

@@ -3,7 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tpllint import (
+    ARGUMENT,
     CLOSING_MARKER,
+    RESULT,
+    SECOND_ARGUMENT,
     Bad,
     Good,
     Problem,
@@ -16,8 +19,6 @@ from tpllint import (
     quoted,
     sentinels,
 )
-
-CALL, SECOND_CALL, RESULT = "harbour-jasper", "letter-onyx", "result-iris"
 
 
 class TurnTerminatorMissing(Rule):
@@ -126,15 +127,18 @@ def _after_one_call(template: Template) -> Iterator[Problem]:
     histories, closer = template.tool_histories, (template.anatomy.assistant_end or "").strip()
     if histories.usual is None or not closer:
         return
-    one, two = histories.history("tool-result", CALL, RESULT), histories.history("two-calls-two-results", SECOND_CALL, RESULT)
-    behind_one, behind_two = _between(one.render, CALL), _between(two.render, SECOND_CALL)
+    one, two = (
+        histories.history("tool-result", ARGUMENT, RESULT),
+        histories.history("two-calls-two-results", SECOND_ARGUMENT, RESULT),
+    )
+    behind_one, behind_two = _between(one.render, ARGUMENT), _between(two.render, SECOND_ARGUMENT)
     if behind_one is not None and behind_two is not None and closer in behind_two and closer not in behind_one:
         yield Problem(
             f"{quoted(closer)} ends an answer and a turn with two tool calls, and nothing ends a turn with one",
             help="end the turn after the loop over its calls",
             severity=Severity.INFO if histories.usual.keeps_none else Severity.WARNING,
             render=one.render,
-            shows=CALL,
+            shows=ARGUMENT,
         )
 
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, ReasoningTags, Render, Rule, Severity, Template, quoted
+from tpllint import ANSWER, Bad, Good, Problem, ReasoningTags, Render, Rule, Severity, Template, quoted
 
 PAST = "user-assistant-user"
-ANSWER = "answer-birch"
 
 
 class EmptyThinkInHistory(Rule):

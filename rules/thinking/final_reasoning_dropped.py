@@ -3,9 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template
-
-THOUGHT, ANSWER = "thought-russet", "answer-birch"
+from tpllint import ANSWER, THOUGHT, Bad, Good, Problem, Render, Rule, Severity, Template
 
 
 class FinalReasoningDropped(Rule):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import THOUGHT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
 USUAL = "reasoning_content"
 
@@ -62,5 +62,5 @@ class ReasoningAliasOnly(Rule):
             help=f"read message.reasoning_content first, and message.{field} where that is not there",
             severity=Severity.INFO if filled else None,
             render=reasoning.reads(field),
-            shows="thought-russet",
+            shows=THOUGHT,
         )

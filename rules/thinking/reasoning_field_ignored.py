@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import ANSWER, Bad, Good, Problem, Rule, Severity, Template, quoted
 
 FIELD = "reasoning_content"
 
@@ -62,5 +62,5 @@ class ReasoningFieldIgnored(Rule):
                 f"reasoning in {quoted(FIELD)} is never rendered, though {why}",
                 help="render message.reasoning_content at least between a tool call and its result",
                 render=reasoning.render("reasoning-last"),
-                shows="answer-birch",
+                shows=ANSWER,
             )

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
-
-CALLED = "harbour-jasper"
+from tpllint import ARGUMENT, THOUGHT, Bad, Good, Problem, Rule, Severity, Template
 
 
 class ReasoningLostInToolLoop(Rule):
@@ -51,12 +49,12 @@ class ReasoningLostInToolLoop(Rule):
         _, state = reasoning.shown
         shown = [name for name in ("reasoning-last", "reasoning-old") if reasoning.shows(name, state)]
         render = reasoning.render("reasoning-in-open-tool-loop", state, generation_prompt=True)
-        if not shown or render.text is None or CALLED not in render.text or "thought-russet" in render.text:
+        if not shown or render.text is None or ARGUMENT not in render.text or THOUGHT in render.text:
             return
         where = "a last answer" if "reasoning-last" in shown else "an earlier answer"
         yield Problem(
             f"reasoning is rendered in {where}, but not between a tool call and its result",
             help="keep the reasoning of every answer after the user's last message",
             render=render,
-            shows=CALLED,
+            shows=ARGUMENT,
         )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpllint import Bad, Conversation, Good, Problem, Render, Rule, Severity, Template, quoted
+from tpllint import QUESTION, SECOND_QUESTION, Bad, Conversation, Good, Problem, Render, Rule, Severity, Template, quoted
 
 CUT_OFF = "think-tag-only-open"
 PLAIN = ("user-assistant", "user-assistant-user")
@@ -101,7 +101,7 @@ def _unbalanced(template: Template, way: Way, render: Render) -> Problem | None:
     conversation = render.recipe.conversation if render.recipe else None
     if tags is None or conversation is None or render.text is None:
         return None
-    turn = render.text.partition("question-amber")[2].partition("question-coral")[0]
+    turn = render.text.partition(QUESTION)[2].partition(SECOND_QUESTION)[0]
     opened, closed = turn.count(tags.open), turn.count(tags.close)
     sent = _sent(conversation, tags.open), _sent(conversation, tags.close)
     state = tuple(conversation.variables.items())
@@ -151,7 +151,7 @@ def _call_in_open_reasoning(template: Template) -> Iterator[Problem]:
     render = reasoning.render("call-in-open-reasoning")
     if render.text is None or call not in render.text:
         return
-    turn = render.text.partition("question-amber")[2].partition("question-coral")[0]
+    turn = render.text.partition(QUESTION)[2].partition(SECOND_QUESTION)[0]
     if turn.count(tags.open) > turn.count(tags.close):
         yield Problem(
             f"a tool call in the text of an answer whose {quoted(tags.open)} was never closed stays inside the reasoning",

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import ARGUMENT, SECOND_ARGUMENT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
-WORDS = {"harbour-jasper": "first", "letter-onyx": "second"}
+WORDS = {ARGUMENT: "first", SECOND_ARGUMENT: "second"}
 OPEN = "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}"
 ALL = OPEN + "{% for call in m.tool_calls or [] %}<call>{{ call.function | tojson }}</call>{% endfor %}<|end|>{% endfor %}"
 

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import ARGUMENT, Bad, Good, Problem, Rule, Severity, Template
 
-ARGUMENT = "harbour-jasper"
 CALL = "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for call in m.tool_calls or [] %}<call>"
 NAME = "{{ call.function.name }}: "
 END = "</call>{% endfor %}<|end|>{% endfor %}"

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import ARGUMENT, REMARK, Bad, Good, Problem, Rule, Severity, Template, quoted
 
-ARGUMENT, REMARK = "harbour-jasper", "remark-marble"
 LOOP = "tool-loop-text-beside-call"
 
 

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, listed
+from tpllint import ARGUMENT, QUESTION, Bad, Good, Problem, Render, Rule, Severity, Template, listed
 
-ARGUMENT, QUESTION = "harbour-jasper", "question-amber"
 SPECIAL = {
     "tool-call": "it is the last message",
     "tool-loop-text-beside-call": "text stands beside it",

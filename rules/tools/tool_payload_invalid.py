@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import ARGUMENT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
-WORD, SHOWN = "harbour-jasper", 80
+SHOWN = 80
 HARD_WORDS = {
     "a double quote": 'the "harbour" jasper',
     "a single quote": "harbour's jasper",
@@ -103,7 +103,7 @@ class ToolPayloadInvalid(Rule):
 
 def _calls(template: Template) -> Iterator[Problem]:
     """The first way in which calls are no use to who reads them."""
-    payloads, plain = template.payloads, template.payloads.read({"place": WORD})
+    payloads, plain = template.payloads, template.payloads.read({"place": ARGUMENT})
     if plain.verdict is None:
         return
     written = "a Python call" if payloads.format == "a Python call" else "JSON"
@@ -181,7 +181,7 @@ def _example(template: Template) -> Iterator[Problem]:
     render = template.render("tools-declared", generation_prompt=True)
     text = render.text or ""
     found = DOUBLED.search(text)
-    if found is None or template.payloads.format != "JSON" or template.payloads.read({"place": WORD}).verdict != "same":
+    if found is None or template.payloads.format != "JSON" or template.payloads.read({"place": ARGUMENT}).verdict != "same":
         return
     line = text.find("\n", found.start())
     end = min(len(text) if line < 0 else line, found.start() + SHOWN)

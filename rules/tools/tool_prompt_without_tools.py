@@ -3,9 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
+from tpllint import QUESTION, TOOL, Bad, Good, Problem, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
-NAME, USER, NEAR, SHOWN = "lookup_kelp", "question-amber", 600, 60
+NEAR, SHOWN = 600, 60
 ABOUT_TOOLS = re.compile(r"tools?\b|functions?\b|plugins?\b", re.IGNORECASE)
 NOTHING = ("", "null", "None", "[]", "{}")
 """What may stand in the place of the definitions where there are none."""
@@ -62,11 +62,11 @@ class ToolPromptWithoutTools(Rule):
         start = common_prefix(text, with_tool)
         end = len(text) - common_suffix(text[start:], with_tool[start:])
         added = with_tool[start : len(with_tool) - (len(text) - end)]
-        before, after = text[max(0, start - NEAR) : start], text[end:].partition(USER)[0][:NEAR]
+        before, after = text[max(0, start - NEAR) : start], text[end:].partition(QUESTION)[0][:NEAR]
         if text[start:end].strip() not in NOTHING or not _is_only_a_definition(added):
             return
-        if USER in before:
-            before = before.rpartition(USER)[2]
+        if QUESTION in before:
+            before = before.rpartition(QUESTION)[2]
         if ABOUT_TOOLS.search(before) or ABOUT_TOOLS.search(after):
             shown = start - len(_end_of(before)), end + min(len(after), SHOWN)
             meant = text[start:end].strip() not in ("", "[]") or template.payloads.without_name != text
@@ -82,7 +82,7 @@ class ToolPromptWithoutTools(Rule):
 def _is_only_a_definition(added: str) -> bool:
     """Whether a text that comes with a tool is its definition and has no words about tools of its own before it."""
     words = added.lstrip()
-    return words.startswith(("{", "[")) or ABOUT_TOOLS.search(words.partition(NAME)[0]) is None
+    return words.startswith(("{", "[")) or ABOUT_TOOLS.search(words.partition(TOOL)[0]) is None
 
 
 def _end_of(text: str) -> str:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import QUESTION, RESULT, SECOND_RESULT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
-QUESTION = "question-amber"
-RESULTS = ("result-iris", "result-pearl")
+RESULTS = (RESULT, SECOND_RESULT)
 OTHER_ROLES = ("ipython", "function", "observation", "tool_response", "tool_result")
 TOOLS = "{% if tools %}<|tools|>{{ tools | tojson }}<|end|>{% endif %}"
 

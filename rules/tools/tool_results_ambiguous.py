@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template
+from tpllint import RESULT, SECOND_RESULT, Bad, Good, Problem, Rule, Severity, Template
 
-RESULTS = ("result-iris", "result-pearl")
+RESULTS = (RESULT, SECOND_RESULT)
 LOOP = "two-calls-two-results"
 OPEN = "{% for m in messages %}{% if m.role == 'tool' %}<|tool|>"
 CLOSE = (

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, listed, quoted
+from tpllint import TOOL, Bad, Good, Problem, Render, Rule, Severity, Template, listed, quoted
 
-NAME, TYPE, AROUND = "lookup_kelp", "type-agate", 30
+TYPE, AROUND = "type-agate", 30
 UNTYPED: dict[str, Any] = {"place": {"description": "The place-lotus.", "anyOf": [{"type": "string"}, {"type": "null"}]}}
 CHOICES: dict[str, dict[str, Any]] = {"anyOf": UNTYPED, "a list of types": {"place": {"type": ["string", "null"]}}}
 WORD_BEFORE, WORD_AFTER = re.compile(r"[^\s,{}()]{0,30}\s{0,2}$"), re.compile(r"[^\s,{}()]{0,30}")
@@ -120,7 +120,7 @@ def _without(template: Template, part: Part) -> Render | None:
     """The prompt in which the tool and its parameter stand without this part."""
     render = template.payloads.declared(template.payloads.with_parameters(part.parameters))
     text = render.text
-    if text is None or not all(word in text for word in (NAME, *part.parents)):
+    if text is None or not all(word in text for word in (TOOL, *part.parents)):
         return None
     return None if all(word in text for word in part.words) else render
 

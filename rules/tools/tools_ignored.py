@@ -3,9 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tpllint import Bad, Good, Model, Place, Problem, Rule, Severity, Template
+from tpllint import TOOL, Bad, Good, Model, Place, Problem, Rule, Severity, Template
 
-TOOL = "lookup_kelp"
 CONVERSATIONS = ("tools-declared", "tools-declared-with-system", "tool-loop")
 
 

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import RESULT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
-RESULT = "result-iris"
 LOOP = "tool-loop-parts-result"
 PART = re.compile(r"""\[?\{\\?['"]type\\?['"]: ?\\?['"]text\\?['"][^{}\n]{0,80}?result-iris\\?['"]\}\]?""")
 TEXT = "{{ m.content if m.content is string else m.content | map(attribute='text') | join }}"

@@ -16,13 +16,14 @@ from jinja2 import Undefined
 from tpllint.analysis.markers import BARE_MARKER, common_prefix, common_suffix
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation
+from tpllint.conversations.words import ARGUMENT, QUESTION, RESULT, SECOND_ARGUMENT, SECOND_TOOL, TOOL
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-USER, NAME, KEY, VALUE, RESULT = "question-amber", "lookup_kelp", "place", "harbour-jasper", "result-iris"
+KEY = "place"
+"""The parameter that a call names."""
 CALLS = "tool_calls"
-OTHER_NAME, OTHER_VALUE = "send_nettle", "letter-onyx"
 LONGEST = 20_000
 """Calls and definitions in more characters are not read; nobody writes them, and reading them takes time."""
 BEFORE, STARTS = 4_000, 60
@@ -30,13 +31,13 @@ BEFORE, STARTS = 4_000, 60
 HISTORIES = ("tool-call", "tool-loop", "tool-loop-null-content")
 """Where a call is looked for: alone, in a whole round, and with no text beside it, as servers send it."""
 CALL_FORMATS = {
-    "JSON": re.compile(rf'"{KEY}"\s{{0,80}}:\s{{0,80}}"{VALUE}"'),
-    "a Python call": re.compile(rf"{NAME}\(\s{{0,80}}{KEY}\s?=\s?[\"']?{VALUE}"),
-    "a Python dictionary": re.compile(rf"'{KEY}': ?'{VALUE}'"),
-    "escaped JSON": re.compile(rf"(&#34;|&quot;){KEY}\1\s?:\s?\1{VALUE}\1"),
-    "XML": re.compile(rf">\s{{0,80}}{VALUE}\s{{0,80}}<"),
+    "JSON": re.compile(rf'"{KEY}"\s{{0,80}}:\s{{0,80}}"{ARGUMENT}"'),
+    "a Python call": re.compile(rf"{TOOL}\(\s{{0,80}}{KEY}\s?=\s?[\"']?{ARGUMENT}"),
+    "a Python dictionary": re.compile(rf"'{KEY}': ?'{ARGUMENT}'"),
+    "escaped JSON": re.compile(rf"(&#34;|&quot;){KEY}\1\s?:\s?\1{ARGUMENT}\1"),
+    "XML": re.compile(rf">\s{{0,80}}{ARGUMENT}\s{{0,80}}<"),
 }
-DEFINITION = re.compile(rf'"name"\s{{0,80}}:\s{{0,80}}"{NAME}"')
+DEFINITION = re.compile(rf'"name"\s{{0,80}}:\s{{0,80}}"{TOOL}"')
 TORN = re.compile(r'(?:"|&#34;|&quot;)\s{0,9}:\s{0,9}"?$|[{\[]$')
 """What stands before a piece of JSON that is part of a larger one."""
 END_OF_CALL = re.compile(r"[^\s()]{0,3}\s{0,9}\)(?:\s{0,9}\])?")
@@ -106,7 +107,7 @@ class Payloads:
             return None
         ways = [History(name, form) for form in forms for name in HISTORIES]
         ways += [History(name, form, keep_none=True) for form in forms for name in HISTORIES if name.endswith("null-content")]
-        return next((way for way in ways if VALUE in (self._rendered(way, {KEY: VALUE}).text or "")), None)
+        return next((way for way in ways if ARGUMENT in (self._rendered(way, {KEY: ARGUMENT}).text or "")), None)
 
     def _rendered(self, way: History, arguments: Mapping[str, Any]) -> Render:
         conversation = self._with_call(way.name, way.form, arguments)
@@ -133,15 +134,15 @@ class Payloads:
             return None
         render = self._rendered(self._history, arguments)
         text = render.text or ""
-        start = text.rfind(USER) + len(USER)
+        start = text.rfind(QUESTION) + len(QUESTION)
         end = text.find(RESULT, start)
         call = text[start : end if end >= 0 else len(text)]
-        return Written(render, call, start) if start >= len(USER) and len(call) <= LONGEST else None
+        return Written(render, call, start) if start >= len(QUESTION) and len(call) <= LONGEST else None
 
     @functools.cached_property
     def plain(self) -> Written | None:
         """A call with one argument whose value is a word."""
-        return self.written({KEY: VALUE})
+        return self.written({KEY: ARGUMENT})
 
     @functools.cached_property
     def _match(self) -> tuple[str, re.Match[str]] | None:
@@ -174,7 +175,7 @@ class Payloads:
         call, plain = self.written({KEY: value}), self.plain
         if call is None or plain is None:
             return None
-        head, _, tail = plain.text.partition(VALUE)
+        head, _, tail = plain.text.partition(ARGUMENT)
         start = common_prefix(head, call.text)
         return call.text[start : len(call.text) - common_suffix(tail, call.text[start:])]
 
@@ -196,11 +197,11 @@ class Payloads:
 
     def _around(self, render: Render) -> tuple[list[str], list[str]]:
         """The markers before the first call of a prompt, and those behind the last one."""
-        text = (render.text or "").rpartition(USER)[2]
-        names = [at for at in (text.find(name) for name in (NAME, OTHER_NAME)) if at >= 0]
-        if not names or OTHER_VALUE not in text:
+        text = (render.text or "").rpartition(QUESTION)[2]
+        names = [at for at in (text.find(name) for name in (TOOL, SECOND_TOOL)) if at >= 0]
+        if not names or SECOND_ARGUMENT not in text:
             return [], []
-        return BARE_MARKER.findall(text[: min(names)]), BARE_MARKER.findall(text.rpartition(OTHER_VALUE)[2])
+        return BARE_MARKER.findall(text[: min(names)]), BARE_MARKER.findall(text.rpartition(SECOND_ARGUMENT)[2])
 
     def with_description(self, text: str) -> Conversation:
         """The tool of a plain chat with this description."""

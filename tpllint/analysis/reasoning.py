@@ -22,12 +22,11 @@ from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.analysis.scopes import Read
 from tpllint.analysis.variables import FreeVariable, compared_with
 from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, canonical
+from tpllint.conversations.words import ANSWER, ARGUMENT, QUESTION, SECOND_QUESTION, THOUGHT
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-USER, ANSWER, NEXT = "question-amber", "answer-birch", "question-coral"
-THOUGHT, IN_A_CALL = "thought-russet", "harbour-jasper"
 OPEN, CLOSE = "<think>", "</think>"
 """The tags in the canonical conversations; a template that has others is asked with its own."""
 OPEN_LOOP = "reasoning-in-open-tool-loop"
@@ -235,13 +234,13 @@ class Reasoning:
 
     def _around_in_loop(self, state: State) -> tuple[str, str] | None:
         """The same before a call, up to the marker that ends the reasoning."""
-        before, found, after = (_after(self.render(OPEN_LOOP, state).text, USER) or "").partition(THOUGHT)
+        before, found, after = (_after(self.render(OPEN_LOOP, state).text, QUESTION) or "").partition(THOUGHT)
         closer = first_marker(after)
         return (before, after[: after.index(closer) + len(closer)]) if found and closer else None
 
     def _around(self, name: str, state: State) -> tuple[str, str] | None:
         text = self.render(name, state).text
-        words = (USER, THOUGHT, ANSWER) if name == "reasoning-last" else (USER, THOUGHT, ANSWER, NEXT)
+        words = (QUESTION, THOUGHT, ANSWER) if name == "reasoning-last" else (QUESTION, THOUGHT, ANSWER, SECOND_QUESTION)
         found = None if text is None else gaps(text, words)
         return None if found is None else (found[1], found[2])
 
@@ -333,8 +332,8 @@ class Reasoning:
     def call_as_text(self) -> str | None:
         """A tool call as the model writes it, which may come back as the text of an answer; None where none is rendered."""
         call = self._open_loop.first(2).with_message(1, reasoning_content=MISSING)
-        text = _after(self._template.render_conversation(call).text, USER)
-        if text is None or IN_A_CALL not in text or not text.startswith(self.header):
+        text = _after(self._template.render_conversation(call).text, QUESTION)
+        if text is None or ARGUMENT not in text or not text.startswith(self.header):
             return None
         written = text[len(self.header) :].removesuffix(self._anatomy.assistant_end or "")
         return (self.tags.block.sub("", written) if self.tags else written).strip() or None
@@ -355,11 +354,11 @@ class Reasoning:
 
     def _prompted(self, state: State) -> str | None:
         """What follows a user's text that waits for an answer."""
-        return self._as_if_unset(_after(self.render("user", state, generation_prompt=True).text, USER), state)
+        return self._as_if_unset(_after(self.render("user", state, generation_prompt=True).text, QUESTION), state)
 
     def _as_if_unset(self, text: str | None, state: State) -> str | None:
         """What follows a user's text, without what a variable adds to that text, such as a word that turns reasoning off."""
-        usual, ended = (_after(self.render("user", one).text, USER) for one in ((), state))
+        usual, ended = (_after(self.render("user", one).text, QUESTION) for one in ((), state))
         if text is None or usual is None or not ended or usual == ended or not text.startswith(ended):
             return text
         return usual + text[len(ended) :]
@@ -415,7 +414,7 @@ class Reasoning:
 
     def past_opening(self, name: str, state: State = ()) -> str | None:
         """What stands between a user's text and the answer's."""
-        return self._as_if_unset(_between(self.render(name, state).text, USER, ANSWER), state)
+        return self._as_if_unset(_between(self.render(name, state).text, QUESTION, ANSWER), state)
 
     def is_inert(self, control: Control) -> bool:
         """Whether no value of a variable changes any prompt, whatever else is passed."""
@@ -450,9 +449,9 @@ class Reasoning:
             if not flag:
                 toggle = replace(toggle, acts_on=(*toggle.acts_on, where))
                 continue
-            if on.partition(USER)[0] != off.partition(USER)[0]:
+            if on.partition(QUESTION)[0] != off.partition(QUESTION)[0]:
                 toggle = replace(toggle, acts_on=(*toggle.acts_on, "beginning"))
-            on, off = on.partition(USER)[2], off.partition(USER)[2]
+            on, off = on.partition(QUESTION)[2], off.partition(QUESTION)[2]
             if on != off:
                 same = _where_they_part(on, off)
                 toggle = replace(toggle, acts_on=(*toggle.acts_on, where), on=on[same:], off=off[same:])

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tpllint.analysis.renders import Render
 from tpllint.conversations import MISSING, Conversation
+from tpllint.conversations.words import ARGUMENT
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-ARGUMENT, SECOND_ARGUMENT, RESULT, SECOND_RESULT = "harbour-jasper", "letter-onyx", "result-iris", "result-pearl"
-REMARK = "remark-marble"
 AS_JSON, AS_PYTHON = json.dumps({"place": ARGUMENT})[:-1], repr({"place": ARGUMENT})[1:-1]
 ENCODED_TWICE = (json.dumps(AS_JSON)[1:-1], f"'{AS_JSON}", f"{{{AS_JSON}")
 """A JSON string written as JSON writes strings, as Python does, and in another pair of braces."""

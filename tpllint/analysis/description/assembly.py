@@ -14,7 +14,8 @@ from tpllint.analysis.description.facts import UNDECIDED, Description, Outcome, 
 from tpllint.analysis.description.probes import asked, failed, of_parts, tool_loop
 from tpllint.analysis.description.thinking import reasoning, renders_reasoning
 from tpllint.analysis.description.tooling import tools
-from tpllint.analysis.description.turns import ANSWER, NEXT, RESULT, SYSTEM, USER, Turns, in_place
+from tpllint.analysis.description.turns import Turns, in_place
+from tpllint.conversations.words import ANSWER, INSTRUCTION, QUESTION, RESULT, SECOND_ANSWER, SECOND_QUESTION
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -65,11 +66,11 @@ def _marks_generation(template: Template) -> bool | None:
 
 
 def _roles(template: Template, turns: Turns) -> tuple[RoleDescription, ...]:
-    user = RoleDescription("user", asked(template, "user", USER), turns.user_opener, turns.user_closer)
+    user = RoleDescription("user", asked(template, "user", QUESTION), turns.user_opener, turns.user_closer)
     system = RoleDescription("system", turns.system_outcome)
     if system.outcome.works:
         system = replace(system, opener=turns.system_opener, closer=turns.system_closer)
-    developer = RoleDescription("developer", asked(template, "developer-user", SYSTEM))
+    developer = RoleDescription("developer", asked(template, "developer-user", INSTRUCTION))
     if developer.outcome.works:
         developer = replace(developer, opener=turns.developer_opener, closer=turns.developer_closer)
     tool = RoleDescription("tool", asked(template, tool_loop(template), RESULT))
@@ -116,10 +117,10 @@ def _orders(template: Template, turns: Turns) -> dict[str, Outcome]:
     """What becomes of messages in an order that many templates do not expect."""
     return {
         "system in the middle": _system_in_the_middle(template) if turns.system_outcome.works else UNDECIDED,
-        "two systems": _when(turns.system_outcome, asked(template, "system-twice", SYSTEM, "instruction-grove")),
-        "system alone": _when(turns.system_outcome, asked(template, "system-only", SYSTEM)),
+        "two systems": _when(turns.system_outcome, asked(template, "system-twice", INSTRUCTION, "instruction-grove")),
+        "system alone": _when(turns.system_outcome, asked(template, "system-only", INSTRUCTION)),
         "two users in a row": _in_a_row(template, turns),
-        "two answers in a row": asked(template, "two-assistants-in-a-row", ANSWER, "answer-dune"),
+        "two answers in a row": asked(template, "two-assistants-in-a-row", ANSWER, SECOND_ANSWER),
         "answer first": asked(template, "assistant-first", ANSWER),
         "result without a call": asked(template, "tool-result-without-call", RESULT),
         "no message": asked(template, "empty"),
@@ -131,16 +132,16 @@ def _when(condition: Outcome, found: Outcome) -> Outcome:
 
 
 def _system_in_the_middle(template: Template) -> Outcome:
-    found = asked(template, "system-in-the-middle", SYSTEM)
+    found = asked(template, "system-in-the-middle", INSTRUCTION)
     text = template.render("system-in-the-middle", generation_prompt=True).text
-    if found.status != "shown" or in_place(text, USER, ANSWER, SYSTEM, NEXT):
+    if found.status != "shown" or in_place(text, QUESTION, ANSWER, INSTRUCTION, SECOND_QUESTION):
         return found
-    to_the_front = in_place(text, SYSTEM, USER)
+    to_the_front = in_place(text, INSTRUCTION, QUESTION)
     return Outcome("moved", "to the front" if to_the_front else "elsewhere")
 
 
 def _in_a_row(template: Template, turns: Turns) -> Outcome:
-    found = asked(template, "two-users-in-a-row", USER, NEXT)
+    found = asked(template, "two-users-in-a-row", QUESTION, SECOND_QUESTION)
     between, opener = turns.gap("two-users-in-a-row", 1), (turns.user_opener or "").strip()
     if found.status == "shown" and between is not None and opener and opener not in between:
         return Outcome("merged", "into one turn")
@@ -160,10 +161,10 @@ def _with_images(known: Description, template: Template) -> Description:
         template.render("image-and-text", generation_prompt=True),
         template.render("user-parts", generation_prompt=True),
     )
-    found = of_parts(shown, USER) if not plain.limited else UNDECIDED
+    found = of_parts(shown, QUESTION) if not plain.limited else UNDECIDED
     if found.status != "shown" or shown.text is None or plain.text is None:
         return replace(known, images=found)
-    before, longer = plain.text.partition(USER)[0], shown.text.partition(USER)[0]
+    before, longer = plain.text.partition(QUESTION)[0], shown.text.partition(QUESTION)[0]
     shared = next((at for at, pair in enumerate(zip(before, longer, strict=False)) if pair[0] != pair[1]), len(before))
     added = longer[shared : len(longer) - len(before) + shared]
     if not added.strip():

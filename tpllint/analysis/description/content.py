@@ -10,6 +10,7 @@ from markupsafe import escape
 from tpllint.analysis.description.facts import Outcome
 from tpllint.analysis.description.probes import of_parts, outcome, tool_loop, with_content
 from tpllint.conversations import canonical
+from tpllint.conversations.words import ANSWER, INSTRUCTION, QUESTION, RESULT
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -26,11 +27,11 @@ class Content:
         self._template = template
         self._role = role
         self.name, self._index, self._word = {
-            "system": ("system-user", 0, "instruction-cedar"),
-            "user": ("user", 0, "question-amber"),
-            "assistant": ("user-assistant-user", 1, "answer-birch"),
-            "developer": ("developer-user", 0, "instruction-cedar"),
-            "tool": (tool_loop(template), 2, "result-iris"),
+            "system": ("system-user", 0, INSTRUCTION),
+            "user": ("user", 0, QUESTION),
+            "assistant": ("user-assistant-user", 1, ANSWER),
+            "developer": ("developer-user", 0, INSTRUCTION),
+            "tool": (tool_loop(template), 2, RESULT),
         }[role]
 
     def _text(self, content: object) -> str | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import ReasoningDescription
 from tpllint.analysis.description.probes import asked, outcome
-from tpllint.analysis.reasoning import OPEN_LOOP, THOUGHT, Toggle
+from tpllint.analysis.reasoning import OPEN_LOOP, Toggle
+from tpllint.conversations.words import THOUGHT
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

@@ -8,10 +8,23 @@ from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import UNDECIDED, Outcome, ToolsDescription
 from tpllint.analysis.description.probes import asked, failed
-from tpllint.analysis.description.turns import ANSWER, CALL_ID, NEXT, SYSTEM, TOOL, USER, Turns
+from tpllint.analysis.description.turns import Turns
 from tpllint.analysis.markers import common_prefix, common_suffix
 from tpllint.analysis.payloads import CALL_FORMATS
-from tpllint.analysis.tool_histories import ARGUMENT, PRINTED, REMARK, RESULT, SECOND_ARGUMENT, SECOND_RESULT, SHOWN, History
+from tpllint.analysis.tool_histories import PRINTED, SHOWN, History
+from tpllint.conversations.words import (
+    ANSWER,
+    ARGUMENT,
+    CALL_ID,
+    INSTRUCTION,
+    QUESTION,
+    REMARK,
+    RESULT,
+    SECOND_ARGUMENT,
+    SECOND_QUESTION,
+    SECOND_RESULT,
+    TOOL,
+)
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -41,9 +54,9 @@ def _format(text: str, formats: dict[str, re.Pattern[str]]) -> str | None:
 def _where(template: Template, turns: Turns) -> str | None:
     """In which turn the definitions stand when a system message is given; None where that does not render."""
     text = template.render("tools-declared-with-system", generation_prompt=True).text
-    if text is None or any(text.count(word) != 1 for word in (SYSTEM, USER)) or TOOL not in text:
+    if text is None or any(text.count(word) != 1 for word in (INSTRUCTION, QUESTION)) or TOOL not in text:
         return None if turns.system_outcome.works else _beside_the_user(template, turns)
-    at, system, user = (text.index(word) for word in (TOOL, SYSTEM, USER))
+    at, system, user = (text.index(word) for word in (TOOL, INSTRUCTION, QUESTION))
     if at > user:
         return "after the user's text"
     if at < system:
@@ -64,7 +77,7 @@ def _beside_the_user(template: Template, turns: Turns) -> str | None:
     tools = template.conversation("tools-declared").tools
     longer = replace(template.conversation("user-assistant-user"), tools=tools)
     text = template.render_conversation(longer, generation_prompt=True).text
-    if text is None or TOOL not in text or ANSWER not in text or NEXT not in text:
+    if text is None or TOOL not in text or ANSWER not in text or SECOND_QUESTION not in text:
         return None
     which = "last" if text.index(TOOL) > text.index(ANSWER) else "first"
     before = text[: text.index(TOOL)] if which == "first" else text[text.index(ANSWER) : text.index(TOOL)]
@@ -102,7 +115,7 @@ def _string_arguments(template: Template) -> str | None:
     if found.status not in (SHOWN, PRINTED):
         return found.status
     prompt, like = found.render.text or "", histories.best("object")
-    as_given = prompt == like.render.text or '{"place": "harbour-jasper", "days": 3}' in prompt
+    as_given = prompt == like.render.text or f'{{"place": "{ARGUMENT}", "days": 3}}' in prompt
     return "as given" if as_given else "rewritten"
 
 
@@ -110,9 +123,9 @@ def _call(template: Template, turns: Turns) -> str | None:
     """A turn with one call, less what opens and closes every answer."""
     text = template.tool_histories.history("tool-call").render.text
     opening = template.anatomy.past_assistant_opening
-    if text is None or opening is None or USER not in text or ARGUMENT not in text:
+    if text is None or opening is None or QUESTION not in text or ARGUMENT not in text:
         return None
-    turn = text.rpartition(USER)[2]
+    turn = text.rpartition(QUESTION)[2]
     turn = turn[max(common_prefix(turn, known) for known in (opening, template.anatomy.assistant_opening or "")) :]
     end = template.anatomy.assistant_end or turns.assistant_closer or ""
     turn = turn[: len(turn) - common_suffix(turn, end)]

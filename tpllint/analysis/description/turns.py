@@ -10,13 +10,12 @@ from tpllint.analysis.description.facts import Outcome, Token
 from tpllint.analysis.description.probes import asked, tool_loop
 from tpllint.analysis.markers import begins_with_marker, common_prefix, common_suffix, first_marker
 from tpllint.analysis.renders import SENTINEL_TOKENS
+from tpllint.conversations.words import ANSWER, ARGUMENT, CALL_ID, INSTRUCTION, QUESTION, RESULT, TOOL
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
 WORDS = re.compile(r"[^\W\d_]{2,}")
-SYSTEM, USER, ANSWER, NEXT = "instruction-cedar", "question-amber", "answer-birch", "question-coral"
-RESULT, CALL_ID, TOOL = "result-iris", "callabc01", "lookup_kelp"
 
 
 class Turns:
@@ -147,13 +146,13 @@ class Turns:
     @functools.cached_property
     def system_outcome(self) -> Outcome:
         """What becomes of a leading system message."""
-        found = asked(self._template, "system-user", SYSTEM)
+        found = asked(self._template, "system-user", INSTRUCTION)
         if found.status != "shown":
             return found
         gaps = self._anatomy.gaps("system-user")
         if gaps is None:
             text = self._template.render("system-user").text or ""
-            follows = text.find(SYSTEM) > text.find(USER) >= 0
+            follows = text.find(INSTRUCTION) > text.find(QUESTION) >= 0
             return Outcome("merged", "into the user turn, after its text") if follows else found
         opener = (self.user_opener or "").strip()
         inside = bool(opener) and opener in gaps[0] and opener not in gaps[1]
@@ -272,13 +271,13 @@ class Turns:
         if text is None or text.count(RESULT) != 1:
             return None
         before = text.partition(RESULT)[0]
-        return before.rpartition("harbour-jasper" if "harbour-jasper" in before else USER)[2]
+        return before.rpartition(ARGUMENT if ARGUMENT in before else QUESTION)[2]
 
     @functools.cached_property
     def _after_call(self) -> str | None:
         """What follows the last argument of a call that ends a conversation."""
         text = self._template.render("tool-call").text
-        return None if text is None or "harbour-jasper" not in text else text.rpartition("harbour-jasper")[2]
+        return None if text is None or ARGUMENT not in text else text.rpartition(ARGUMENT)[2]
 
     @functools.cached_property
     def tool_closer(self) -> str | None:
