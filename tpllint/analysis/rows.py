@@ -6,7 +6,6 @@ answers. Nothing is kept of a row that has been told of.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
@@ -18,8 +17,10 @@ from tpllint.analysis import renders
 from tpllint.analysis.compile import Failure, compiled
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached
+from tpllint.analysis.losses import Told, contents, dropped, excerpt, shown, texts, unmarked
 from tpllint.analysis.markers import BARE_MARKER, THINKING, marker_start, shared
-from tpllint.analysis.renders import REASONING_FIELDS, Inputs, Render
+from tpllint.analysis.renders import Inputs, Render
+from tpllint.analysis.taught import generation_tags
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.conversations import Conversation
@@ -34,17 +35,11 @@ MAX_TOLD = 3
 """Of one kind and severity in one row."""
 MAX_TEXT = 300
 MAX_PREFIXES = 8
-MAX_UNITS = 100
 MAX_CONTROL_TOKENS = 5000
 TOKEN_LENGTHS = range(3, 101)
-SHOWN = 40
-MOSTLY = 0.3
-"""The share of a text's lines that makes it changed instead of dropped."""
 PLAIN = ("user-assistant-user", "system-user-assistant-user", "two-rounds")
 """The conversations that show which markers the template itself writes around messages."""
 
-Told = tuple[str, str, str, int | None]
-"""The kind of problem, its severity, what is said, and the index of the message that it is about."""
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -184,7 +179,7 @@ class Through:
             variables=job.variables,
             tokenizer=Tokenizer(job.vocabulary),
         )
-        self._marks_answers = marks_answers(known)
+        self._marks_answers = bool(generation_tags(known))
         self._control = _one_of(control_tokens(known, job.vocabulary.named))
         self.exhausted = tuple(known.exhausted)
 
@@ -223,7 +218,7 @@ class Through:
             for text in texts(message):
                 token = self._control_token(text, message)
                 if token is not None:
-                    said = f"{_shown(index, message)} holds the control token {token} as text"
+                    said = f"{shown(index, message)} holds the control token {token} as text"
                     yield "control-token-in-text", "warning", said, index
                     break
 
@@ -245,7 +240,7 @@ class Through:
             at = shared(before, prompt)
             if at < _end_of_words(conversation.messages[count - 1], before):
                 at = marker_start(before, at)
-                changed = f"{_excerpt(before[at:])} becomes {_excerpt(prompt[at:])}"
+                changed = f"{excerpt(before[at:])} becomes {excerpt(prompt[at:])}"
                 said = f"once messages[{count}] follows, the prompt before it changes: {changed}"
                 yield "not-prefix-stable", "warning", said, count
                 return
@@ -267,13 +262,6 @@ def _end_of_words(message: Mapping[str, Any], prompt: str) -> int:
     spoken = [said for text in contents(message) if (said := THINKING.split(text)[-1].strip())]
     found = prompt.rfind(spoken[-1]) if spoken else -1
     return len(prompt) if found < 0 else found + len(spoken[-1])
-
-
-def marks_answers(template: Template) -> bool:
-    """Whether the template has generation markers."""
-    return template.syntax is not None and any(
-        type(block.call.node).__name__ == "ExtensionAttribute" for block in template.syntax.find("CallBlock")
-    )
 
 
 def control_tokens(template: Template, special: Iterable[str]) -> frozenset[str]:
@@ -298,177 +286,3 @@ def _is_written(token: str, source: str) -> bool:
 def _one_of(tokens: frozenset[str]) -> re.Pattern[str] | None:
     listed = sorted(tokens, key=lambda token: (-len(token), token))[:MAX_CONTROL_TOKENS]
     return re.compile("|".join(map(re.escape, listed))) if listed else None
-
-
-def texts(message: Mapping[str, Any]) -> Iterator[str]:
-    """Every text of a message that can stand in a prompt: its content, its reasoning, and the arguments of its calls."""
-    yield from contents(message)
-    for name in REASONING_FIELDS:
-        if isinstance(reasoning := message.get(name), str):
-            yield reasoning
-    for call in calls(message):
-        yield from _leaves(call.get("arguments"))
-
-
-def contents(message: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a message's content."""
-    content = message.get("content")
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, list):
-        for part in content:
-            text = part.get("text") if isinstance(part, dict) else part
-            if isinstance(text, str):
-                yield text
-    elif isinstance(content, dict):
-        yield from _leaves(content)
-
-
-def calls(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The functions that a message calls, in either of the forms of a call."""
-    held = message.get("tool_calls")
-    for call in held if isinstance(held, list) else ():
-        if isinstance(call, dict):
-            function = call.get("function", call)
-            if isinstance(function, dict):
-                yield function
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)
-
-
-def dropped(conversation: Conversation, prompt: str) -> Iterator[Told]:
-    """The texts of a conversation that its prompt does not have. A text that also stands elsewhere counts as there."""
-    messages = conversation.messages
-    for index, message in enumerate(messages):
-        for text in contents(message):
-            if text.strip() not in prompt:
-                yield from _lost(text, index, messages, prompt)
-        if "tool_calls" in message:
-            yield from _lost_calls(index, message, prompt)
-        for name in REASONING_FIELDS:
-            reasoning = message.get(name)
-            if isinstance(reasoning, str) and reasoning.strip() not in prompt and kept(reasoning, prompt) < 1:
-                yield _lost_reasoning(index, messages)
-                break
-    tools = conversation.tools
-    if tools and (names := [*_names(tools)]) and not any(name in prompt for name in names):
-        yield "drops-content", "error", f"none of its tools is in the prompt: {_excerpt(', '.join(names))}", None
-
-
-def _names(tools: Sequence[Any]) -> Iterator[str]:
-    for tool in tools:
-        function = tool.get("function", tool) if isinstance(tool, dict) else None
-        name = function.get("name") if isinstance(function, dict) else None
-        if isinstance(name, str):
-            yield name
-
-
-def _lost(text: str, index: int, messages: Sequence[Mapping[str, Any]], prompt: str) -> Iterator[Told]:
-    """What is told of a text that is not in the prompt as it stands."""
-    answer = text
-    if messages[index].get("role") == "assistant" and THINKING.search(text):
-        *reasoning, answer = THINKING.split(text)
-        if any(kept(part, prompt) < 1 for part in reasoning):
-            yield _lost_reasoning(index, messages)
-    share = kept(answer, prompt)
-    if share < MOSTLY:
-        yield "drops-content", "error", f"the text of {_shown(index, messages[index])} is not in the prompt", index
-    elif share < 1:
-        said = f"part of the text of {_shown(index, messages[index])} is not in the prompt, or not as it was written"
-        yield "drops-content", "warning", said, index
-
-
-def kept(text: str, prompt: str) -> float:
-    """The share of a text that is in a prompt; escaped as in JSON, in other cases or with other blanks is in it as well."""
-    bare = text.strip()
-    if bare in prompt or any(json.dumps(bare, ensure_ascii=flag)[1:-1] in prompt for flag in (False, True)):
-        return 1.0
-    if bare.lower() in prompt.lower():
-        return 1.0
-    units = _units(bare)
-    return sum(unit in prompt for unit in units) / len(units)
-
-
-def _units(text: str) -> list[str]:
-    """The lines of a text; of one line, its words in threes. There is at least one."""
-    lines = [stripped for line in text.splitlines()[:MAX_UNITS] if (stripped := line.strip())]
-    words = text.split(maxsplit=3 * MAX_UNITS)
-    if len(lines) > 1 or len(words) < 6:
-        return lines or [text]
-    return [" ".join(words[at : at + 3]) for at in range(0, min(len(words), 3 * MAX_UNITS), 3)]
-
-
-def _lost_calls(index: int, message: Mapping[str, Any], prompt: str) -> Iterator[Told]:
-    """What is not in the prompt of the calls of a message: one problem tells of all of them."""
-    for call in calls(message):
-        name, arguments = call.get("name"), call.get("arguments")
-        if isinstance(name, str) and name not in prompt:
-            said = f"the call of {_excerpt(name)} in {_shown(index, message)} is not in the prompt"
-            yield "drops-content", "error", said, index
-            return
-        lost = next((text for text in _argument_texts(arguments, prompt) if kept(text, prompt) < 1), None)
-        if lost is not None:
-            said = f"an argument of the call in {_shown(index, message)} is not in the prompt: {_excerpt(lost)}"
-            yield "drops-content", "error", said, index
-            return
-
-
-def _argument_texts(arguments: Any, prompt: str) -> Iterator[str]:
-    """The texts that a prompt should have of arguments; a string most often holds JSON, which may be written anew."""
-    if isinstance(arguments, str):
-        if kept(arguments, prompt) == 1:
-            return
-        try:
-            yield from _leaves(parsed(arguments))
-        except RowError:
-            yield arguments
-    else:
-        yield from _leaves(arguments)
-
-
-def _lost_reasoning(index: int, messages: Sequence[Mapping[str, Any]]) -> Told:
-    """To leave out the reasoning of earlier turns is usual; to leave out that of the last one is not."""
-    is_last = all(message.get("role") != "user" for message in messages[index + 1 :])
-    said = f"the reasoning of {_shown(index, messages[index])} is not in the prompt"
-    return "drops-reasoning", "warning" if is_last else "info", said, index
-
-
-def unmarked(messages: Sequence[Mapping[str, Any]], render: Render) -> Iterator[Told]:
-    """The answers that the generation markers leave out of what is trained on."""
-    answers = [index for index, message in enumerate(messages) if message.get("role") == "assistant" and _says(message)]
-    text = render.text or ""
-    spans = [text[start:end] for start, end in render.spans if text[start:end].strip()]
-    if not answers or len(spans) >= len(answers):
-        return
-    if not spans:
-        yield "masked-empty", "error", "nothing of this row is trained on: no answer is between generation markers", None
-        return
-    for index in answers:
-        if not any(_is_in(messages[index], span) for span in spans):
-            said = f"{_shown(index, messages[index])} is not trained on: it is not between generation markers"
-            yield "masked-empty", "warning", said, index
-
-
-def _says(message: Mapping[str, Any]) -> bool:
-    return bool(message.get("tool_calls")) or any(text.strip() for text in contents(message))
-
-
-def _is_in(message: Mapping[str, Any], span: str) -> bool:
-    said = [THINKING.split(text)[-1].strip() for text in contents(message)]
-    said += [name for call in calls(message) if isinstance(name := call.get("name"), str)]
-    return any(text in span for text in said if text)
-
-
-def _shown(index: int, message: Mapping[str, Any]) -> str:
-    return f"messages[{index}] ({str(message.get('role'))[:SHOWN]})"
-
-
-def _excerpt(text: str) -> str:
-    shown = text if len(text) <= SHOWN else text[:SHOWN] + "..."
-    return json.dumps(shown, ensure_ascii=False)
