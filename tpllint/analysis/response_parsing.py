@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from tpllint import wire
-from tpllint.analysis import limits
+from tpllint.analysis.errand import answering, confined_request
 
-MAX_MEMORY_BYTES = 2_000_000_000
 LONGEST = 500
 
 
 def main() -> None:
     """Read one request from standard input, and answer on standard output."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)  # transformers says there that it misses torch
-
-    def send(**message: Any) -> None:
-        answers.write(wire.encode(message))
-        answers.flush()
-
+    send = answering()  # transformers says on standard error that it misses torch
     try:
         from transformers.utils.chat_parsing import parse_response
     except ImportError:
         send(kind="no-library")
         return
-    limits.confine(MAX_MEMORY_BYTES)
-    send(kind="ready")
-    request = wire.read(requests, wire.MAX_JOB_BYTES)
+    request = confined_request(send)
     if request is None:
         return
-    limits.renew_cpu()
     for prompt, answer, tools in request["asked"]:
         send(kind="parsed", outcome=_outcome(parse_response, request["response_template"], prompt, answer, tools))
 

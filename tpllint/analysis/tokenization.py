@@ -5,40 +5,24 @@ from __future__ import annotations
 import base64
 import gc
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tpllint import wire
-from tpllint.analysis import limits
-
-MAX_MEMORY_BYTES = 2_000_000_000
-"""A vocabulary of a quarter of a million entries takes most of a gigabyte while it is read, and some are twice as large."""
+from tpllint.analysis.errand import answering, confined_request
 
 
 def main() -> None:
     """Read one request from standard input, and answer on standard output text by text."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)  # the library writes its panics there
+    send = answering()  # the library writes its panics to standard error
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # a confined process may start no thread
-
-    def send(**message: Any) -> None:
-        answers.write(wire.encode(message))
-        answers.flush()
-
     try:
         import tokenizers
     except ImportError:
         send(kind="no-library")
         return
-    limits.confine(MAX_MEMORY_BYTES)
-    send(kind="ready")
-    request = wire.read(requests, wire.MAX_JOB_BYTES)
+    request = confined_request(send)
     if request is None:
         return
-    limits.renew_cpu()
     try:
         tokenizer = _tokenizer(tokenizers, request.pop("tokenizer"), request["special_tokens"])
         for text in request["texts"]:
