@@ -330,6 +330,9 @@ def lengths_of(node: nodes.Node, asked: nodes.Node) -> Iterator[nodes.Node]:
 
 def none_guards(syntax: Syntax) -> Found:
     """`x is iterable` where x can be none, nothing else there keeps none out, and x is counted or walked through behind it."""
+    if not any(test.name == "iterable" for test in syntax.find("Test")):
+        return
+    around = _around(syntax)
     for node in syntax.find("If", "CondExpr"):
         operands = list(conjuncts(node.test))
         inside = node.body if isinstance(node, nodes.If) else [node.expr1]
@@ -337,7 +340,7 @@ def none_guards(syntax: Syntax) -> Found:
             if not (isinstance(operand, nodes.Test) and operand.name == "iterable" and _may_be_none(operand.node)):
                 continue
             others = [other for other in operands if other is not operand]
-            if any(_keeps_none_out(other, operand.node) for other in (*others, *_around(syntax, node))):
+            if any(_keeps_none_out(other, operand.node) for other in (*others, *around.get(id(node), ()))):
                 continue
             if any(_is_used(part, operand.node) for part in (*operands[index + 1 :], *inside)):
                 yield "the test iterable on none", operand
@@ -352,12 +355,15 @@ def _name_of(node: nodes.Node) -> object:
     return getattr(node, "name", None) or getattr(node, "attr", None) or getattr(getattr(node, "arg", None), "value", None)
 
 
-def _around(syntax: Syntax, node: nodes.Node) -> Iterator[nodes.Node]:
-    """What holds where a statement or expression stands, by the ifs around it."""
+def _around(syntax: Syntax) -> dict[int, list[nodes.Node]]:
+    """What holds where each condition stands, by the ifs around it."""
+    holds: dict[int, list[nodes.Node]] = {}
     for outer in syntax.find("If"):
-        inner = (found for part in outer.body for found in (part, *part.find_all(type(node))))
-        if outer is not node and any(found is node for found in inner):
-            yield from conjuncts(outer.test)
+        asked = list(conjuncts(outer.test))
+        for part in outer.body:
+            for inner in (part, *part.find_all((nodes.If, nodes.CondExpr))):
+                holds.setdefault(id(inner), []).extend(asked)
+    return holds
 
 
 def _keeps_none_out(node: nodes.Node, asked: nodes.Node) -> bool:
