@@ -123,7 +123,7 @@ def test_the_text_shows_the_messages_that_are_left(tmp_path: Path) -> None:
     assert '= conversation: made from long.json: [{"role": "user", "content": "three"}]\n' in done.out
 
 
-def test_a_rule_whose_infos_nobody_is_told_does_no_costly_work(tmp_path: Path) -> None:
+def test_a_branch_that_nothing_reaches_is_told_to_those_who_ask(tmp_path: Path) -> None:
     shut = TURNS + "{% if messages[0].role == 'systen' %}<|system|>{% endif %}"
     assert [finding["rule"] for finding in check(tmp_path, shut) if finding["rule"] == "unreachable-branch"] == []
     (finding,) = check(tmp_path, shut, "--select", "unreachable-branch")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
     from tpllint.analysis.reasoning import ReasoningTags
-    from tpllint.analysis.renders import SENTINEL_TOKENS, Render, RenderError
+    from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
     from tpllint.analysis.template import Template
@@ -81,7 +81,7 @@ _HOMES = {
     "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
     "tpllint.analysis.reasoning": ("ReasoningTags",),
-    "tpllint.analysis.renders": ("SENTINEL_TOKENS", "Render", "RenderError"),
+    "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
     "tpllint.analysis.template": ("Template",),
@@ -128,6 +128,7 @@ __all__ = [
     "INSTRUCTION",
     "MISSING",
     "QUESTION",
+    "REASONING_FIELDS",
     "REMARK",
     "RESULT",
     "SECOND_ANSWER",

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+TOKENS, RESPONSE = "tokens", "response"
+"""What rules ask: which tokens a text becomes; what an answer is parsed into, as JSON of prompt, answer and tools."""
+
 
 @dataclass(frozen=True)
 class Fact:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from tpllint.errors import RepairableError
-from tpllint.job import Job
+from tpllint.job import RESPONSE, Job
 from tpllint.pool import Answers, Order, Pool
 from tpllint.responses import parse
 from tpllint.sources import with_more
@@ -20,8 +20,6 @@ from tpllint.storage.neighbours import vocabulary_of
 from tpllint.tokenizing import Token, encode
 from tpllint.tokens import SpecialTokens
 
-RESPONSE = "response"
-"""The kind of a question about how an answer is parsed (`tpllint.analysis.tokenizer.RESPONSE`); all others are about tokens."""
 ROUNDS = 2
 """How often rules may ask: what they learn from the first answers may raise a second question."""
 NO_TOKENIZER = f"there is no {TOKENIZER} that tells the token ids"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted, spoken
+from tpllint import THINKING, Bad, Good, Problem, Render, Rule, Severity, Template, quoted, spoken
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,6 @@ CASES = (
 
 
 SPEAKERS = ("system", "user", "assistant")
-THINKING = "</think>"
-"""Templates take an answer with reasoning in it apart on purpose."""
 
 
 class RoleDropped(Rule):
@@ -100,12 +98,15 @@ def _shows(text: str, word: str) -> bool:
 
 
 def _lost_of_own(template: Template) -> Iterator[Problem]:
-    """Conversations that the user brought: what the system, the user or the assistant says there has to show."""
+    """Conversations that the user brought: what the system, the user or the assistant says there has to show.
+
+    Templates take an answer with reasoning in it apart on purpose.
+    """
     for conversation in template.own_conversations:
         render = template.render_conversation(conversation, generation_prompt=True)
         text = render.text
         for role, word in spoken(conversation):
-            if text is not None and role in SPEAKERS and not _shows(text, word) and THINKING not in word:
+            if text is not None and role in SPEAKERS and not (_shows(text, word) or THINKING.search(word)):
                 yield Problem(
                     f"a message of the role {role}, {quoted(word)}, vanishes from the prompt without an error",
                     help="render it, or refuse it with raise_exception so that the caller knows",

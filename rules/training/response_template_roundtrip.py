@@ -5,10 +5,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted
+from tpllint import REASONING_FIELDS, Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
 CONVERSATIONS = (("user-assistant", 2), ("reasoning-last", 2), ("tool-loop", 2), ("tool-loop-text-beside-call", 2))
-REASONING = ("reasoning_content", "thinking", "reasoning")
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -110,7 +109,7 @@ def _fields(message: Mapping[str, Any]) -> dict[str, Any]:
     texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
     return {
         "content": "".join(text for text in texts if isinstance(text, str)),
-        "reasoning": next((message[key] for key in REASONING if message.get(key)), ""),
+        "reasoning": next((message[key] for key in REASONING_FIELDS if message.get(key)), ""),
         "tool calls": [_call(call) for call in message.get("tool_calls") or ()],
     }
 

@@ -6,13 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tpllint.job import Vocabulary
+from tpllint.job import RESPONSE, TOKENS, Vocabulary
 
 MAX_QUESTIONS = 100
 """Of one rule about one target."""
 MAX_TEXT = 100_000
-TOKENS, RESPONSE = "tokens", "response"
-"""Kinds of questions: which tokens a text becomes; what an answer is parsed into, as JSON of prompt, answer and tools."""
 
 
 class Tokenizer:
