@@ -194,7 +194,8 @@ def test_coverage_is_undecided_where_a_limit_ended_a_conversation() -> None:
 
 def test_a_template_that_refuses_is_covered_up_to_there() -> None:
     made = template(
-        "{% if messages %}a{{ raise_exception('no') }}{% endif %}{% for m in messages %}{{ m ~ ('x' if m else 'y') }}{% endfor %}"
+        "{% if messages %}a{{ raise_exception('no') }}{% endif %}"
+        "{% for m in messages %}{{ m ~ ('x' if m else 'y') }}{% endfor %}"
     )
     told = {each.body.kind: each.reached for each in made.tracing.coverage or ()}
     assert told == {"if": True, "for": False, "... if ... else ...": False}
