@@ -134,6 +134,28 @@ def test_nothing_is_said_of_engines_that_nobody_asked_for(tmp_path: Path) -> Non
     assert told(tmp_path, MARKED) == []
 
 
+def test_minja_is_told_only_to_who_names_it(tmp_path: Path) -> None:
+    lists = "{{ [1, 2,] | length }}" + PLAIN
+    assert told(tmp_path, lists, "--select", "engine-cannot-parse") == []
+    said = ("engine-cannot-parse", "error", "minja cannot parse a comma before a closing bracket")
+    assert told(tmp_path, lists, "--select", "engine-cannot-parse", "--engine", "minja") == [said]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("", "--engine names no engine"),
+        ("nonsense", 'unknown engine "nonsense"'),
+        ("minijinja>=x", "not of the form NAME, NAME>=VERSION or NAME==VERSION: minijinja>=x"),
+    ],
+)
+def test_a_bad_engine_on_the_command_line_is_one_message(tmp_path: Path, word: str, said: str) -> None:
+    done = tpllint("check", "--engine", word, model(tmp_path, PLAIN), cwd=tmp_path)
+    assert done.code == 2
+    assert (done.out + done.err).count("error:") == 1
+    assert f"error: {said}" in done.out + done.err
+
+
 def test_an_engine_that_is_named_and_cannot_parse_is_an_error(tmp_path: Path) -> None:
     assert told(tmp_path, MARKED, "--engine", "minijinja") == [
         ("engine-cannot-parse", "error", "minijinja cannot parse {% generation %}")
@@ -196,7 +218,7 @@ def test_carriage_returns_are_seen_in_a_file_and_in_a_configuration(tmp_path: Pa
 def test_describe_tells_what_engines_the_template_needs(tmp_path: Path) -> None:
     done = tpllint("describe", model(tmp_path, MARKED + BREAKS), cwd=tmp_path)
     assert "  transformers        needs 4.45.0 ({% break %})" in done.out
-    assert "  minijinja           needs 2.8.0 ({% break %}); cannot parse {% generation %}" in done.out
+    assert "  minijinja           cannot parse {% generation %}; needs 2.8.0 ({% break %})" in done.out
     assert "  minja               nothing in it is known to fail" in done.out
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from tpllint import Bad, Good, Obstacle, Problem, Related, Rule, Severity, Template, listed, obstacles
 
+UNTOLD = ("transformers", "minja")
+"""One has rules of its own; of the other, which llama.cpp has no longer, only those hear who name it."""
 ELSEWHERE = ("the operator % on text", "the test iterable on none")
 """Constructs that have a rule of their own."""
 VERBS = {"parse": "cannot parse {}", "raise": "raises at {}", "differ": "renders {} otherwise than transformers"}
@@ -17,10 +19,10 @@ class EngineCannotParse(Rule):
     January 2026, cannot parse, that they raise at, or that they render otherwise. [The table](../portability.md) was
     measured: each construct in a template of one line, in several versions of each engine. Nothing is executed.
 
-    Without a word about engines this is information: what no version takes, and what old versions do not; methods of Python are
-    left to `python-method`. Of engines that you name with `--engine`, or with `requires` in the configuration, all that their
-    versions cannot take is told, as an error where the template does not parse, since no chat works then, and as a warning
-    otherwise.
+    Without a word about engines this is information: what no version takes, and what old versions do not. Methods of Python
+    are left to `python-method` then, and of minja, which llama.cpp has no longer, nothing is said. Of engines that you name
+    with `--engine`, or with `requires` in the configuration, all that their versions cannot take is told, as an error where
+    the template does not parse, since no chat works then, and as a warning otherwise.
 
     ## Why is this bad
     A template that is only tried in transformers fails in LM Studio, llama.cpp or text-generation-inference. llama.cpp
@@ -52,12 +54,12 @@ class EngineCannotParse(Rule):
         ),
         Bad(
             "{{ 'You are a helper. ' 'Be kind.' }}{{ messages[0].content }}",
-            says="minja cannot parse text literals side by side",
+            says="minijinja before 2.0.1 cannot parse text literals side by side",
             better="{{ 'You are a helper. Be kind.' }}{{ messages[0].content }}",
         ),
         Bad(
             "{% for m in messages %}\r\n{{ m.content }}\r\n{% endfor %}",
-            says="minja renders carriage returns otherwise than transformers",
+            says="minijinja renders carriage returns otherwise than transformers",
             better="{% for m in messages %}\n{{ m.content }}\n{% endfor %}",
         ),
         Bad(
@@ -84,10 +86,11 @@ class EngineCannotParse(Rule):
 def _obstacles(template: Template) -> Iterator[Obstacle]:
     """All that engines the user names cannot take, and of the others what no rule about one construct tells."""
     uses = [use for use in template.uses if use.construct not in ELSEWHERE]
-    required = (one for one in obstacles(uses, template.requirements) if one.required)
-    told = obstacles([use for use in uses if not use.method], template.requirements)
-    for obstacle in (*required, *(one for one in told if not one.required)):
-        if obstacle.limit.engine != "transformers":
+    for obstacle in obstacles(uses, template.requirements):
+        if obstacle.required and obstacle.limit.engine != "transformers":
+            yield obstacle
+    for obstacle in obstacles([use for use in uses if not use.method], template.requirements):
+        if not obstacle.required and obstacle.limit.engine not in UNTOLD:
             yield obstacle
 
 

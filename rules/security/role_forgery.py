@@ -20,7 +20,7 @@ class RoleForgery(Rule):
     said what. It is information, and a warning in the security profile.
 
     Formats whose turns open and close with control tokens are not looked at: there it is the tokenizer's to keep a
-    token apart from text that looks like it.
+    token apart from text that looks like it. Nor are roles that a caller makes up, which most templates write as they come.
 
     ## Why is this bad
     Whoever has a text put into a chat, such as a web page that a user asks about, can put words in the mouth of the

@@ -185,6 +185,31 @@ def test_coverage_tells_reached_bodies_from_unreached_ones() -> None:
     assert told[("else", "{{ 'a' if m.role == 'user' else 'b' }}")]
 
 
+def test_coverage_is_undecided_where_a_limit_ended_a_conversation() -> None:
+    made = template(
+        "{% macro f() %}{{ f() }}{% endmacro %}{% if messages | length > 2 %}{{ f() }}{% endif %}{% if false %}x{% endif %}"
+    )
+    assert made.tracing.coverage is None
+
+
+def test_a_template_that_refuses_is_covered_up_to_there() -> None:
+    made = template(
+        "{% if messages %}a{{ raise_exception('no') }}{% endif %}"
+        "{% for m in messages %}{{ m ~ ('x' if m else 'y') }}{% endfor %}"
+    )
+    told = {each.body.kind: each.reached for each in made.tracing.coverage or ()}
+    assert told == {"if": True, "for": False, "... if ... else ...": False}
+
+
+@pytest.mark.parametrize("kind", ["image", "image_url", "video", "audio"])
+def test_the_canonical_conversations_reach_every_kind_of_media(kind: str) -> None:
+    made = template(
+        "{% for m in messages if m.content is iterable and m.content is not string %}{% for part in m.content %}"
+        f"{{% if part.type == '{kind}' %}}x{{% endif %}}{{% endfor %}}{{% endfor %}}"
+    )
+    assert [each.reached for each in made.tracing.coverage or ()] == [True, True, True]
+
+
 def test_a_text_that_the_filter_safe_made_escapes_what_is_added_to_it() -> None:
     source = "{{ '<\"' + (messages[0].content | safe) }}"
     assert template(source).render_conversation(CHAT).text == "&lt;&#34;hello"

@@ -3,6 +3,8 @@
 Every output, literal and condition of the syntax tree is wrapped in a call that reports and hands its value on. The text comes
 out as `TracedText`, so that each piece of a prompt tells which code wrote it, through macros, set blocks, namespaces and
 filters. A trace whose text is not the one of the plain compilation is thrown away by whoever asked for it.
+
+Where only the bodies that run are asked for, only these report, and the texts are ordinary ones.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from typing import Any
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
 
-from tpllint.analysis.reporter import Site, Trace, TracingEnvironment
+from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.reporter import CountingEnvironment, Site, Trace, TracingEnvironment
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.traced import Piece, TracedText, joined, pieces_of
 from tpllint.span import Place
@@ -34,11 +37,13 @@ class Body:
 
 
 class Instrumenter:
-    """Rewrites a fresh syntax tree in place."""
+    """Rewrites a fresh syntax tree in place. Only the calls named in `reports` are put in."""
 
-    def __init__(self, environment: TracingEnvironment, syntax: Syntax) -> None:
-        self._environment = environment
+    reports = frozenset(("wrote", "part", "literal", "put_together", "tested", "turn", "leave"))
+
+    def __init__(self, syntax: Syntax, sites: list[Site]) -> None:
         self._syntax = syntax
+        self._sites = sites
         self.bodies: dict[int, Body] = {}
         self.guards: dict[int, int] = {}
 
@@ -95,7 +100,7 @@ class Instrumenter:
         body = self._body("for", self._syntax.body_of(node.lineno - 1), guard)
         target = node.target if isinstance(node.target, nodes.Name) else next(node.target.find_all(nodes.Name))
         turn = self._call("turn", node, body, nodes.Name(target.name, "load"))
-        node.body = [nodes.ExprStmt(turn), *self._statements(node.body)]
+        node.body = [self._reach(body, node), nodes.ExprStmt(turn), *self._statements(node.body)]
         if node.else_:
             node.else_ = self._otherwise(node, node.else_)
         return [node, nodes.ExprStmt(self._call("leave", node, body))]
@@ -202,8 +207,8 @@ class Instrumenter:
     }
 
     def _site(self, place: Place, *, exact: bool = False) -> int:
-        self._environment.sites.append(Site(place, exact))
-        return len(self._environment.sites) - 1
+        self._sites.append(Site(place, exact))
+        return len(self._sites) - 1
 
     def _body(self, kind: str, place: Place, guard: Place | None = None) -> int:
         site = self._site(place)
@@ -221,11 +226,60 @@ class Instrumenter:
         return nodes.ExprStmt(self._call("reach", near, body))
 
     def _call(self, name: str, near: nodes.Node, *values: int | nodes.Expr) -> nodes.Expr:
-        """A call of one of the environment's reporters, at the place of a node that was written."""
+        """A call of one of the environment's reporters, at the place of a node that was written; else what it would hand on."""
         arguments = [nodes.Const(value) if isinstance(value, int) else value for value in values]
+        if name not in self.reports:
+            return arguments[-1]
         made = nodes.Call(nodes.EnvironmentAttribute(name), arguments, [], None, None)
         made.set_lineno(near.lineno)
         return made
+
+
+class BodyCounter(Instrumenter):
+    """Rewrites a tree so that it tells nothing but which bodies begin."""
+
+    reports = frozenset(("reach",))
+
+    def _concat(self, node: nodes.Concat) -> nodes.Expr:
+        node.nodes = [self._value(part) for part in node.nodes]
+        return node
+
+    _EXPRESSIONS: dict[type[Any], Callable[[Any, Any], Any]] = {  # noqa: RUF012 - a table that nobody changes
+        **Instrumenter._EXPRESSIONS,
+        nodes.Concat: _concat,
+    }
+
+
+def _compiled(environment: ChatEnvironment, tree: nodes.Template) -> JinjaTemplate:
+    tree.set_environment(environment)
+    return JinjaTemplate.from_code(environment, environment.compile(tree), environment.make_globals(None))
+
+
+class Counter:
+    """A template's compilation that counts its bodies."""
+
+    def __init__(self, source: str) -> None:
+        """Compile it. Raises whatever Jinja or Python raise, as the other second compilation does."""
+        self._environment = CountingEnvironment()
+        syntax = Syntax(self._environment, source, self._environment.parse(source))
+        instrumenter = BodyCounter(syntax, [])
+        self._compiled = _compiled(self._environment, instrumenter.rewrite())
+        self.bodies = instrumenter.bodies
+
+    @property
+    def reached(self) -> set[int]:
+        """The bodies that ran so far."""
+        return self._environment.reached
+
+    def run(self, context: Mapping[str, Any]) -> None:
+        """Render with these variables. Raises whatever the template does."""
+        tag = self._environment.generation
+        written: list[str] = []
+        tag.begin(written)
+        try:
+            written.extend(self._compiled.root_render_func(self._compiled.new_context(dict(context))))
+        finally:
+            tag.written = None
 
 
 class Tracer:
@@ -235,12 +289,9 @@ class Tracer:
         """Compile it. Raises whatever Jinja or Python raise: the caller knows that the plain compilation succeeded."""
         self._environment = TracingEnvironment()
         syntax = Syntax(self._environment, source, self._environment.parse(source))
-        instrumenter = Instrumenter(self._environment, syntax)
-        tree = instrumenter.rewrite()
-        tree.set_environment(self._environment)
+        instrumenter = Instrumenter(syntax, self._environment.sites)
+        self._compiled = _compiled(self._environment, instrumenter.rewrite())
         self.bodies, self.guards = instrumenter.bodies, instrumenter.guards
-        code = self._environment.compile(tree)
-        self._compiled = JinjaTemplate.from_code(self._environment, code, self._environment.make_globals(None))
 
     @property
     def sites(self) -> list[Site]:

@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 @dataclass
 class Trace:
-    """What one render did: the pieces of its text, the conditions in the order in which they were asked, the bodies that ran.
+    """What one render did: the pieces of its text, and the conditions in the order in which they were asked.
 
     `writing` are the loops over messages in whose turns something was written; `error` is the type of what the template raised.
     """
@@ -43,7 +43,6 @@ class Trace:
     error: str | None = None
     pieces: tuple[Piece, ...] = ()
     asked: list[Asked] = field(default_factory=list)
-    reached: set[int] = field(default_factory=set)
     writing: set[int | None] = field(default_factory=set)
 
     def shorten(self, length: int) -> None:
@@ -117,14 +116,8 @@ class TracingEnvironment(ChatEnvironment):
         self.trace.asked.append(Asked(site, bool(value), self._turn.message, self._turn.loop))
         return value
 
-    def reach(self, site: int, value: Any = None) -> Any:
-        """A body begins, or one side of a conditional expression was chosen."""
-        self.trace.reached.add(site)
-        return value
-
     def turn(self, site: int, item: Any) -> None:
         """A turn of a loop begins. What is no message, such as a tool call, belongs to the turn of the message around it."""
-        self.reach(site)
         self.leave(site)
         message = self._messages.get(id(item))
         around = self._turn
@@ -134,6 +127,19 @@ class TracingEnvironment(ChatEnvironment):
         """A loop is over, or its last turn is."""
         while any(turn.site == site for turn in self._turns):
             self._turns.pop()
+
+
+class CountingEnvironment(ChatEnvironment):
+    """The environment of a compilation that reports nothing but the bodies that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached: set[int] = set()
+
+    def reach(self, site: int, value: Any = None) -> Any:
+        """A body begins, or one side of a conditional expression was chosen."""
+        self.reached.add(site)
+        return value
 
 
 def _whose(write: Callable[..., str]) -> Callable[..., str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from tpllint.analysis.instrument import Body, Tracer
+from tpllint.analysis.instrument import Body, Counter, Tracer
 from tpllint.analysis.limits import LimitReached
 from tpllint.analysis.renders import Recipe, Render, context_of, shown, tagged
 from tpllint.analysis.reporter import Asked, Site, Trace
@@ -110,19 +110,30 @@ class Tracing:
     def coverage(self) -> tuple[Covered, ...] | None:
         """Every body of the template in source order, and whether the canonical conversations reach it.
 
-        None where not all of them could be traced: what was not reached might have been.
+        None where a limit ended one of them before all were reached: what was not reached might have been.
         """
-        traces = [self._trace(render) for render in self._every_render()]
-        if self._tracer is None or None in traces:
+        try:
+            with self._running():
+                counter = Counter(self._template.source)
+            for recipe in _every_recipe():
+                if len(counter.reached) == len(counter.bodies):
+                    break
+                self._count(counter, recipe)
+        except (Exception, LimitReached):  # it compiles plainly; what counting breaks, or a limit ends, stays undecided
             return None
-        reached = {site for trace in traces if trace is not None for site in trace.reached}
-        bodies = sorted(self._tracer.bodies.items(), key=lambda item: item[1].place.start)
-        return tuple(Covered(body, site in reached) for site, body in bodies)
+        bodies = sorted(counter.bodies.items(), key=lambda item: item[1].place.start)
+        return tuple(Covered(body, site in counter.reached) for site, body in bodies)
 
-    def _every_render(self) -> Iterator[Render]:
-        for conversation in canonical().values():
-            for flag in (False, True):
-                yield self._template.render_conversation(conversation, generation_prompt=flag)
+    def _count(self, counter: Counter, recipe: Recipe) -> None:
+        """Note the bodies that run in a render. Raises what a limit raises, and nothing that the template does."""
+        context = self._context(recipe)
+        try:
+            with self._running():
+                counter.run(context or {})
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # what the template refuses, or fails at, ends there
+            return
 
     @functools.cached_property
     def _tracer(self) -> Tracer | None:
@@ -186,6 +197,11 @@ def _last(pieces: Iterable[Written], text: str) -> Place | None:
     words = len(text.rstrip()) or len(text)
     before = [piece.place for piece in pieces if piece.start < words]
     return before[-1] if before else None
+
+
+def _every_recipe() -> Iterator[Recipe]:
+    """All canonical conversations, once with each value of `add_generation_prompt`."""
+    return (Recipe(conversation, flag) for flag in (True, False) for conversation in canonical().values())
 
 
 def _clipped(piece: Written, start: int, end: int) -> Place | None:

@@ -153,6 +153,8 @@ def _selection(
 
 def _request(config: Config, expect: tuple[str, ...], engines: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
     """What the command line asks for, and what the configuration adds to it."""
+    if engines and not _words(engines):
+        raise RepairableError("unknown-engine", "--engine names no engine", "leave it out, or write --engine minijinja")
     made = request(**asked)
     try:
         listed = conversations_of(config.conversations)

@@ -246,11 +246,13 @@ def _template(record: Fact) -> Iterator[str]:
 
 
 def _engine(engine: Fact) -> str:
-    """`needs 0.5.6 (the filter safe); cannot parse {% generation %}`."""
-    told = [f"needs {engine['from_version']} ({', '.join(engine['newer'])})"] if engine["from_version"] else []
+    """`cannot parse {% generation %}; needs 0.5.6 (the filter safe)`: what no version takes comes first."""
+    told = []
     for key, words in (("unparsed", "cannot parse"), ("raises", "raises at"), ("differs", "renders otherwise")):
         if engine[key]:
             told.append(f"{words} {', '.join(engine[key])}")
+    if engine["from_version"]:
+        told.append(f"needs {engine['from_version']} ({', '.join(engine['newer'])})")
     if engine["refused"]:
         told.append(f"refuses {', '.join(engine['refused'])} since {engine['refused_since']}")
     return "; ".join(told) or "nothing in it is known to fail"
