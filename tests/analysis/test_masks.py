@@ -72,6 +72,11 @@ def test_a_short_answer_that_stands_elsewhere_too_counts_as_masked() -> None:
     assert empty_turns(conversation, _template(TURNS).render_conversation(conversation)) == ()
 
 
+def test_reasoning_between_tags_in_a_text_is_reasoning() -> None:
+    words = words_of({"role": "assistant", "content": "<think>\nthought-russet\n</think>\n\nanswer-birch"})
+    assert [(each.kind, each.text) for each in words] == [("reasoning", "thought-russet"), ("content", "answer-birch")]
+
+
 def test_the_words_of_a_message_are_its_reasoning_its_text_and_its_calls() -> None:
     message = {
         "role": "assistant",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tpllint.analysis.environment import MAX_KEPT, GeneratedBlock
+from tpllint.analysis.markers import THINKING
 from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.conversations import Conversation
 
@@ -83,13 +84,19 @@ def find_turns(conversation: Conversation, render: Render) -> Iterator[Found]:
 
 
 def words_of(message: Mapping[str, Any]) -> Iterator[Words]:
-    """The texts of a message without the blanks around them: reasoning, content, the names and text arguments of its calls."""
+    """The texts of a message without the blanks around them: reasoning, content, the names and text arguments of its calls.
+
+    Reasoning between tags in a text counts as reasoning, since templates take such texts apart.
+    """
     reasoning = next((message[key] for key in REASONING_FIELDS if isinstance(message.get(key), str)), "")
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
     texts = (part.get("text") if isinstance(part, Mapping) else part for part in parts)
     yield from (Words("reasoning", text) for text in _stripped(reasoning))
-    yield from (Words("content", text) for each in texts for text in _stripped(each))
+    for text in texts:
+        *thoughts, said = THINKING.split(text) if isinstance(text, str) else (text,)
+        yield from (Words("reasoning", thought) for each in thoughts for thought in _stripped(each))
+        yield from (Words("content", answer) for answer in _stripped(said))
     calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         yield from _words_of_call(call)
