@@ -36,9 +36,7 @@ class Asking:
     `unasked` are slow rules that nobody has asked for: they get none.
     """
 
-    def __init__(
-        self, pool: Pool, *, offline: bool = False, token: str | None = None, unasked: Set[str] = frozenset()
-    ) -> None:
+    def __init__(self, pool: Pool, *, offline: bool = False, token: str | None = None, unasked: Set[str] = frozenset()) -> None:
         self._pool = pool
         self._unasked = unasked
         self._offline, self._token = offline, token

@@ -170,7 +170,7 @@ class Rule:
     only_infos: ClassVar[bool] = False
     """Whether no finding is worse than an info: where nobody is told of those, the check need not run."""
     slow: ClassVar[bool] = False
-    """Whether answers to its questions take seconds: they are looked for only where it is selected, or in a profile that raises it."""
+    """Whether answers to its questions take seconds: they are looked for only where somebody asks for the rule."""
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
