@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tpllint import Bad, Good, Problem, ReasoningTags, Render, Rule, Severity, Template, quoted
 
 PAST = "user-assistant-user"
-ANSWER = "answer-birch"
+QUESTION, ANSWER = "question-amber", "answer-birch"
 
 
 class EmptyThinkInHistory(Rule):
@@ -43,6 +43,10 @@ class EmptyThinkInHistory(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think>{{ m.reasoning_content }}</think>"
             "{% endif %}{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|><think></think>{% endif %}"
         ),
+        Good(
+            "Reason between <think> </think>.{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|><think>{% endif %}"
+        ),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
@@ -65,6 +69,6 @@ class EmptyThinkInHistory(Rule):
 
 
 def _block(render: Render, tags: ReasoningTags | None) -> re.Match[str] | None:
-    """The empty block before the answer."""
+    """The empty block between the question and the answer; a prompt may speak of the tags before."""
     text = render.text or ""
-    return None if tags is None else tags.block.search(text, 0, max(text.find(ANSWER), 0))
+    return None if tags is None else tags.block.search(text, max(text.find(QUESTION), 0), max(text.find(ANSWER), 0))
