@@ -117,6 +117,19 @@ def test_an_answer_outside_of_the_generation_markers_is_told(tmp_path: Path) -> 
     assert problems(tmp_path, CHATML, *rows) == []
 
 
+def test_an_answer_that_is_not_in_the_prompt_is_told_of_as_dropped_alone(tmp_path: Path) -> None:
+    call = {"function": {"name": "look_up", "arguments": {}}}
+    row = [HI, HELLO, HI, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    assert problems(tmp_path, MASKED, row) == [(1, "drops-content", "error", 3)]
+
+
+def test_an_answer_with_its_reasoning_between_tags_is_in_no_mask_when_neither_is(tmp_path: Path) -> None:
+    apart = MASKED.replace("{% else %}{{ m.content }}", "{% else %}{{ m.content.split('</think>')[-1] }}")
+    answer = {"role": "assistant", "content": "<think>sea and salt</think>nothing to be learnt", "skip": True}
+    told = problems(tmp_path, apart, [HI, HELLO, HI, answer])
+    assert (1, "masked-empty", "warning", 3) in told
+
+
 def test_an_answer_that_is_written_otherwise_later_is_told(tmp_path: Path) -> None:
     thinks = {**HELLO, "reasoning_content": "sea and salt"}
     found = problems(tmp_path, FORGETS_REASONING, [HI, thinks, HI, thinks], [HI, HELLO, HI, HELLO], [HI, thinks])

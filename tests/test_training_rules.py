@@ -42,6 +42,8 @@ RIGHT: dict[str, Any] = {
         "content": {"close": "<|im_end|>"},
     },
 }
+WRONG = {**RIGHT, "fields": {"content": {"close": "<|end|>"}}}
+NAME = "response-template-roundtrip"
 
 
 def _turns(end: str) -> str:
@@ -122,6 +124,22 @@ def test_without_transformers_it_is_skipped_with_a_reason(tmp_path: Path) -> Non
     python = _python_without_libraries(tmp_path / "env")
     (skipped,) = _check(tmp_path, "response-template-roundtrip", python=python, env={"PYTHONPATH": ROOT})["skipped"]
     assert skipped["reason"] == "transformers 5.13 or later is not installed (pip install transformers)"
+
+
+@pytest.mark.parametrize("options", [(), ("--profile", "agent"), ("--severity", "stop-token-not-masked=info")])
+def test_nobody_waits_for_transformers_who_has_not_asked_for_it(tmp_path: Path, options: tuple[str, ...]) -> None:
+    _model(tmp_path / "model", CHATML, response_template=WRONG)
+    report = tpllint("check", "model", "--output-format", "json", *options, cwd=tmp_path).json()
+    assert NAME not in {finding["rule"] for finding in report["findings"]}
+    (reason,) = [skipped["reason"] for skipped in report["skipped"] if skipped["rule"] == NAME]
+    assert reason == "it starts transformers, which takes seconds: name it with --select, or check with --profile training"
+
+
+@pytest.mark.parametrize("options", [("--select", "TPL608"), ("--profile", "training"), ("--severity", f"{NAME}=error")])
+def test_who_asks_for_it_waits(tmp_path: Path, options: tuple[str, ...]) -> None:
+    _model(tmp_path / "model", CHATML, response_template=WRONG)
+    report = tpllint("check", "model", "--output-format", "json", *options, cwd=tmp_path).json()
+    assert NAME in {finding["rule"] for finding in report["findings"]}
 
 
 def test_a_response_template_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

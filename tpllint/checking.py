@@ -99,7 +99,8 @@ def examined(
 ) -> Report:
     """The report about targets that are open, from these rules; `progress` hears how many of them are done."""
     orders, keys = _distinct(found, rules, asked)
-    asking = Asking(pool, offline=asked.request.offline, token=asked.request.token)
+    unasked = frozenset(rule.name for rule in rules if rule.slow and not asked.selection.asks_for(rule))
+    asking = Asking(pool, offline=asked.request.offline, token=asked.request.token, unasked=unasked)
     answers = _answers(orders, keys, asking, remembered or Remembered(max_size=0), progress)
     said = [_Said(target, answers[key] if key else Answers(), pool.rules) for target, key in zip(found, keys, strict=True)]
     report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
@@ -180,7 +181,7 @@ class _Said:
             yield Crash(message["rule"], self.target.argument, message["traceback"])
 
     def skipped(self) -> Iterator[Skipped]:
-        """The rules that have no verdict: for no plain chat renders, no tokenizer answered, or no base model is at hand."""
+        """The rules that have no verdict: for no plain chat renders, nobody answered them, or no base model is at hand."""
         for template, why in self._answers.undecided.items():
             for rule in self._rules.values():
                 if rule.needs_a_chat:

@@ -7,7 +7,7 @@ the report says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 
 from tpllint.errors import RepairableError
@@ -20,6 +20,7 @@ from tpllint.storage.neighbours import vocabulary_of
 from tpllint.tokenizing import Token, encode
 from tpllint.tokens import SpecialTokens
 
+NOT_ASKED_FOR = "it starts transformers, which takes seconds: name it with --select, or check with --profile training"
 ROUNDS = 2
 """How often rules may ask: what they learn from the first answers may raise a second question."""
 NO_TOKENIZER = f"there is no {TOKENIZER} that tells the token ids"
@@ -28,16 +29,22 @@ ASKED_TOO_OFTEN = "it asked for more token ids than are looked up"
 
 
 class Asking:
-    """A pool whose rules get answers. `offline` and `token` are for files that are on the Hub."""
+    """A pool whose rules get answers. `offline` and `token` are for files that are on the Hub.
 
-    def __init__(self, pool: Pool, *, offline: bool = False, token: str | None = None) -> None:
+    `unasked` are slow rules that nobody has asked for: they get none.
+    """
+
+    def __init__(self, pool: Pool, *, offline: bool = False, token: str | None = None, unasked: Set[str] = frozenset()) -> None:
         self._pool = pool
+        self._unasked = unasked
         self._offline, self._token = offline, token
 
     def run(self, orders: Sequence[Order], on_done: Callable[[int], None] = lambda _: None) -> list[Answers]:
         """As `Pool.run`, with the last word of each rule."""
         answers = self._pool.run(orders, on_done)
         latest = list(orders)
+        for answer in answers:
+            _give_up(answer, NOT_ASKED_FOR, [rule for rule in answer.questions if rule in self._unasked])
         for _ in range(ROUNDS):
             again = [index for index, answer in enumerate(answers) if answer.questions]
             asked = {index: order for index in again if (order := self._follow_up(latest[index], answers[index]))}

@@ -140,10 +140,13 @@ class RuleInfo:
     example: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, str] = field(default_factory=dict)
     raised_by: Mapping[str, Severity] = field(default_factory=dict)
+    slow: bool = False
 
     @property
     def levels(self) -> str:
         """How bad its findings are, in words: `error by default, warning instead of info in the profile agent`."""
+        if self.slow:
+            return f"{self.severity} where it is selected, and in the profile {' or '.join((*self.raised_by, 'all'))}"
         raised = (f"{level} instead of info in the profile {profile}" for profile, level in self.raised_by.items())
         return ", ".join((f"{self.severity} by default", *raised))
 
@@ -166,6 +169,8 @@ class Rule:
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
     only_infos: ClassVar[bool] = False
     """Whether no finding is worse than an info: where nobody is told of those, the check need not run."""
+    slow: ClassVar[bool] = False
+    """Whether answers to its questions take seconds: they are looked for only where somebody asks for the rule."""
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
@@ -196,6 +201,7 @@ class Rule:
             example=bad.folder,
             better=bad.better_folder,
             raised_by=dict(cls.raised_by),
+            slow=cls.slow,
         )
 
 

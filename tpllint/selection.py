@@ -76,6 +76,11 @@ class Selection:
         """Whether nobody is told what a rule has to say as an info."""
         return not self._shows_infos and self.level(rule, Severity.INFO) is Severity.INFO
 
+    def asks_for(self, rule: RuleInfo) -> bool:
+        """Whether the user has asked for this rule, and not just for what there is."""
+        named = any(fits(word, rule) for word in (*self.select, *self.severity))
+        return named or self.profile == "all" or self.profile in rule.raised_by
+
     @property
     def _shows_infos(self) -> bool:
         return self.tells_infos or bool(self.select) or self.profile == "all"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import ANSWER, Bad, Good, Problem, ReasoningTags, Render, Rule, Severity, Template, quoted
+from tpllint import ANSWER, QUESTION, Bad, Good, Problem, ReasoningTags, Render, Rule, Severity, Template, quoted
 
 PAST = "user-assistant-user"
 
@@ -42,6 +42,10 @@ class EmptyThinkInHistory(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think>{{ m.reasoning_content }}</think>"
             "{% endif %}{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|><think></think>{% endif %}"
         ),
+        Good(
+            "Reason between <think> </think>.{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|><think>{% endif %}"
+        ),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
@@ -64,6 +68,6 @@ class EmptyThinkInHistory(Rule):
 
 
 def _block(render: Render, tags: ReasoningTags | None) -> re.Match[str] | None:
-    """The empty block before the answer."""
+    """The empty block between the question and the answer; a prompt may speak of the tags before."""
     text = render.text or ""
-    return None if tags is None else tags.block.search(text, 0, max(text.find(ANSWER), 0))
+    return None if tags is None else tags.block.search(text, max(text.find(QUESTION), 0), max(text.find(ANSWER), 0))

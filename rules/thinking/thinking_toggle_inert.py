@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import THINKING, Bad, Good, Problem, Rule, Severity, Template, quoted
 
 
 class ThinkingToggleInert(Rule):
@@ -11,7 +11,8 @@ class ThinkingToggleInert(Rule):
     ## What it does
     Renders every canonical conversation with each value of each variable about reasoning that the template reads: true and
     false, the values that it is compared with, and none at all, each beside every value of the others. It is reported where
-    no prompt changes, and where the template asks whether the variable is passed after it has set it itself. A generation
+    no prompt changes, where the template asks whether the variable is passed after it has set it itself, and where all that a
+    value does is to open the prompt with an empty block of reasoning, before the first message. A generation
     prompt that opens reasoning whatever a caller passes is information: there are models that always think, but
     `enable_thinking=false` is accepted for them and silently ignored.
 
@@ -53,6 +54,15 @@ class ThinkingToggleInert(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|>{% if not enable_thinking %}<think></think>{% endif %}{% endif %}",
         ),
+        Bad(
+            "{% if enable_thinking is false %}<think></think>{% endif %}"
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% endif %}",
+            says='the prompt begins with "<think></think>" with enable_thinking=false: no answer begins there, '
+            "and the generation prompt stays as it is",
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% if enable_thinking is false %}<think></think>{% endif %}{% endif %}",
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
     )
 
@@ -73,6 +83,7 @@ class ThinkingToggleInert(Rule):
                 help=f"set it only where it is not passed, as in {{% set {read.name} = {read.name} | default(true) %}}",
                 place=template.syntax.place(read.node) if template.syntax else None,
             )
+        yield from _misplaced(template)
         prefill = reasoning.prefill()
         if (
             not reasoning.overwritten
@@ -87,3 +98,23 @@ class ThinkingToggleInert(Rule):
                 render=reasoning.render("user", generation_prompt=True),
                 shows=prefill,
             )
+
+
+def _misplaced(template: Template) -> Iterator[Problem]:
+    """An empty block that a value writes in front of everything instead of where the answer begins."""
+    reasoning = template.reasoning
+    bos = template.tokens.get("bos_token", "")
+    usual = (reasoning.render("user", generation_prompt=True).text or "").removeprefix(bos).lstrip()
+    for state in reasoning.states[1:]:
+        render = reasoning.render("user", state, generation_prompt=True)
+        written = (render.text or "").removeprefix(bos).removesuffix(usual)
+        tags = THINKING.findall(written)
+        if usual and len(tags) == 2 and "/" in tags[1] and not THINKING.sub("", written).strip():
+            yield Problem(
+                f"the prompt begins with {quoted(written.strip())}{reasoning.passed(state)}: no answer begins there, "
+                "and the generation prompt stays as it is",
+                help="write the block behind the generation prompt",
+                render=render,
+                shows=written.strip(),
+            )
+            return

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tpllint import REASONING_FIELDS, Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
@@ -32,8 +32,9 @@ class ResponseTemplateRoundtrip(Rule):
     Content, reasoning and the names and arguments of calls have to come back. What the chat template leaves out is not asked
     for.
 
-    This needs transformers 5.13 or later, which runs in a bounded process of its own. Without it the rule is skipped, and the
-    report says so.
+    This needs transformers 5.13 or later, which runs in a bounded process of its own and takes seconds to start. So answers
+    are read only where the rule is asked for: selected by its name, its code or ALL, given a severity, or in the profiles
+    `training` and `all`. Otherwise, and without transformers, the rule is skipped, and the report says so.
 
     ## Why is this bad
     Servers and agents read the model's answers with it. What comes back is appended to the history and rendered again: a call
@@ -47,6 +48,8 @@ class ResponseTemplateRoundtrip(Rule):
     name = "response-template-roundtrip"
     category = "training"
     severity = Severity.WARNING
+    slow = True
+    raised_by: ClassVar[Mapping[str, Severity]] = {"training": Severity.WARNING}
     examples = (
         Bad(
             CHATML,

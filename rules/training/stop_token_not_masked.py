@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from tpllint import (
     BARE_MARKER,
@@ -25,8 +26,8 @@ class StopTokenNotMasked(Rule):
     and the mask must hold it. Where nothing ends an answer but the marker that opens the next turn (`<|user|>`), that one
     must be in the mask. No tokenizer is needed for this: the text tells.
 
-    That the mask holds the end of the turn and no end of sequence, of a model whose files declare another one and say nothing
-    more of where it stops, is information.
+    Whether the model stops at what the mask ends with is another question, which
+    [stop-token-not-declared](stop-token-not-declared.md) answers from the files.
 
     ## Why is this bad
     A model that is trained on the mask never learns to stop. The loss looks fine, and the first answer goes on until the
@@ -54,13 +55,10 @@ class StopTokenNotMasked(Rule):
             "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}",
             says='the mask ends before "<|user|>", and nothing else ends the answer',
         ),
-        Bad(
+        Good(
             "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|end|>"
             "{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}",
             files={"tokenizer_config.json": '{"eos_token": "</s>"}'},
-            says='the end of sequence "</s>" is in no masked text: the mask ends with "<|end|>"',
-            better="{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}"
-            "{{ m.content + eos_token }}{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}",
         ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}"
@@ -77,11 +75,7 @@ class StopTokenNotMasked(Rule):
         eos = template.tokens.get("eos_token") if template.tokens_known else None
         turns = [turn for turn in taught_turns(template) if turn.masked(turn.last_word - 1, turn.last_word)]
         found = (problem for turn in turns if (problem := _unmasked(turn, eos)) is not None)
-        first = next(found, None)
-        if first is not None:
-            yield first
-        elif eos and turns and template.tokenizer.stops is None:
-            yield from _without_eos(turns, eos)
+        yield from islice(found, 1)
 
 
 def _unmasked(turn: TaughtTurn, eos: str | None) -> Problem | None:
@@ -116,21 +110,3 @@ def _ends(turn: TaughtTurn, eos: str | None) -> list[tuple[int, int]]:
 def _first_marker(text: str, at: int) -> tuple[int, int]:
     found = BARE_MARKER.search(text, at)
     return found.span() if found else (at, at)
-
-
-def _without_eos(turns: list[TaughtTurn], eos: str) -> Iterator[Problem]:
-    """An end of sequence that is in no masked text, of a model that nothing else tells where to stop."""
-    if any(eos in turn.text[start:end] for turn in turns for start, end in turn.render.spans):
-        return
-    for turn in turns:
-        ends = _ends(turn, eos)
-        if turn.final and ends:
-            yield Problem(
-                f"the end of sequence {quoted(eos)} is in no masked text: "
-                f"the mask ends with {quoted(turn.text[slice(*ends[-1])])}",
-                help="end the answer with eos_token in the generation block, or declare the other one as a stop token",
-                severity=Severity.INFO,
-                render=turn.render,
-                shows=ends[-1],
-            )
-            return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.analysis.test_conformance import theirs
-from tpllint.analysis.masks import find_turns, misaligned, words_of
+from tpllint.analysis.masks import empty_turns, find_turns, misaligned, words_of
 from tpllint.analysis.taught import generation_tags, taught_turns
 from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical
@@ -51,6 +51,30 @@ def test_the_place_of_a_block_is_its_tag() -> None:
     (place,) = generation_tags(template)
     assert TURNS[place.start :].startswith("generation %}")
     assert template.render("user-assistant").blocks[0].offset == place.start
+
+
+def test_turns_without_a_masked_word_are_told() -> None:
+    last = TURNS.replace("m.role == 'assistant'", "m.role == 'assistant' and loop.last")
+    conversation = canonical()["three-rounds"]
+    assert empty_turns(conversation, _template(TURNS).render_conversation(conversation)) == ()
+    assert empty_turns(conversation, _template(last).render_conversation(conversation)) == (1, 3)
+    assert empty_turns(conversation, _template(OUTSIDE).render_conversation(conversation)) == (1, 3, 5)
+
+
+def test_a_turn_that_the_prompt_does_not_hold_is_not_missed() -> None:
+    conversation = canonical()["user-assistant"]
+    dropping = _template("{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}")
+    assert empty_turns(conversation, dropping.render_conversation(conversation)) == ()
+
+
+def test_a_short_answer_that_stands_elsewhere_too_counts_as_masked() -> None:
+    conversation = Conversation("own", [{"role": "user", "content": "1"}, {"role": "assistant", "content": "a"}])
+    assert empty_turns(conversation, _template(TURNS).render_conversation(conversation)) == ()
+
+
+def test_reasoning_between_tags_in_a_text_is_reasoning() -> None:
+    words = words_of({"role": "assistant", "content": "<think>\nthought-russet\n</think>\n\nanswer-birch"})
+    assert [(each.kind, each.text) for each in words] == [("reasoning", "thought-russet"), ("content", "answer-birch")]
 
 
 def test_the_words_of_a_message_are_its_reasoning_its_text_and_its_calls() -> None:

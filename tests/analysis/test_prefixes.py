@@ -87,7 +87,7 @@ def test_switches_of_reasoning_are_those_that_change_the_generation_prompt() -> 
     opened = "<|assistant|>{% if not enable_thinking | default(true) %}<think></think>{% endif %}"
     kept = "{% if preserve_thinking and messages | length > 2 %}kept{% endif %}"
     source = f"{TURNS}{{% if add_generation_prompt %}}{opened}{{% endif %}}{kept}"
-    assert thinking_switches(_template(source)) == ("enable_thinking=false",)
+    assert thinking_switches(_template(source)) == ((("enable_thinking", False),),)
     assert thinking_switches(_template(TURNS)) == ()
 
 

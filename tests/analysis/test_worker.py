@@ -364,3 +364,18 @@ def confined(program: str, given: str = "") -> str:
     """What a process that confines itself as a worker does writes."""
     done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=True)
     return done.stdout
+
+
+LATE = """
+from tpllint.analysis.limits import Deadline, TimeIsUp
+try:
+    with Deadline().running(0.01):
+        while True:
+            pass
+except TimeIsUp:
+    print("stopped")
+"""
+
+
+def test_a_process_that_was_never_confined_outlives_its_alarm() -> None:
+    assert confined(LATE) == "stopped\n"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tpllint.analysis.anatomy import REASONING
 from tpllint.analysis.markers import BARE_MARKER
 from tpllint.analysis.prefixes import Divergence, first_divergence
+from tpllint.analysis.reasoning import Reasoning, State
 from tpllint.conversations import TOOL_LOOPS, Conversation
 from tpllint.quoting import quoted
 
@@ -29,16 +29,16 @@ SAME = 12
 
 @dataclass(frozen=True)
 class Growth:
-    """A history that does not only grow; `switch` is the variable that has to be passed for it, as a user would write it."""
+    """A history that does not only grow; `switch` is what has to be passed for it."""
 
     conversation: Conversation
     divergence: Divergence
-    switch: str = ""
+    switch: State = ()
 
     @property
     def under(self) -> str:
         """The switch as the beginning of a sentence."""
-        return f"with {self.switch}, " if self.switch else ""
+        return f"{Reasoning.passed(self.switch).lstrip()}, " if self.switch else ""
 
     @property
     def changed(self) -> str:
@@ -73,7 +73,7 @@ def growths(template: Template, *, serving: bool = False) -> Iterator[Growth]:
     """The histories that do not only grow, each for a reason of its own; the simplest first."""
     seen: set[tuple[str, ...]] = set()
     for conversation in _histories(template):
-        for switch in ("", *thinking_switches(template)):
+        for switch in ((), *thinking_switches(template)):
             found = _growth(template, conversation, switch, serving=serving)
             if found is not None:
                 reason = (found.changed, found.divergence.before[:SAME], found.divergence.instead[:SAME])
@@ -83,29 +83,21 @@ def growths(template: Template, *, serving: bool = False) -> Iterator[Growth]:
                 break
 
 
-def _growth(template: Template, conversation: Conversation, switch: str, *, serving: bool) -> Growth | None:
-    name, _, value = switch.partition("=")
-    if value == "false" and any("reasoning_content" in message for message in conversation.messages):
+def _growth(template: Template, conversation: Conversation, switch: State, *, serving: bool) -> Growth | None:
+    if False in dict(switch).values() and any("reasoning_content" in message for message in conversation.messages):
         return None  # who has switched reasoning off has none in the history
-    if name:
-        conversation = conversation.with_variables(**{name: value == "true"})
+    if switch:
+        conversation = conversation.with_variables(**dict(switch))
     divergence = first_divergence(template, conversation, serving=serving)
     return None if divergence is None else Growth(conversation, divergence, switch)
 
 
-def thinking_switches(template: Template) -> tuple[str, ...]:
-    """The switches of reasoning that change what the model is prompted with, such as `enable_thinking=false`."""
-    asked = template.conversation("user")
-    usual = template.render_conversation(asked, generation_prompt=True).text
-    found = []
-    for variable in template.free_variables:
-        if REASONING.search(variable.name) and variable.name not in template.variables:
-            for value in (False, True):
-                switched = asked.with_variables(**{variable.name: value})
-                text = template.render_conversation(switched, generation_prompt=True).text
-                if text is not None and text != usual:
-                    found.append(f"{variable.name}={str(value).lower()}")
-    return tuple(found)
+def thinking_switches(template: Template) -> tuple[State, ...]:
+    """What can be passed about reasoning that changes what the model is prompted with; of what changes it alike, the first."""
+    found: dict[str | None, State] = {None: ()}
+    for state in template.reasoning.states:
+        found.setdefault(template.reasoning.render("user", state, generation_prompt=True).text, state)
+    return tuple(state for state in found.values() if state)
 
 
 def _histories(template: Template) -> Iterator[Conversation]:

@@ -47,7 +47,6 @@ def confine(memory: int = MAX_MEMORY_BYTES) -> None:
         _lower(limit, most)
     _lower(resource.RLIMIT_NPROC, 0)
     _leave_root()
-    signal.signal(signal.SIGALRM, _stop)
 
 
 def _lower(limit: int, most: int) -> None:
@@ -91,6 +90,8 @@ class Deadline:
         left = left if most is None else min(left, most)
         if left <= 0:
             raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
+        if signal.getsignal(signal.SIGALRM) is not _stop:  # an alarm that nobody handles ends the process
+            signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, left)
         try:
             yield

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tpllint.analysis.markers import THINKING
+from tpllint.analysis.masks import empty_turns
 from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.conversations import Conversation
 from tpllint.conversations.rows import RowError, parsed
@@ -159,30 +160,21 @@ def _lost_reasoning(index: int, messages: Sequence[Mapping[str, Any]]) -> Told:
     return "drops-reasoning", "warning" if is_last else "info", said, index
 
 
-def unmarked(messages: Sequence[Mapping[str, Any]], render: Render) -> Iterator[Told]:
+def unmarked(conversation: Conversation, render: Render) -> Iterator[Told]:
     """The answers that the generation markers leave out of what is trained on."""
-    answers = [index for index, message in enumerate(messages) if message.get("role") == "assistant" and _says(message)]
-    text = render.text or ""
-    spans = [text[start:end] for start, end in render.spans if text[start:end].strip()]
-    if not answers or len(spans) >= len(answers):
+    messages, text = conversation.messages, render.text or ""
+    if not any(message.get("role") == "assistant" and _says(message) for message in messages):
         return
-    if not spans:
+    if not any(text[start:end].strip() for start, end in render.spans):
         yield "masked-empty", "error", "nothing of this row is trained on: no answer is between generation markers", None
         return
-    for index in answers:
-        if not any(_is_in(messages[index], span) for span in spans):
-            said = f"{shown(index, messages[index])} is not trained on: it is not between generation markers"
-            yield "masked-empty", "warning", said, index
+    for index in empty_turns(conversation, render):
+        said = f"{shown(index, messages[index])} is not trained on: it is not between generation markers"
+        yield "masked-empty", "warning", said, index
 
 
 def _says(message: Mapping[str, Any]) -> bool:
     return bool(message.get("tool_calls")) or any(text.strip() for text in contents(message))
-
-
-def _is_in(message: Mapping[str, Any], span: str) -> bool:
-    said = [THINKING.split(text)[-1].strip() for text in contents(message)]
-    said += [name for call in calls(message) if isinstance(name := call.get("name"), str)]
-    return any(text in span for text in said if text)
 
 
 def shown(index: int, message: Mapping[str, Any]) -> str:

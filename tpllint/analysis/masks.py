@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tpllint.analysis.environment import MAX_KEPT, GeneratedBlock
+from tpllint.analysis.markers import THINKING
 from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.conversations import Conversation
 
@@ -42,6 +43,22 @@ class Found:
         """Whether the mask holds all of it."""
         return any(start <= self.start and self.end <= end for start, end in render.spans)
 
+    def touched(self, render: Render) -> bool:
+        """Whether the mask holds any of it."""
+        return any(start < self.end and self.start < end for start, end in render.spans)
+
+
+def empty_turns(conversation: Conversation, render: Render) -> tuple[int, ...]:
+    """The indices of the assistant messages that have words in the prompt, none of which is in the mask."""
+    masked = [(render.text or "")[start:end] for start, end in render.spans]
+    touched: dict[int, bool] = {}
+    for found in find_turns(conversation, render):
+        if conversation.messages[found.message].get("role") in ASSISTANT:
+            words = (render.text or "")[found.start : found.end]
+            is_touched = found.touched(render) or any(words in text for text in masked)  # a short word may stand twice
+            touched[found.message] = touched.get(found.message, False) or is_touched
+    return tuple(message for message, is_touched in touched.items() if not is_touched)
+
 
 def misaligned(render: Render) -> Iterator[GeneratedBlock]:
     """The runs of generation blocks for which transformers marks other text than they wrote."""
@@ -66,13 +83,19 @@ def find_turns(conversation: Conversation, render: Render) -> Iterator[Found]:
 
 
 def words_of(message: Mapping[str, Any]) -> Iterator[Words]:
-    """The texts of a message without the blanks around them: reasoning, content, the names and text arguments of its calls."""
+    """The texts of a message without the blanks around them: reasoning, content, the names and text arguments of its calls.
+
+    Reasoning between tags in a text counts as reasoning, since templates take such texts apart.
+    """
     reasoning = next((message[key] for key in REASONING_FIELDS if isinstance(message.get(key), str)), "")
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
     texts = (part.get("text") if isinstance(part, Mapping) else part for part in parts)
     yield from (Words("reasoning", text) for text in _stripped(reasoning))
-    yield from (Words("content", text) for each in texts for text in _stripped(each))
+    for text in texts:
+        *thoughts, said = THINKING.split(text) if isinstance(text, str) else (text,)
+        yield from (Words("reasoning", thought) for each in thoughts for thought in _stripped(each))
+        yield from (Words("content", answer) for answer in _stripped(said))
     calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         yield from _words_of_call(call)

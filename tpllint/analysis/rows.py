@@ -203,7 +203,7 @@ class Through:
         prompt = render.text or ""
         yield from dropped(conversation, prompt)
         if self._marks_answers:
-            yield from unmarked(conversation.messages, render)
+            yield from unmarked(conversation, render)
         yield from self._unstable(conversation, prompt)
 
     def _render(self, conversation: Conversation, *, generation_prompt: bool) -> Render:
