@@ -113,20 +113,27 @@ AS_A_MAPPING = (
 )
 
 
+IN_QUOTES = (
+    "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}({% for key, value in c.function.arguments | items %}"
+    "{{ key + '=' }}{{ '\"%s\"' | format(value) }}{{ ', ' if not loop.last }}{% endfor %}){% endfor %}"
+)
+
+
 @pytest.mark.parametrize(
     ("turn", "rule", "code"),
     [
         (FIRST, "parallel-calls-dropped", "m.tool_calls[0]"),
         (AS_A_MAPPING, "string-arguments-dropped", "c.function.arguments"),
         ("", "tool-calls-dropped", "m.content"),
+        (IN_QUOTES, "tool-payload-invalid", "'\"%s\"' | format(value)"),
     ],
 )
-def test_a_loss_is_shown_at_the_code_to_be_changed(tmp_path: Path, turn: str, rule: str, code: str) -> None:
+def test_a_finding_is_shown_at_the_code_to_be_changed(tmp_path: Path, turn: str, rule: str, code: str) -> None:
     template = TOOLS + OPEN + WITH_ID + turn + CLOSE
     (tmp_path / "t.jinja").write_text(template, encoding="utf-8")
     done = tpllint("check", "t.jinja", "--select", rule, "--output-format", "json", cwd=tmp_path)
-    (finding,) = done.json()["findings"]
-    assert template[finding["column"] - 1 : finding["end_column"] - 1] == code
+    findings = done.json()["findings"]
+    assert {template[finding["column"] - 1 : finding["end_column"] - 1] for finding in findings} == {code}
 
 
 def test_what_happens_to_every_list_of_parts_is_not_told_again_of_results(tmp_path: Path) -> None:
