@@ -112,7 +112,7 @@ def _calls(template: Template) -> Iterator[Problem]:
     elif plain.verdict == "different":
         says = f"the arguments do not come back from a tool call, written as {written}: {quoted(plain.text[:SHOWN])}"
     else:
-        yield from _hard_calls(template, written, plain.render and template.place_of(plain.render, WORD))
+        yield from _hard_calls(template, written, template.place_of(plain.render, WORD) if plain.render else None)
         return
     yield Problem(says, help=_way_out(written), render=plain.render, shows=plain.span)
 
