@@ -16,8 +16,10 @@ OPEN = "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}"
 CLOSE = "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 EITHER = "{{ c.function.arguments if c.function.arguments is string else c.function.arguments | tojson }}"
 EVERY_CALL = "{% for c in m.tool_calls or [] %}<call>{{ c.id }}{{ c.function.name }}" + EITHER + "</call>{% endfor %}"
+TEXTS_ONLY = "{% for key, value in c.function.arguments | items %}{{ key + '=' + value }}{% endfor %}"
 WITH_ID = "{{ m.tool_call_id or '' }}"
-QUIET = ("typed-tool-result-repr", "python-repr-content")
+PARTS_OF_USERS = "m.content if m.content is string or m.role == 'tool' else m.content | map(attribute='text') | join"
+QUIET = ("python-repr-content",)
 """What plain `{{ content }}` says of lists, in all of these templates."""
 
 
@@ -60,8 +62,22 @@ def _said(folder: Path, template: str, *arguments: str) -> dict[str, str]:
             + CLOSE,
             {"tool-calls-dropped": "warning"},
         ),
+        (
+            TOOLS + OPEN + WITH_ID + EVERY_CALL.replace(EITHER, TEXTS_ONLY) + CLOSE,
+            {"string-arguments-crash": "info", "role-rejected": "info"},
+        ),
     ],
-    ids=["fine", "dropped", "no-tools", "parallel", "strings-only", "strings-only-without-tools", "no-results", "or-text"],
+    ids=[
+        "fine",
+        "dropped",
+        "no-tools",
+        "parallel",
+        "strings-only",
+        "strings-only-without-tools",
+        "no-results",
+        "or-text",
+        "no-numbers",
+    ],
 )
 def test_one_defect_is_one_finding(tmp_path: Path, template: str, said: dict[str, str]) -> None:
     assert _said(tmp_path, template) == said
@@ -88,3 +104,43 @@ def test_a_lost_call_is_shown_where_the_template_keeps_it_out(tmp_path: Path) ->
     (finding,) = done.json()["findings"]
     assert finding["evidence"]["conversation"] == "tool-loop-text-beside-call"
     assert finding["line"] in (2, 3)
+
+
+FIRST = "{% if m.tool_calls %}<call>{{ m.tool_calls[0].id }}{{ m.tool_calls[0].function | tojson }}</call>{% endif %}"
+AS_A_MAPPING = (
+    "{% for c in m.tool_calls or [] %}<call>{{ c.id }}{% set given = c.function.arguments %}{% if given is mapping %}"
+    "{{ given | tojson }}{% endif %}</call>{% endfor %}"
+)
+
+
+IN_QUOTES = (
+    "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}({% for key, value in c.function.arguments | items %}"
+    "{{ key + '=' }}{{ '\"%s\"' | format(value) }}{{ ', ' if not loop.last }}{% endfor %}){% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("turn", "rule", "code"),
+    [
+        (FIRST, "parallel-calls-dropped", "m.tool_calls[0]"),
+        (AS_A_MAPPING, "string-arguments-dropped", "c.function.arguments"),
+        ("", "tool-calls-dropped", "m.content"),
+        (IN_QUOTES, "tool-payload-invalid", "'\"%s\"' | format(value)"),
+    ],
+)
+def test_a_finding_is_shown_at_the_code_to_be_changed(tmp_path: Path, turn: str, rule: str, code: str) -> None:
+    template = TOOLS + OPEN + WITH_ID + turn + CLOSE
+    (tmp_path / "t.jinja").write_text(template, encoding="utf-8")
+    done = tpllint("check", "t.jinja", "--select", rule, "--output-format", "json", cwd=tmp_path)
+    findings = done.json()["findings"]
+    assert {template[finding["column"] - 1 : finding["end_column"] - 1] for finding in findings} == {code}
+
+
+def test_what_happens_to_every_list_of_parts_is_not_told_again_of_results(tmp_path: Path) -> None:
+    for turn, said in (
+        (OPEN + EVERY_CALL, set()),
+        (OPEN.replace("m.content or ''", PARTS_OF_USERS) + EVERY_CALL, {"typed-tool-result-repr"}),
+    ):
+        (tmp_path / "t.jinja").write_text(TOOLS + turn + CLOSE, encoding="utf-8")
+        done = tpllint("check", "t.jinja", "--select", "typed-tool-result-repr", "--output-format", "json", cwd=tmp_path)
+        assert {finding["rule"] for finding in done.json()["findings"]} == said

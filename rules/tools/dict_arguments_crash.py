@@ -22,14 +22,17 @@ class DictArgumentsCrash(Rule):
     that servers make of the string before they render. Where the string is rendered and every object fails, it is an error if
     the template renders tools too, so that it takes part in `apply_chat_template(messages, tools=...)`. Where it renders calls
     and no definitions it is a warning: whoever uses tools with it builds the prompt by hand. Where calls render only on engines
-    that pass `content: null` on, it is information.
+    that pass `content: null` on, it is information. The catalogue makes an error of every template that renders calls; the
+    two lesser grades are kept for those that nobody can use with tools as they are.
 
     ## Why is this bad
-    Whoever follows the documentation, or serves the model with vLLM or mlx-lm, gets an error at the second request of an agent.
+    Whoever follows the documentation, or serves the model with vLLM or mlx-lm, which make an object of every string before they
+    render, gets an error at the second request of an agent. llama.cpp asks the template first and leaves the string as it is.
 
     ## References
     - [transformers: tool use](https://huggingface.co/docs/transformers/chat_extras)
     - [mlx-lm issue 1065](https://github.com/ml-explore/mlx-lm/issues/1065)
+    - [vllm pull request 28820](https://github.com/vllm-project/vllm/pull/28820)
     """
 
     code = "TPL408"

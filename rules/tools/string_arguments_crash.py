@@ -16,14 +16,16 @@ class StringArgumentsCrash(Rule):
     ## What it does
     Renders a call whose arguments are an object, as transformers documents it, and the same with a JSON string, as OpenAI's
     API and its clients send it, with empty, absent and null content. Where the object is rendered and no string is, because
-    the template fails or refuses, it is information, and a warning in the profile agent: servers parse the arguments
-    first, programs that call transformers have to do so themselves.
+    the template fails or refuses, it is information, and a warning in the profile agent: vLLM makes an object of the string
+    before it renders, and llama.cpp does so for templates that it finds to take objects. transformers passes on what it gets;
+    programs that call it, and servers built on it, have to parse the arguments themselves.
 
     ## Why is this bad
     The second request of an agent raises.
 
     ## References
     - [Qwen3 issue 1894](https://github.com/QwenLM/Qwen3/issues/1894)
+    - [LocalAI pull request 10256](https://github.com/mudler/LocalAI/pull/10256)
     - [transformers: tool use](https://huggingface.co/docs/transformers/chat_extras)
     """
 

@@ -22,6 +22,11 @@ class StringArgumentsDoubleEncoded(Rule):
     API and its clients send it. Where the object is written well and the string as a quoted string with escaped quotes, or in
     braces of the template's own around those that it has, it is information, and a warning in the profile agent.
 
+    Who meets it: vLLM makes an object of the string before it renders, and llama.cpp does so for templates that it finds to
+    take objects. transformers passes on what it gets, and so does a trainer that is fed recorded requests. A template that
+    used to fail on objects and now writes them with `tojson` gets this finding new: strings, which were right before, now
+    are not.
+
     ## Why is this bad
     The model reads `"{\\"city\\": \\"Paris\\"}"` where it learnt `{"city": "Paris"}`. It copies the form, and the next call
     does not parse.
@@ -30,6 +35,7 @@ class StringArgumentsDoubleEncoded(Rule):
     - [sglang pull request 12123](https://github.com/sgl-project/sglang/pull/12123)
     - [flama issue 258](https://github.com/vortico/flama/issues/258)
     - [d-inference issue 249](https://github.com/Layr-Labs/d-inference/issues/249)
+    - [oumi pull request 2599](https://github.com/oumi-ai/oumi/pull/2599)
     """
 
     code = "TPL405"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from tpllint import ARGUMENT, Bad, Good, Problem, Rule, Severity, Template
+from tpllint import ARGUMENT, Bad, Good, Place, Problem, Render, Rule, Severity, Template
 
+READS = re.compile(r"""\barguments['"]?\]?$""")
 CALL = "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for call in m.tool_calls or [] %}<call>"
 NAME = "{{ call.function.name }}: "
 END = "</call>{% endfor %}<|end|>{% endfor %}"
@@ -16,7 +18,8 @@ class StringArgumentsDropped(Rule):
     ## What it does
     Renders a call whose arguments are an object, as transformers documents it, and the same with a JSON string, as OpenAI's
     API and its clients send it. Where the object shows and the string does not, without an error, it is reported: it is left
-    out, or a loop over the keys runs over its letters.
+    out, or a loop over the keys runs over its letters. vLLM, which makes an object of the string first, never gets there;
+    whoever passes a request on to transformers does.
 
     ## Why is this bad
     The model sees that it called the tool with no arguments, and does so again. Nobody is told.
@@ -62,7 +65,17 @@ class StringArgumentsDropped(Rule):
             yield Problem(
                 f"the arguments of a call {happens} when they come as a JSON string",
                 help="write a string as it is, {% else %}{{ call.function.arguments }}, or refuse it with raise_exception",
+                place=_place(template, found.render),
                 render=found.render,
                 lost=ARGUMENT,
                 about="arguments",
             )
+
+
+def _place(template: Template, render: Render) -> Place | None:
+    """The condition that asks for the arguments or, where none does, the code that reads them."""
+    asked = template.place_of_loss(render, ARGUMENT, "arguments")
+    if template.syntax is None or (asked is not None and "arguments" in template.text[asked.start : asked.end]):
+        return asked
+    places = (template.syntax.expression(node) for node in template.syntax.find("Getattr", "Getitem"))
+    return next((place for place in places if READS.search(template.text[place.start : place.end])), asked)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import ARGUMENT, QUESTION, Bad, Good, Problem, Render, Rule, Severity, Template, listed
+from tpllint import ANSWER, ARGUMENT, QUESTION, Bad, Good, Place, Problem, Render, Rule, Severity, Template, listed
 
 SPECIAL = {
     "tool-call": "it is the last message",
@@ -79,10 +79,17 @@ class ToolCallsDropped(Rule):
             f"the assistant's tool call vanishes from the prompt {when}",
             help="write tool_calls whatever else the message holds, or refuse them with raise_exception",
             severity=severity if histories.in_use else Severity.INFO,
+            place=_where_answers_are_written(template),
             render=render,
             lost=ARGUMENT,
-            about="tool_calls",
+            about="tool_calls" if AS_AN_OBJECT in when or not histories.usual else "content",
         )
+
+
+def _where_answers_are_written(template: Template) -> Place | None:
+    """The code that writes what the assistant says, for a template that never asks for calls."""
+    render = template.render("user-assistant-user", generation_prompt=True)
+    return None if "tool_calls" in template.text or ANSWER not in (render.text or "") else template.place_of(render, ANSWER)
 
 
 def _always(template: Template) -> tuple[str, Render, Severity] | None:

@@ -4,30 +4,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from tpllint import RESULT, SECOND_RESULT, Bad, Good, Problem, Rule, Severity, Template
+from tpllint import CALL_ID, RESULT, SECOND_RESULT, Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
 RESULTS = (RESULT, SECOND_RESULT)
 LOOP = "two-calls-two-results"
-OPEN = "{% for m in messages %}{% if m.role == 'tool' %}<|tool|>"
-CLOSE = (
-    "{{ m.content }}<|end|>{% else %}<|{{ m.role }}|>{{ m.content or '' }}{{ (m.tool_calls or '') | tojson }}<|end|>"
-    "{% endif %}{% endfor %}"
-)
+OPEN = "{% for m in messages %}{% if m.role == 'tool' %}"
+SAID = "{{ m.content }}"
+CLOSE = "{% else %}<|{{ m.role }}|>{{ m.content or '' }}{{ (m.tool_calls or '') | tojson }}<|end|>{% endif %}{% endfor %}"
 
 
 class ToolResultsAmbiguous(Rule):
-    """Two results render alike, whichever call they belong to.
+    """Nothing in the prompt tells which of two calls a result answers.
 
     ## What it does
-    Renders two calls of the same tool and their results, once in the order of the calls and once the other way round, in the
-    form in which the template takes calls. Where the results stand in the order of the messages and nothing but their texts
-    differs, neither an id nor an order tells which call each one answers.
+    Renders two calls of the same tool and their results in the order of the calls, in the form in which the template takes
+    calls, and the same with the ids of the results exchanged. Where both prompts are equal, the results are told apart by
+    their place alone. That is a warning where the place tells nothing: the results stand in another order than the calls, or
+    run together with nothing but blanks between them. Where the calls are written with their ids it is information, and a
+    warning in the profile agent: the model sees ids, and the result that carries one leaves it out.
 
-    It is information, and a warning in the profile agent: most formats rely on results that come in the order of the calls.
+    The catalogue's idea was to exchange the results and to report whatever differs in their texts alone, as a warning. That
+    is so in most formats, which show no ids at all and rely on results that come in the order of the calls. Clients send them
+    so, and nobody can change it without leaving the format of the model; those are not reported.
 
     ## Why is this bad
-    Tools that run side by side finish in any order, and agents append each result as it comes. The model takes the weather of
-    one city for that of the other.
+    The model takes the weather of one city for that of the other.
 
     ## References
     - [OpenAI: chat completions](https://platform.openai.com/docs/api-reference/chat/create)
@@ -37,15 +38,30 @@ class ToolResultsAmbiguous(Rule):
     code = "TPL414"
     name = "tool-results-ambiguous"
     category = "tools"
-    severity = Severity.INFO
+    severity = Severity.WARNING
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(
-            OPEN + CLOSE,
-            says="two results of one tool render alike, whichever call they belong to",
-            better=OPEN + "{{ m.tool_call_id }}: " + CLOSE,
+            OPEN + "<|tool|>" + SAID + "<|end|>" + CLOSE,
+            says='a result does not say which call it answers, although the calls have ids, such as "callabc01"',
+            better=OPEN + "<|tool|>{{ m.tool_call_id }}: " + SAID + "<|end|>" + CLOSE,
         ),
-        Good(OPEN + "{{ m.tool_call_id }}: " + CLOSE),
+        Bad(
+            OPEN + "{{ '<|tool|>' if loop.previtem.role != 'tool' }}" + SAID + CLOSE,
+            says='two results of one tool run together: "result-irisresult-pearl"',
+            better=OPEN + "<|tool|>{{ m.tool_call_id }}: " + SAID + "<|end|>" + CLOSE,
+        ),
+        Bad(
+            "{% for m in messages if m.role != 'tool' %}<|{{ m.role }}|>{{ m.content or '' }}"
+            "{{ (m.tool_calls or '') | tojson }}<|end|>{% endfor %}"
+            "{% for m in messages | reverse if m.role == 'tool' %}<|tool|>{{ m.content }}<|end|>{% endfor %}",
+            says="two results of one tool stand in another order than their calls, and nothing else tells which is which",
+        ),
+        Good(OPEN + "<|tool|>{{ m.tool_call_id }}: " + SAID + "<|end|>" + CLOSE),
+        Good(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for call in m.tool_calls or [] %}"
+            "{{ call.function | tojson }}{% endfor %}<|end|>{% endfor %}"
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
     )
 
@@ -53,21 +69,44 @@ class ToolResultsAmbiguous(Rule):
         histories = template.tool_histories
         if histories.usual is None or not histories.history(LOOP, *RESULTS).works:
             return
-        keep_none = histories.usual.keeps_none
         same = _of_one_tool(histories.conversation(LOOP).messages)
-        prompts = []
-        for messages in (same, [*same[:2], same[3], same[2]]):
-            conversation = replace(histories.conversation(LOOP), messages=messages)
-            prompts.append(template.render_conversation(conversation, generation_prompt=True, keep_none=keep_none))
-        texts = [render.text for render in prompts]
-        if texts[0] is None or texts[1] is None or texts[0] == texts[1] or _swapped(texts[1]) != texts[0]:
+        render, exchanged = (_render(template, messages) for messages in (same, _with_ids_exchanged(same)))
+        if render.text is None or render.text != exchanged.text:
             return
-        yield Problem(
-            "two results of one tool render alike, whichever call they belong to",
-            help="write the tool_call_id in the call and in its result, or write results in the order of the calls",
-            render=prompts[0],
-            shows=RESULTS[1],
-        )
+        found = _problem(render.text)
+        if found is not None:
+            message, shows, severity = found
+            yield Problem(
+                message,
+                help="write the tool_call_id in the call and in its result, or every result in a turn or tags of its own",
+                severity=severity,
+                render=render,
+                shows=shows,
+            )
+
+
+def _render(template: Template, messages: Sequence[Mapping[str, Any]]) -> Render:
+    histories = template.tool_histories
+    conversation = replace(histories.conversation(LOOP), messages=messages)
+    keep_none = histories.usual is not None and histories.usual.keeps_none
+    return template.render_conversation(conversation, generation_prompt=True, keep_none=keep_none)
+
+
+def _problem(text: str) -> tuple[str, tuple[int, int], Severity] | None:
+    """What leaves two results ambiguous in a prompt, in which their ids play no part."""
+    first, second = (text.find(result) for result in RESULTS)
+    if min(first, second) < 0:
+        return None
+    shown = min(first, second), max(first + len(RESULTS[0]), second + len(RESULTS[1]))
+    if second < first:
+        why = "stand in another order than their calls, and nothing else tells which is which"
+        return f"two results of one tool {why}", shown, Severity.WARNING
+    if not text[first + len(RESULTS[0]) : second].strip():
+        return f"two results of one tool run together: {quoted(text[slice(*shown)])}", shown, Severity.WARNING
+    if CALL_ID in text:
+        message = f"a result does not say which call it answers, although the calls have ids, such as {quoted(CALL_ID)}"
+        return message, (first, first + len(RESULTS[0])), Severity.INFO
+    return None
 
 
 def _of_one_tool(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -79,7 +118,11 @@ def _of_one_tool(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     return [question, {**turn, "tool_calls": [first, named]}, *results]
 
 
-def _swapped(text: str) -> str:
-    """The text with the two results in each other's place."""
-    first, second = RESULTS
-    return second.join(part.replace(second, first) for part in text.split(first))
+def _with_ids_exchanged(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The same messages with the id of each of the two results in the other."""
+    *before, first, second = messages
+    return [
+        *before,
+        {**first, "tool_call_id": second.get("tool_call_id")},
+        {**second, "tool_call_id": first.get("tool_call_id")},
+    ]

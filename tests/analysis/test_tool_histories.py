@@ -82,6 +82,13 @@ def test_other_questions_are_asked_in_the_form_that_works() -> None:
     assert histories.conversation("two-calls") is histories.conversation("two-calls")
 
 
+def test_a_template_that_fails_on_numbers_takes_objects_all_the_same() -> None:
+    found = _template(_call("{% for key, value in given.items() %}{{ key + '=' + value }}{% endfor %}")).tool_histories
+    assert found.usual == Form("object", "empty")
+    assert found.best("object").status == "shown"
+    assert found.best("string").status == "fails"
+
+
 def test_a_call_counts_where_only_its_result_is_refused() -> None:
     turn = "{% if m.role == 'tool' %}{{ raise_exception('no results') }}{% endif %}" + CALLS
     assert _template(turn).tool_histories.usual == Form("object", "empty")

@@ -82,7 +82,8 @@ class ToolHistories:
 
     @functools.cached_property
     def calls(self) -> Mapping[Form, History]:
-        """A call in every form: in a loop with its result or, where that does not render, as the last message."""
+        """A call in every form: in a loop with its result or, where that does not render, as the last message, or with nothing
+        but text in its arguments."""
         return {form: self._call(form) for form in FORMS}
 
     def _call(self, form: Form) -> History:
@@ -90,7 +91,17 @@ class ToolHistories:
         if loop.render.text is not None:
             return loop
         last = self.history("tool-call", ARGUMENT, form=form)
+        if last.render.text is None and form.arguments == "object":
+            last = self._call_with_a_word(form)
         return loop if last.render.text is None else last
+
+    def _call_with_a_word(self, form: Form) -> History:
+        """A call whose one argument is text: a template that fails on numbers takes objects all the same."""
+        conversation = self.conversation("tool-call", form)
+        (call,) = conversation.messages[1]["tool_calls"]
+        function = {**call["function"], "arguments": {"place": ARGUMENT}}
+        worded = conversation.with_message(1, tool_calls=[{**call, "function": function}])
+        return _read(self._template.render_conversation(worded, keep_none=form.keeps_none), (ARGUMENT,))
 
     @functools.cached_property
     def usual(self) -> Form | None:
