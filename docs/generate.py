@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +30,7 @@ from tpllint.report import text
 from tpllint.report.escape import escape
 from tpllint.rule import Bad, Rule
 from tpllint.selection import Selection
+from tpllint.severity import Severity
 from tpllint.targets import Request
 from tpllint.testing import better_files_of, files_of, write_model
 
@@ -37,6 +39,8 @@ RULE_PAGES = ROOT / "docs" / "rules"
 COMMAND_PAGE = ROOT / "docs" / "cli.md"
 NOTE = "<!-- Written by docs/generate.py from {}; change it there. -->\n"
 WIDTH = 100
+FAMILY = len("TPL1")
+LEVELS = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 LANGUAGES = {".json": "json", ".jinja": "jinja"}
 
 RULES_BLOCK = re.compile(r"(?<=<!-- rules -->\n).*?(?=<!-- end of rules -->)", re.DOTALL)
@@ -86,7 +90,7 @@ def rule_page(rule: Rule, pool: Pool) -> str:
 
 def index_page(rules: Iterable[Rule]) -> str:
     """The list of all rules, by code."""
-    return f"{NOTE.format('the rules')}\n# Rules\n\n{rules_table(rules, '', with_code=True)}"
+    return f"{NOTE.format('the rules')}\n# Rules\n\n{rules_table(rules)}"
 
 
 def pack_page(rules: Iterable[Rule]) -> str:
@@ -98,13 +102,22 @@ def pack_page(rules: Iterable[Rule]) -> str:
     return "\n".join(parts)
 
 
-def rules_table(rules: Iterable[Rule], folder: str, *, with_code: bool = False) -> str:
-    """A table of rules that links to their pages in a folder."""
-    head = ("Rule", "Default", "What is wrong")
-    rows = ((f"[{rule.name}]({folder}{rule.name}.md)", rule.severity, rule.info().summary) for rule in rules)
-    if not with_code:
-        return _table(head, rows)
-    return _table(("Code", *head), ((rule.code, *row) for rule, row in zip(rules, rows, strict=True)))
+def rules_table(rules: Iterable[Rule]) -> str:
+    """A table of rules that links to their pages beside it."""
+    rows = ((rule.code, f"[{rule.name}]({rule.name}.md)", rule.severity, rule.info().summary) for rule in rules)
+    return _table(("Code", "Rule", "Default", "What is wrong"), rows)
+
+
+def families_table(rules: Iterable[Rule]) -> str:
+    """The families by how their codes begin: how many rules each has, by severity, and what its folder says it is about."""
+    rows = []
+    for prefix, members in groupby(sorted(rules, key=lambda rule: rule.code), key=lambda rule: rule.code[:FAMILY]):
+        family = list(members)
+        folder = Counter(_source(rule).parent.name for rule in family).most_common(1)[0][0]
+        levels = Counter(rule.severity for rule in family)
+        about = importlib.import_module(f"{registry.BUILT_IN}.{folder}").__doc__
+        rows.append((f"`{prefix}`", str(len(family)), *(str(levels[level]) for level in LEVELS), str(about)))
+    return _table(("Codes", "Rules", *(f"{level.capitalize()}s" for level in LEVELS), "What they are about"), rows)
 
 
 def command_page() -> str:
@@ -121,7 +134,7 @@ def command_page() -> str:
 
 def with_blocks(page: str, rules: Iterable[Rule]) -> str:
     """A page written by hand, with its marked blocks as they have to be."""
-    table = rules_table(rules, "docs/rules/")
+    table = families_table(rules)
     page = RULES_BLOCK.sub(lambda _: table, page)
     return OUTPUT_BLOCK.sub(lambda found: found[1] + _fenced("console", output_of(found[2])), page)
 

@@ -110,6 +110,20 @@ def test_reasoning_of_earlier_turns_is_counted_and_listed_on_request(tmp_path: P
     assert problems(tmp_path, FORGETS_REASONING, row, options=("--fail-on", "info")) == [(1, "drops-reasoning", "info", 1)]
 
 
+def test_a_row_with_problems_of_one_kind_is_told_once_with_all_of_them_under_the_worst(tmp_path: Path) -> None:
+    thinks = {**HELLO, "reasoning_content": "sea and salt"}
+    done = surveyed(tmp_path, CHATML, [HI, thinks, HI, thinks], [HI, thinks], options=("--fail-on", "info", "--max-shown", "1"))
+    assert "warning[drops-reasoning]: 2 rows\n" in done.out
+    assert "rows.jsonl:1: the reasoning of messages[1] (assistant)" in done.out
+    assert "rows.jsonl:1: the reasoning of messages[3] (assistant)" in done.out
+    assert "= and 1 more row: " in done.out
+    assert "info[" not in done.out
+
+
+def test_no_rows_are_not_called_well(tmp_path: Path) -> None:
+    assert surveyed(tmp_path, CHATML).out == "no rows\n"
+
+
 def test_an_answer_outside_of_the_generation_markers_is_told(tmp_path: Path) -> None:
     skipped = {"role": "assistant", "content": "nothing to be learnt", "skip": True}
     rows = ([HI, HELLO], [HI, skipped], [HI, HELLO, HI, skipped], [HI])

@@ -99,7 +99,8 @@ def test_a_field_that_is_named_holds_the_conversation(row: Any, field: str) -> N
         ([], None, "no messages"),
         ({"messages": []}, None, "no messages"),
         ([[None, None]], None, "no messages"),
-        ({"messages": "hi"}, None, "not JSON"),
+        ({"messages": "hi"}, None, "its messages are text: not JSON: expecting value at column 1"),
+        ({"messages": [HI], "tools": "hi"}, None, '"tools" is text: not JSON'),
         ({"messages": 1}, None, "no list"),
         ({"messages": [HI, "hello"]}, None, "messages[1] is no object"),
         ([["hi", "hello"], "hi"], None, "number 1 of its list is not a pair"),
@@ -126,10 +127,15 @@ def test_what_is_no_conversation_says_why(row: Any, field: str | None, why: str)
         ('{"messages": [{"role": "user", "content": "a\x01b"}]}', "not JSON: invalid control character at column 45"),
         ("[" * 101 + "]" * 101, "nests deeper"),
         ("[" * 1_000_000, "nests deeper"),
-        ("9" * 5000, "not usable JSON"),
+        ("9" * 5000, "not usable JSON: it holds a number of thousands of digits"),
+        ('[["half of it: \\uD83d", "hello"]]', "half of a surrogate pair"),
     ],
     ids=lambda value: value[:40],
 )
 def test_a_line_that_cannot_be_read_says_why(line: str, why: str) -> None:
     with pytest.raises(RowError, match=why):
         parsed(line)
+
+
+def test_a_character_that_is_written_in_two_halves_is_read() -> None:
+    assert parsed('[["\\uD83d\\uDE00", null]]') == [["\U0001f600", None]]

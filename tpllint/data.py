@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -54,6 +54,13 @@ class RowResult:
 
     row: int
     problems: tuple[RowProblem, ...]
+
+    def by_worst(self) -> dict[tuple[str, Severity], list[RowProblem]]:
+        """The problems by their kind and the worst severity that the kind has in this row: a row counts once for each kind."""
+        kinds: dict[str, list[RowProblem]] = {}
+        for problem in self.problems:
+            kinds.setdefault(problem.kind, []).append(problem)
+        return {(kind, _worst(problems)): problems for kind, problems in kinds.items()}
 
 
 @dataclass(frozen=True)
@@ -228,11 +235,8 @@ class _Run:
         kinds: Counter[tuple[str, Severity]] = Counter()
         worst: Counter[Severity] = Counter()
         for result in told:
-            levels: dict[str, Severity] = {}
-            for problem in result.problems:
-                levels[problem.kind] = max(levels.get(problem.kind, problem.severity), problem.severity, key=_rank)
-            kinds.update(levels.items())
-            worst[max(levels.values(), key=_rank)] += 1
+            kinds.update(result.by_worst().keys())
+            worst[_worst(result.problems)] += 1
         return Portion(rows, tuple(self._shown(told)), kinds, worst, done)
 
     def _shown(self, told: Sequence[RowResult]) -> Iterator[RowResult]:
@@ -242,8 +246,8 @@ class _Run:
                 yield RowResult(result.row, kept)
 
 
-def _rank(severity: Severity) -> int:
-    return severity.rank
+def _worst(problems: Iterable[RowProblem]) -> Severity:
+    return max((problem.severity for problem in problems), key=lambda severity: severity.rank)
 
 
 def _unread(chunk: Chunk) -> Iterator[RowResult]:

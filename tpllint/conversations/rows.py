@@ -7,6 +7,7 @@ messages, pairs of a question and an answer, ShareGPT turns, and the lists of pr
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ SPEAKERS = {
 CALLERS = ("function_call", "tool_call")
 RESERVED = frozenset(("messages", "tools", "documents", "add_generation_prompt", "strftime_now"))
 """What "chat_template_kwargs" does not set."""
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""One half of a character that JSON writes in two; where the other half is missing the text has no bytes."""
 SHAPE = 'no conversation: an object with "messages", a list of messages, of pairs or of turns was expected'
 
 Part = tuple[str, Conversation]
@@ -57,11 +60,21 @@ def parsed(line: str) -> Any:
     except RecursionError as error:
         raise RowError(f"it nests deeper than {MAX_DEPTH} levels") from error
     except ValueError as error:  # an integer longer than Python converts
-        raise RowError(f"not usable JSON: {error}") from error
+        raise RowError("not usable JSON: it holds a number of thousands of digits") from error
     brackets = line.count("[") + line.count("{")
     if brackets > MAX_DEPTH and nests_too_deeply(data):
         raise RowError(f"it nests deeper than {MAX_DEPTH} levels")
+    if "\\u" in line and HALF.search(line) and _has_halves(data):
+        raise RowError("it holds half of a surrogate pair, which no tokenizer takes")
     return data
+
+
+def _has_halves(data: Any) -> bool:
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def conversations(row: Any, field: str | None = None) -> tuple[Part, ...]:
@@ -126,24 +139,27 @@ def _conversation(row: Mapping[str, Any], messages: Sequence[Mapping[str, Any]])
 
 
 def _variables(kwargs: Any) -> dict[str, Any]:
-    held = _unpacked(kwargs)
+    held = _unpacked(kwargs, '"chat_template_kwargs" is')
     if not isinstance(held, dict):
         raise RowError('"chat_template_kwargs" is not an object')
     return {name: value for name, value in held.items() if name not in RESERVED}
 
 
 def _listed(row: Mapping[str, Any], name: str) -> list[Any] | None:
-    held = _unpacked(row[name])
+    held = _unpacked(row[name], f'"{name}" is')
     if not isinstance(held, list):
         raise RowError(f'"{name}" is not a list')
     return held
 
 
-def _unpacked(value: Any) -> Any:
+def _unpacked(value: Any, what: str) -> Any:
     """The value, or the JSON that a string holds: tables have no column for what each row shapes differently."""
     if not isinstance(value, str):
         return value
-    return parsed(value) if value.strip() else []
+    try:
+        return parsed(value) if value.strip() else []
+    except RowError as error:
+        raise RowError(f"{what} text: {error}") from error
 
 
 def _with_system(row: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -156,7 +172,7 @@ def _with_system(row: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> l
 
 def _messages(held: Any) -> list[Mapping[str, Any]]:
     """The messages in any of the forms of a list. Raises RowError."""
-    held = _unpacked(held)
+    held = _unpacked(held, "its messages are")
     if not isinstance(held, list):
         raise RowError("its messages are no list")
     first = held[0] if held else {}

@@ -29,17 +29,17 @@ class Writer:
         self._color = color
         self._quiet = quiet
         self._totals = Totals()
-        self._first: dict[tuple[str, Severity], list[tuple[int, RowProblem]]] = {}
+        self._first: dict[tuple[str, Severity], dict[int, list[RowProblem]]] = {}
 
     def add(self, portion: Portion) -> None:
         """Count, and keep what will be shown."""
         self._totals.add(portion)
         self._by_line = portion.by_line
         for result in portion.told:
-            for problem in result.problems:
-                kept = self._first.setdefault((problem.kind, problem.severity), [])
+            for group, problems in result.by_worst().items():
+                kept = self._first.setdefault(group, {})
                 if len(kept) < self._most:
-                    kept.append((result.row, problem))
+                    kept[result.row] = problems
 
     def end(self, error: TargetError | None = None) -> None:
         """Write everything. The error that ended it early, if any, is told elsewhere."""
@@ -52,13 +52,13 @@ class Writer:
 
     def _of(self, kind: str, severity: Severity) -> Iterator[str]:
         count = self._totals.kinds[kind, severity]
-        first = self._first.get((kind, severity), ())
+        first = self._first.get((kind, severity), {})
         between = ":" if self._by_line else ", row "
         yield f"{self._styled(f'{severity}[{kind}]', COLOURS[severity])}: {_counted(count, 'row')}"
-        for row, problem in first:
+        for row, problem in ((row, problem) for row, problems in first.items() for problem in problems):
             part = f"{escape(problem.part)}: " if problem.part else ""
             yield f"  {self._styled('-->', GUTTER)} {self._shown}{between}{row}: {part}{escape(problem.message, LONGEST)}"
-        more = count - len({row for row, _ in first})
+        more = count - len(first)
         if first and more:
             told = f"and {_counted(more, 'more row')}: see --max-shown, or --output-format jsonl for all"
             yield f"   {self._styled('=', GUTTER)} {told}"
@@ -70,6 +70,8 @@ class Writer:
 
 def summary(totals: Totals) -> str:
     """The last line."""
+    if not totals.rows:
+        return "no rows"
     parts = [f"{totals.worst[level]:,} with {level.value}s" for level in LEVELS if totals.worst[level]]
     return f"{_counted(totals.rows, 'row')}: {', '.join(parts) or 'nothing is wrong'}"
 
