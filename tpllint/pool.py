@@ -18,6 +18,8 @@ from tpllint.rule import RuleInfo, rule_info_from_json
 from tpllint.sources.files import ModelFiles
 
 JOB_SECONDS = 10.0
+MAX_WAIT_SECONDS = 50.0
+"""How much longer a job may take whose worker waits for a processor because others use it."""
 START_SECONDS = 60.0
 JOBS_PER_EXTRA_WORKER = 8
 """A further worker costs about as much as this many jobs."""
@@ -55,6 +57,15 @@ class Answers:
     ended: str | None = None
 
 
+def waited(pid: int) -> float:
+    """How many seconds a process was ready to run and had no processor; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as stream:
+            return int(stream.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 class Worker:
     """One child process and the job it is busy with."""
 
@@ -68,6 +79,7 @@ class Worker:
         self.greeted = False
         self.origin: str | None = None
         self.index = -1
+        self._waited = self._granted = 0.0
         self.deadline = time.monotonic() + START_SECONDS
         self.size = 0
         self.buffer = bytearray()
@@ -81,7 +93,18 @@ class Worker:
         """Hand over a job; the clock for it starts now."""
         self.origin, self.index, self.size = order.origin, index, 0
         self.deadline = time.monotonic() + JOB_SECONDS
+        self._waited = waited(self.process.pid)
+        self._granted = 0.0
         self._send(order.job.as_json())
+
+    def is_late(self) -> bool:
+        """Whether its time is up. What it spent in wait of a processor is given to it once more."""
+        if self.deadline > time.monotonic():
+            return False
+        lost = min(waited(self.process.pid) - self._waited, MAX_WAIT_SECONDS) if self.greeted else 0.0
+        self.deadline += max(lost - self._granted, 0.0)
+        self._granted = max(lost, self._granted)
+        return self.deadline <= time.monotonic()
 
     def receive(self) -> Iterator[dict[str, Any]]:
         """The messages that one read completes. Raises WireError on a broken or oversized answer, EOFError at the end."""
@@ -194,7 +217,7 @@ class Pool:
             except (EOFError, wire.WireError, KeyError, TypeError, ValueError) as error:
                 self._give_up(run, worker, _why(worker, error))
         answered = set(run.readable(0.0))  # while some were served, others may have waited to be heard
-        for worker in [worker for worker in run.busy if worker.deadline <= time.monotonic() and worker not in answered]:
+        for worker in [worker for worker in run.busy if worker not in answered and worker.is_late()]:
             if worker.greeted:
                 self._give_up(run, worker, f"it did not finish within {JOB_SECONDS:g} seconds")
             else:

@@ -1,6 +1,7 @@
 """The bounds a worker sets on itself before it reads an untrusted byte, and the clock it works against.
 
-The parent enforces the wall clock from outside as well: a signal cannot interrupt a long operation inside the interpreter.
+The clock is the processor's: what is told of a template must not change with the load of the machine. The parent enforces the
+wall clock from outside as well: a signal cannot interrupt a long operation inside the interpreter.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import FrameType
 
 MAX_MEMORY_BYTES = 1_000_000_000
 SOFT_SECONDS = 7.0
-"""After this much wall time of one job the running render is stopped and no further one is started."""
+"""After this much time of the processor on one job the running render is stopped and no further one is started."""
 MAX_CPU_SECONDS = 10
 NOBODY = 65534
 
@@ -47,7 +48,7 @@ def confine(memory: int = MAX_MEMORY_BYTES) -> None:
         _lower(limit, most)
     _lower(resource.RLIMIT_NPROC, 0)
     _leave_root()
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)
 
 
 def _lower(limit: int, most: int) -> None:
@@ -79,20 +80,20 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 class Deadline:
-    """The time left for one job."""
+    """The time of the processor that is left for one job."""
 
     def __init__(self) -> None:
-        self.end = time.monotonic() + SOFT_SECONDS
+        self.end = time.process_time() + SOFT_SECONDS
 
     @contextlib.contextmanager
     def running(self, most: float | None = None) -> Iterator[None]:
         """Raise TimeIsUp inside the block when the job's time, or `most` seconds of it, is spent; at once if it is already."""
-        left = self.end - time.monotonic()
+        left = self.end - time.process_time()
         left = left if most is None else min(left, most)
         if left <= 0:
             raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
-        signal.setitimer(signal.ITIMER_REAL, left)
+        signal.setitimer(signal.ITIMER_PROF, left)
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)

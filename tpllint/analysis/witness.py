@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_RENDERS = 80
 MAX_SECONDS = 2.0
-"""What looking for one smaller conversation may take."""
+"""What looking for one smaller conversation may take, in time of the processor."""
 MAX_INPUT = 20_000
 """How many characters of JSON a conversation may have that is told with a finding."""
 ESSENTIAL = frozenset(("role", "content", "tool_calls", "tool_call_id", "name"))
@@ -36,11 +36,11 @@ def smallest(template: Template, render: Render, holds: Callable[[Render], bool]
 
     Messages are left out where the rest is still an ordinary chat, then tools, variables and fields that play no part.
     """
-    recipe, ends, tries = render.recipe, time.monotonic() + MAX_SECONDS, MAX_RENDERS
+    recipe, ends, tries = render.recipe, time.process_time() + MAX_SECONDS, MAX_RENDERS
     if recipe is None or not holds(render):
         return render
     best, waiting = render, _smaller(recipe.conversation)
-    while tries and time.monotonic() < ends:
+    while tries and time.process_time() < ends:
         tries -= 1
         conversation = next(waiting, None)
         if conversation is None:
