@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,13 +12,32 @@ import pytest
 from tpllint.checking import Check, check
 from tpllint.errors import RepairableError
 from tpllint.job import Job, Variant
-from tpllint.pool import Answers, Order, Pool
+from tpllint.pool import Answers, Order, Pool, waited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+SPINS = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); print(flush=True)\nwhile True: pass"
 OBEYS = ("tests.packs.obeys",)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="the system does not tell")
+def test_what_a_process_waits_for_a_processor_that_another_one_uses_is_known() -> None:
+    processor = str(min(os.sched_getaffinity(0)))
+    command = [sys.executable, "-c", SPINS, processor]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as one, subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        try:
+            assert one.stdout is not None
+            assert other.stdout is not None
+            assert (one.stdout.readline(), other.stdout.readline()) == (b"\n", b"\n")
+            before = waited(one.pid)
+            while waited(one.pid) == before:
+                pass
+        finally:
+            one.kill()
+            other.kill()
+    assert waited(one.pid) == 0.0
 
 
 @pytest.fixture(scope="module")
