@@ -25,6 +25,22 @@ MACRO = "{% macro turn(m) %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endmacro 
 TOLD = '{% for m in messages %}{{ "<|" + m.role + "|>" + m.content + "<|end|>\\n" }}{% endfor %}'
 
 PLACES: dict[str, tuple[str, str, str]] = {
+    "a condition that takes an empty list for calls": (
+        "empty-versus-absent-differs",
+        "{% for m in messages %}<|{{ m.role }}|>{% if 'tool_calls' in m %}<calls>{{ m.tool_calls | tojson }}</calls>{% else %}"
+        "{{ m.content }}{% endif %}<|end|>{% endfor %}" + PROMPT,
+        "'tool_calls' in m",
+    ),
+    "the first character that differs": (
+        "generation-prompt-mismatch",
+        TURNS + "{% if add_generation_prompt %}{{ '\\n' }}{{ '<|assistant|>' }}{% endif %}",
+        "'\\n' }}{{ '<|assistant|>",
+    ),
+    "a generation prompt that is always switched on": (
+        "generation-prompt-unconditional",
+        "{% set add_generation_prompt = true %}" + TURNS + PROMPT.replace(" %}<", " and messages[-1].role == 'user' %}<", 1),
+        "set",
+    ),
     "a syntax error": ("template-syntax-error", GOOD + "{{ messages | }}", "}"),
     "a block that Python refuses": (
         "template-syntax-error",

@@ -114,8 +114,10 @@ def _problem(case: Case, usual: Render, render: Render) -> Problem:
         f"{case.what} is not rendered like {case.like}: {change}",
         help="ask for the value and not for the key, as in {% if message.tool_calls %}",
         severity=Severity.WARNING if lost else None,
-        render=render if now else usual,
+        render=render if now or lost else usual,
         shows=after if now else before,
+        lost=ANSWER if lost else None,
+        about="tool_calls" if lost else "",
     )
 
 

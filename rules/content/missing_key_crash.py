@@ -1,9 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tpllint import ARGUMENT, RESULT, TOOL, Bad, Good, Problem, Render, RenderError, Rule, Severity, Template, fails_alike
+from tpllint import (
+    ARGUMENT,
+    RESULT,
+    TOOL,
+    Bad,
+    Conversation,
+    Good,
+    Problem,
+    Render,
+    RenderError,
+    Rule,
+    Severity,
+    Template,
+    fails_alike,
+)
 
 LOOP = (("tool-loop", False),)
 DECLARED = (("tools-declared", False),)
@@ -60,7 +74,8 @@ class MissingKeyCrash(Rule):
     Renders tool calls, results and definitions with a key left out, beside the same with the key: `content` and `id` of a call,
     `tool_call_id` and `name` of a result, `description`, `parameters` and `properties` of a tool, type and description of a
     parameter. What fails only without the key is reported once for each place in the template. The ids, which some formats
-    need, and a result without `content` are information.
+    need, and a result without `content` are information, and so is what concerns calls in a template that renders none. A
+    template that fails on tools in their envelope (`{"type": "function", "function": {...}}`) is asked with bare ones.
 
     Nothing is said of a refusal with `raise_exception`, of templates that render neither calls nor tools, of `arguments`,
     `role` and `type`, which callers always send, and of plain messages without `content`.
@@ -102,18 +117,30 @@ class MissingKeyCrash(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         told: set[int | None] = set()
         for case in CASES:
-            error = _crash(template.render(case.conversation))
+            render = _render(template, case)
+            error = _crash(render)
             if error is None or error.offset in told or not _is_expected(template, case):
                 continue
             told.add(error.offset)
-            render = template.render(case.conversation)
+            plays_no_part = case.shows == ARGUMENT and not template.anatomy.renders_calls
             yield Problem(
                 f"{case.what} makes the template fail: {error.message}",
                 help="test that the key is there before it is used, as in {{ message.content or '' }}",
-                severity=case.severity,
+                severity=Severity.INFO if plays_no_part else case.severity,
                 render=render,
                 holds=fails_alike(render),
             )
+
+
+def _render(template: Template, case: Case) -> Render:
+    """The conversation through the template; without the envelopes of its tools where no tool in one renders."""
+    if case.complete is DECLARED and template.render("tools-declared").error is not None:
+        return template.render_conversation(_bare(template.conversation(case.conversation)))
+    return template.render(case.conversation)
+
+
+def _bare(conversation: Conversation) -> Conversation:
+    return replace(conversation, tools=[tool["function"] for tool in conversation.tools or ()])
 
 
 def _crash(render: Render) -> RenderError | None:
@@ -124,7 +151,10 @@ def _crash(render: Render) -> RenderError | None:
 def _is_expected(template: Template, case: Case) -> bool:
     """Whether the conversation renders with the key, and the template takes part in the use of tools."""
     for name, keep_none in case.complete:
-        text = template.render_conversation(template.conversation(name), keep_none=keep_none).text or ""
+        render = template.render_conversation(template.conversation(name), keep_none=keep_none)
+        if case.complete is DECLARED and render.error is not None:
+            render = template.render_conversation(_bare(template.conversation(name)))
+        text = render.text or ""
         if case.shows in text or (RESULT in text and template.anatomy.renders_tools):
             return True
     return False

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
 AROUND = 40
 OWN_WORDS = 20
 CALL = "tool-loop-without-tools"
+DECLARED = "tools-declared"
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class Case:
 
 CASES = (
     Case(
-        "tools-declared",
+        DECLARED,
         "a tool's definition",
         re.compile(r"'(?:name|function|type|properties|parameters|place)': ['{]"),
         Severity.ERROR,
     ),
     Case(
-        "tool-loop-without-tools",
+        CALL,
         "a tool call",
         re.compile(r"'(?:name|arguments|function|place)': ['{]"),
         Severity.ERROR,
@@ -47,7 +48,8 @@ class PythonReprContent(Rule):
     ## What it does
     Looks for the single-quoted form of Python's dicts where tools are declared and called, and for a printed list where
     content comes in parts. The first is an error: the model learnt JSON. It is a warning for calls whose arguments render well
-    when they come as a JSON string. The second is information, since many templates take text only; a tool's result in parts
+    when they come as a JSON string, and for tools that the source itself turns into text (`tools | string`): most likely that
+    is what the model was trained on. The second is information, since many templates take text only; a tool's result in parts
     is `typed-tool-result-repr`.
 
     ## Why is this bad
@@ -70,6 +72,13 @@ class PythonReprContent(Rule):
             "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
             says="a tool's definition is printed as Python writes it: \"'type': 'function', 'function': {'name':\"",
             better="{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}{% for m in messages %}"
+            "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for tool in tools or [] %}{{ '<tool>' ~ tool ~ '</tool>' }}{% endfor %}{% for m in messages %}"
+            "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
+            says="a tool's definition is printed as Python writes it: \"'type': 'function', 'function': {'name':\"",
+            better="{% for tool in tools or [] %}{{ '<tool>' ~ tool | tojson ~ '</tool>' }}{% endfor %}{% for m in messages %}"
             "{{ m.content if m.content is string else m.content[0].text }}<|end|>{% endfor %}",
         ),
         Good(
@@ -112,8 +121,35 @@ def _written_by_python(template: Template, case: Case, text: str) -> int | None:
 
 
 def _severity(template: Template, case: Case) -> Severity:
-    """A call whose arguments come as a JSON string, as over the wire, may render well all the same."""
-    over_the_wire = template.render("tool-loop-string-arguments")
+    """A call whose arguments come as a JSON string, as over the wire, may render well; a tool may be converted on purpose."""
+    if case.conversation == DECLARED:
+        return Severity.WARNING if _converts_tools(template) else case.severity
+    if case.conversation != CALL:
+        return case.severity
+    over_the_wire = template.render_conversation(replace(template.conversation("tool-loop-string-arguments"), tools=None))
+    if over_the_wire.text is None:
+        over_the_wire = template.render("tool-loop-string-arguments")
     text = over_the_wire.text
     clean = over_the_wire.limited or (text is not None and _written_by_python(template, case, text) is None)
-    return Severity.WARNING if case.conversation == CALL and clean else case.severity
+    return Severity.WARNING if clean else case.severity
+
+
+def _converts_tools(template: Template) -> bool:
+    """Whether the source turns tools into text itself, as in `tools | string`: then the notation was chosen."""
+    if template.syntax is None:
+        return False
+    names = {"tools"}
+    for loop in template.syntax.find("For"):
+        if any(name in names for name in _names(loop.iter)):
+            names.update(_names(loop.target))
+    converted = (node.node for node in template.syntax.find("Filter") if node.name == "string")
+    joined = (part for node in template.syntax.find("Concat") for part in node.nodes)
+    return any(getattr(value, "name", None) in names for value in (*converted, *joined))
+
+
+def _names(node: Any) -> Iterator[str]:
+    """The names of variables in an expression."""
+    if type(node).__name__ == "Name":
+        yield node.name
+    for child in node.iter_child_nodes():
+        yield from _names(child)

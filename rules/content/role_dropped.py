@@ -42,6 +42,8 @@ class RoleDropped(Rule):
     information. A template that refuses with `raise_exception` drops nothing. Tool calls and their results have rules of
     their own, `tool-calls-dropped` and `tool-result-dropped`.
 
+    A chat that fails because content is text is asked for with content in parts.
+
     ## Why is this bad
     The model answers without having read what it was told, and nobody is told.
 
@@ -65,6 +67,12 @@ class RoleDropped(Rule):
             says='the user\'s message "question-amber" vanishes from the prompt without an error',
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
         ),
+        Bad(
+            "{% if messages[0].role == 'system' %}{% set system = messages[0].content[0].text + '\\n' %}"
+            "{% set rest = messages[1:] %}{% else %}{% set system, rest = '', messages %}{% endif %}"
+            "{% for m in rest %}{{ system }}<|{{ m.role }}|>{{ m.content }}<|end|>{% set system = '' %}{% endfor %}",
+            says='a system message on its own "instruction-cedar" vanishes from the prompt without an error',
+        ),
         Good(
             "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system message, please') }}{% endif %}"
             "{{ m.content }}<|end|>{% endfor %}"
@@ -72,8 +80,8 @@ class RoleDropped(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        if not template.text.strip():
-            return  # that it is empty says it all
+        if not template.text.strip() or template.anatomy.foreign_roles:
+            return  # that it is empty says it all, and role-rejected tells of those that take no chat
         told: set[str] = set()
         for case in CASES:
             lost = None if case.role in told and case.severity is not Severity.INFO else _lost(template, case)
@@ -84,7 +92,7 @@ class RoleDropped(Rule):
                 f"{case.what} {quoted(lost)} vanishes from the prompt without an error",
                 help="render it, or refuse it with raise_exception so that the caller knows",
                 severity=case.severity,
-                render=(render := template.render(case.conversation, generation_prompt=True)),
+                render=(render := _render(template, case)),
                 place=template.place_of_loss(render, lost),
             )
             if case.conversation == "user":
@@ -123,10 +131,19 @@ def _loses(role: str, word: str, render: Render) -> bool:
     return (role, word) in spoken(render.recipe.conversation)
 
 
+def _render(template: Template, case: Case) -> Render:
+    """The conversation through the template or, where it fails on content that is text, with content in parts."""
+    render = template.render(case.conversation, generation_prompt=True)
+    if render.error is None or render.error.kind != "error":
+        return render
+    parts = template.render_conversation(template.conversation(case.conversation).in_parts(), generation_prompt=True)
+    return render if parts.text is None else parts
+
+
 def _lost(template: Template, case: Case) -> str | None:
     """The first text of the role that is not in the prompt; None where all are there or the render raises."""
     conversation = template.conversation(case.conversation)
-    text = template.render(case.conversation, generation_prompt=True).text
+    text = _render(template, case).text
     if text is None:
         return None
     return next((word for role, word in spoken(conversation) if role == case.role and not _shows(text, word)), None)

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, RenderError, Rule, Severity, Template, quoted
 
 CASES = {
     "user": "a plain chat",
@@ -25,6 +24,10 @@ class RoleRejected(Rule):
     Records which conversations raise, and with which words. This is information: to refuse is
     better than to drop. It is a warning where a plain chat is refused, and where the template has a branch for the system
     role and yet refuses a leading system message for another reason.
+
+    Nothing is said where the role has no part in it: where a plain chat fails as well (`template-render-error`), or where tools
+    fail without any call or a call renders in another form (`dict-arguments-crash`). Of a template that renders no plain chat
+    and asks for no role of a chat, as those that score documents do, only that is told.
 
     ## Why is this bad
     Callers that send such a conversation get an error. If the words do not name the reason, they search in the wrong place.
@@ -51,19 +54,38 @@ class RoleRejected(Rule):
             "{{ m.content }}<|end|>{% endfor %}",
             says='the template refuses a system message, for which it has a branch: "roles must alternate"',
         ),
+        Bad(
+            "{{ (messages | selectattr('role', 'eq', 'query') | first).content }}: "
+            "{{ (messages | selectattr('role', 'eq', 'document') | first).content }}",
+            says='the template takes no chat: it reads no roles but "query" and "document"',
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
+        Good(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] %}"
+            "{{ '<call>' + call.function.arguments }}{% endfor %}<|end|>{% endfor %}"
+        ),
+        Good("{% for m in messages %}{{ prefix.role + m.role + m.content }}{% endfor %}"),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.failure is not None:
+            return
+        if (foreign := template.anatomy.foreign_roles) and template.anatomy.user_end is None:
+            yield Problem(
+                f"the template takes no chat: it reads no roles but {' and '.join(map(quoted, foreign))}",
+                help="nothing, if that is what callers send",
+                render=template.render("user"),
+            )
             return
         for name, what in CASES.items():
             render = template.render(name, generation_prompt=True)
             error = render.error
             if error is None or error.kind not in ("raised", "error"):
                 continue
-            if name in ("user", "system-user") and error.kind == "error":
-                continue  # template-render-error says it
+            if name == "user" and error.kind == "error":
+                return  # template-render-error says it, and no role has a part in it
+            if error.kind == "error" and (name == "system-user" or _is_of_something_else(template, name, error)):
+                continue
             if name == "tool-loop" and template.tool_histories.strings_only:
                 continue  # dict-arguments-crash says it
             severity = _severity(template, name, error.message)
@@ -79,32 +101,15 @@ class RoleRejected(Rule):
                 return
 
 
+def _is_of_something_else(template: Template, name: str, error: RenderError) -> bool:
+    """Whether tools fail without a call as well, or a call renders in another form: other rules say it."""
+    if name != "tool-loop":
+        return False
+    declared = template.render("tools-declared", generation_prompt=True).error
+    return template.tool_histories.usual is not None or (declared is not None and declared.message == error.message)
+
+
 def _severity(template: Template, name: str, message: str) -> Severity | None:
-    contradicts_itself = name == "system-user" and "system" not in message.lower() and _has_system_branch(template)
+    contradicts_itself = name == "system-user" and "system" not in message.lower() and template.anatomy.has_system_branch
     refuses_all = name == "user" and template.name == "default"
     return Severity.WARNING if refuses_all or contradicts_itself else None
-
-
-def _has_system_branch(template: Template) -> bool:
-    """Whether some condition asks for the system role and then does something else than to refuse it."""
-    if template.syntax is None:
-        return False
-    branches = (node for node in template.syntax.find("If", "CondExpr") if _asks_for_system(node.test))
-    return any(not _refuses(node) for node in branches)
-
-
-def _asks_for_system(test: Any) -> bool:
-    compared = (operand.expr for node in _below(test, "Compare") for operand in node.ops if operand.op == "eq")
-    return any(getattr(value, "value", None) == "system" for value in compared)
-
-
-def _refuses(branch: Any) -> bool:
-    body = branch.body if isinstance(branch.body, list) else []
-    return any(getattr(call.node, "name", None) == "raise_exception" for part in body for call in _below(part, "Call"))
-
-
-def _below(node: Any, kind: str) -> Iterator[Any]:
-    if type(node).__name__ == kind:
-        yield node
-    for child in node.iter_child_nodes():
-        yield from _below(child, kind)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted
+from tpllint import SENTINEL_TOKENS, Bad, Good, Problem, Rule, Severity, Template, quoted, sentinels
 
 CONVERSATIONS = ("user-assistant-user", "system-user", "system-user-assistant-user")
 LONGEST = 60
@@ -13,7 +13,8 @@ class TextOutsideTurn(Rule):
 
     ## What it does
     Renders plain chats with a sentinel for the beginning of sequence. Where the template writes it, nothing but blanks and
-    the end of sequence may stand before the first one.
+    the end of sequence may stand before the first one. Where a whole round stands before it, it parts the rounds, and the
+    tokenizer writes the first: nothing is said.
 
     ## Why is this bad
     Usually the beginning of sequence is written with the first user message, and a system message that comes earlier ends up
@@ -37,6 +38,10 @@ class TextOutsideTurn(Rule):
             "{% endfor %}",
         ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
+        Good(
+            "{% for m in messages %}{% if m.role == 'user' %}{{ '' if loop.index0 < 2 else bos_token }}[INST] {{ m.content }} "
+            "[/INST]{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+        ),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
@@ -48,11 +53,12 @@ class TextOutsideTurn(Rule):
             text = template.render_with_sentinel_tokens(name).text or ""
             before, found, _ = text.partition(SENTINEL_TOKENS["bos_token"])
             before = before.replace(SENTINEL_TOKENS["eos_token"], "").replace(bos, "").strip()
-            if found and before:
+            begun = name != "system-user" and sentinels(template.conversation(name))[-2] in before
+            if found and before and not begun:
                 yield Problem(
                     f"{quoted(before[:LONGEST])} stands before the beginning of sequence {called}",
                     help="write the beginning of sequence before the loop over the messages",
-                    render=template.render(name),
-                    shows=before,
+                    render=(render := template.render(name)),
+                    shows=(at, at + len(before)) if (at := (render.text or "").find(before)) >= 0 else before,
                 )
                 return

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Related, Rule, Severity, Template, quoted
+from tpllint import Bad, Good, Problem, Related, Rule, Severity, Template, common_prefix, quoted
 
 TRAILING_SPACE = re.compile(r"\S $")
 MARKER_AT_END = re.compile(r"[>\])\u232a\u3009]$")
@@ -92,7 +92,7 @@ class GenerationPromptMismatch(Rule):
             help="make the generation prompt the text that stands before an answer, whitespace included",
             severity=_severity(prompted, opening),
             render=template.render("user", generation_prompt=True),
-            shows=prompted[shared:],
+            shows=_difference(template, prompted, opening),
             related=(_header(template, shared),),
         )
 
@@ -102,6 +102,13 @@ def _header(template: Template, shared: int) -> Related:
     _, (start, opening), _ = template.anatomy.placed_gaps("user-assistant") or ()
     span = (start + shared, start + len(opening))
     return Related("answers in the history open here", render=template.render("user-assistant"), shows=span)
+
+
+def _difference(template: Template, prompted: str, opening: str) -> tuple[int, int]:
+    """The end of the prompt from the first character on that answers in the history do not follow; its last where none is."""
+    start, end = (template.anatomy.placed_gaps("user", generation_prompt=True) or ())[-1]
+    first = common_prefix(prompted, opening)
+    return start + min(first, len(end) - 1), start + len(end)
 
 
 def _trailing_space(template: Template, added: str) -> Problem:

@@ -10,8 +10,8 @@ class GenerationPromptNotSuffix(Rule):
 
     ## What it does
     Compares the prompts of one user message with and without the generation prompt: the first must begin with the whole of
-    the second. That an end of sequence gives way to the generation prompt is information, if a chat with an answer begins like
-    the prompt for it.
+    the second. That an end of sequence gives way to the generation prompt is fine where a chat with an answer begins like the
+    prompt for it: nobody trains on a question alone.
 
     ## Why is this bad
     The generation prompt should only be added. A template that also rewrites or drops text, often the end of sequence,
@@ -28,9 +28,9 @@ class GenerationPromptNotSuffix(Rule):
     severity = Severity.WARNING
     examples = (
         Bad(
-            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
-            "{% if add_generation_prompt %}<|assistant|>{% else %}{{ eos_token }}{% endif %}",
-            says='the generation prompt does not only add to the prompt: at its end "</s>" becomes "<|assistant|>"',
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% if not loop.last or not add_generation_prompt %}<|end|>"
+            "{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
+            says='the generation prompt does not only add to the prompt: at its end "<|end|>" becomes "<|assistant|>"',
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
             "{% if add_generation_prompt %}<|assistant|>{% endif %}",
         ),
@@ -38,6 +38,10 @@ class GenerationPromptNotSuffix(Rule):
             "{% if add_generation_prompt %}<|answer|>{% endif %}"
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
             says='the generation prompt does not only add to the prompt: before it "<|answer|>" is inserted',
+        ),
+        Good(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% else %}{{ eos_token }}{% endif %}"
         ),
         Good("{{ messages[0].content }}{% if add_generation_prompt %} ->{% endif %}"),
     )
@@ -53,10 +57,11 @@ class GenerationPromptNotSuffix(Rule):
         only_the_end = removed == template.tokens.get("eos_token")
         answered = template.render("user-assistant")
         goes_on = answered.limited or (answered.text or "").startswith(prompted)
+        if only_the_end and goes_on:
+            return
         yield Problem(
             f"the generation prompt does not only add to the prompt: {where} {change}",
             help="let add_generation_prompt only add text, after everything else",
-            severity=Severity.INFO if only_the_end and goes_on else None,
             render=template.render("user", generation_prompt=True),
             shows=added,
         )

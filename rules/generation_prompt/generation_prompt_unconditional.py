@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tpllint import CLOSING_MARKER, Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
@@ -75,8 +76,11 @@ class GenerationPromptUnconditional(Rule):
         after_the_closer = _after_the_closer(user_end, anatomy.assistant_closer)
         if _opens(header, opening) and not between.startswith(end.rstrip()):
             yield _problem(template, header, "although no generation prompt was asked for")
-        elif _is_switched_on(template) and not CLOSING_MARKER.match(user_end.strip()):
-            yield _problem(template, user_end, "because the template sets add_generation_prompt to true itself")
+        elif (switch := _switched_on(template)) and not CLOSING_MARKER.match(user_end.strip()):
+            yield replace(
+                _problem(template, user_end, "because the template sets add_generation_prompt to true itself"),
+                place=template.syntax.place(switch) if template.syntax else None,
+            )
         elif _opens(after_the_closer, opening):
             where = "after every user message, asked for or not"
             yield _problem(template, after_the_closer, where, Severity.WARNING, "user")
@@ -90,7 +94,7 @@ def _problem(
         help="put it inside {% if add_generation_prompt %} ... {% endif %}, after the loop over the messages",
         severity=severity,
         render=template.render(conversation),
-        shows=header,
+        shows=header.lstrip(),
     )
 
 
@@ -110,16 +114,14 @@ def _after_the_closer(user_end: str, closer: str | None) -> str:
     return user_end.removeprefix(closer) if closer and closer.strip() and user_end.startswith(closer) else ""
 
 
-def _is_switched_on(template: Template) -> bool:
-    """Whether the template sets the flag to true, other than as a default for callers that do not pass it."""
+def _switched_on(template: Template) -> Any:
+    """Where the template sets the flag to true, other than as a default for callers that do not pass it; None elsewhere."""
     if template.syntax is None:
-        return False
+        return None
     defaults = [node for node in template.syntax.find("If") if _mentions_the_flag(node.test)]
     guarded = {id(node) for branch in defaults for part in branch.body for node in [part, *part.find_all(type(part))]}
-    return any(
-        getattr(node.target, "name", None) == FLAG and getattr(node.node, "value", None) is True and id(node) not in guarded
-        for node in template.syntax.find("Assign")
-    )
+    settings = (node for node in template.syntax.find("Assign") if getattr(node.target, "name", None) == FLAG)
+    return next((node for node in settings if getattr(node.node, "value", None) is True and id(node) not in guarded), None)
 
 
 def _mentions_the_flag(test: Any) -> bool:

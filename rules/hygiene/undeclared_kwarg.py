@@ -47,6 +47,11 @@ class UndeclaredKwarg(Rule):
             better="{% for m in messages %}{{ m.role }}: {{ m.content }}\n"
             "{% if m.tool_calls %}{{ '  ' + (m.tool_calls | tojson) }}\n{% endif %}{% endfor %}",
         ),
+        Bad(
+            "{% for m in messages %}{{ guideline + m.content }}\n{% endfor %}",
+            says='callers must set "guideline"',
+            better="{% for m in messages %}{{ m.content }}\n{% endfor %}",
+        ),
         Good(
             "{{ bos_token }}{% set date = strftime_now('%Y') %}{{ date }}{% if tools %}{{ tools | tojson }}{% endif %}"
             "{% if messages[0].role == 'system' %}{% set system = messages[0].content %}{% endif %}"
@@ -59,13 +64,13 @@ class UndeclaredKwarg(Rule):
             return
         failing = _failing(template)
         for variable in template.free_variables:
-            yield failing.get(variable.name) or _listed(variable)
+            yield failing.get(variable.name) or _listed(variable, variable.name in template.required_variables)
 
 
-def _listed(variable: FreeVariable) -> Problem:
+def _listed(variable: FreeVariable, required: bool) -> Problem:
     default = "" if variable.default is None else f"; left out, it counts as {variable.default}"
     return Problem(
-        f'callers can set "{variable.name}"{default}',
+        f'callers {"must" if required else "can"} set "{variable.name}"{default}',
         help="tell it in the model card",
         place=variable.place,
     )

@@ -115,10 +115,14 @@ class UnbalancedTurnMarkers(Rule):
         turns = turn_markers(template)
         if turns is None:
             return
+        told = set()
         for group in _groups(template, turns):
             problem = next(_problems(template, turns, group), None)
-            if problem:
-                yield problem
+            if problem and problem.render:
+                place = template.place_of(problem.render, problem.shows)
+                if (problem.message, place) not in told:
+                    yield problem
+                told.add((problem.message, place))
                 if group.conversations is PLAIN:
                     return  # the same in all others
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, fails_alike
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, fails_alike, quoted
 
 CASES = {
     "user": "a plain chat",
@@ -24,6 +24,9 @@ class TemplateRenderError(Rule):
     template refuses with `raise_exception`, Jinja's error and its place are reported. A template that is not the default is
     judged only where transformers picks it: `tool_use` with tools. A conversation given with `--conversation` has to render
     in any case.
+
+    It is a warning where nothing is missing but a text that the caller may pass, such as `guideline`. Nothing is said of
+    templates that ask for no role of a chat (`role-rejected`).
 
     ## Why is this bad
     The model cannot be talked to: the simplest request raises.
@@ -50,27 +53,47 @@ class TemplateRenderError(Rule):
             better="{% set prefix = {'user': 'U: ', 'assistant': 'A: '} %}"
             "{% for message in messages %}{{ prefix.get(message.role, '') + message.content }}{% endfor %}",
         ),
+        Bad(
+            "{% for message in messages %}{{ guideline + '\\n' + message.content }}{% endfor %}",
+            says='a plain chat does not render unless the caller passes "guideline"',
+            better="{% for message in messages %}{{ guideline | default('') }}\n{{ message.content }}{% endfor %}",
+        ),
         Good("{% for message in messages %}{{ raise_exception('not today') }}{% endfor %}"),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.failure is not None:
             return
-        for name, what in CASES.items():
-            if template.name not in ("default", CHOSEN_FOR[name]):
-                continue  # transformers picks it only where it is asked for
-            render = template.render(name, generation_prompt=True)
-            error = render.error
-            if error is None or error.kind != "error" or _is_told_elsewhere(template, error.message):
-                continue
-            yield Problem(
-                f"{what} does not render: {error.message}",
-                help="check the name, and test what may be absent before it is used: without tools, tools is none",
-                render=render,
-                holds=fails_alike(render),
-            )
-            break
+        if not template.anatomy.foreign_roles:
+            yield from _plain(template)
         yield from _own(template)
+
+
+def _plain(template: Template) -> Iterator[Problem]:
+    """The first plain chat that fails."""
+    for name, what in CASES.items():
+        if template.name not in ("default", CHOSEN_FOR[name]):
+            continue  # transformers picks it only where it is asked for
+        render = template.render(name, generation_prompt=True)
+        error = render.error
+        if error is None or error.kind != "error" or _is_told_elsewhere(template, error.message):
+            continue
+        required = template.required_variables if name == "user" else ()
+        if required:
+            yield Problem(
+                f"{what} does not render unless the caller passes {' and '.join(map(quoted, required))}",
+                help="give it a default: {{ x | default(...) }}",
+                severity=Severity.WARNING,
+                render=render,
+            )
+            return
+        yield Problem(
+            f"{what} does not render: {error.message}",
+            help="check the name, and test what may be absent before it is used: without tools, tools is none",
+            render=render,
+            holds=fails_alike(render),
+        )
+        return
 
 
 def _is_told_elsewhere(template: Template, message: str) -> bool:

@@ -19,6 +19,7 @@ from tpllint.analysis.markers import (
     first_marker,
     gaps,
 )
+from tpllint.analysis.roles import foreign_roles, has_system_branch
 from tpllint.conversations import TOOL_LOOPS, Conversation, canonical
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ class Anatomy:
         """Whether content must come as a list of parts: text as a plain string raises or vanishes, a list does not."""
         asked = (canonical()["user-assistant-user"], canonical()["user"])
         return any(self._shows(plain) is False and self._shows(plain.in_parts()) for plain in asked)
+
+    @functools.cached_property
+    def foreign_roles(self) -> tuple[str, ...]:
+        """The roles that the template asks for, where none of a chat's is among them."""
+        return () if self._template.syntax is None else foreign_roles(self._template.syntax)
+
+    @functools.cached_property
+    def has_system_branch(self) -> bool:
+        """Whether some condition asks for the system role and then does something else than to refuse it."""
+        return self._template.syntax is not None and has_system_branch(self._template.syntax)
 
     def _shows(self, conversation: Conversation) -> bool | None:
         render = self._template.render_conversation(conversation, generation_prompt=True)

@@ -30,7 +30,7 @@ from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.tool_histories import ToolHistories
 from tpllint.analysis.tracing import Tracing
-from tpllint.analysis.variables import FreeVariable, free_variables, is_input
+from tpllint.analysis.variables import FreeVariable, free_variables, is_input, required_variables
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.portability import Requirement
 from tpllint.span import Place
@@ -156,6 +156,11 @@ class Template:
     def free_variables(self) -> tuple[FreeVariable, ...]:
         """The variables that the template takes from its caller, such as `enable_thinking`, in the order of the source."""
         return () if self.syntax is None else tuple(free_variables(self.syntax, self.names))
+
+    @functools.cached_property
+    def required_variables(self) -> tuple[str, ...]:
+        """The variables without which a plain chat fails, and with any text for which it renders."""
+        return required_variables(self)
 
     @functools.cached_property
     def coverage(self) -> Mapping[str, Any] | None:

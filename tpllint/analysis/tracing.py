@@ -83,6 +83,8 @@ class Tracing:
         trace = self._trace(render) or Trace()
         failed = [asked for asked in trace.asked if asked.during == message and not asked.outcome]
         failed.sort(key=lambda asked: self._unlikely(asked, trace, about))
+        if about and not any(about in self._code(asked) for asked in failed):  # then one that holds and took another way
+            failed[:0] = [asked for asked in trace.asked if asked.during == message and about in self._code(asked)]
         return self._sites[failed[0].site].place if failed else self._messages
 
     def _unlikely(self, asked: Asked, trace: Trace, about: str) -> tuple[bool, ...]:
@@ -92,10 +94,13 @@ class Tracing:
         written = [self._sites[site].place.start for site in own]
         body = self._tracer.bodies.get(self._tracer.guards.get(asked.site, -1))
         guards_words = body is not None and any(body.place.start <= start < body.place.end for start in written)
-        condition = self._sites[asked.site].place
-        code = self._template.text[condition.start : condition.end]
+        code = self._code(asked)
         asks_for_the_role = "role" in code
         return about not in code, not guards_words, asked.loop not in trace.writing, not asks_for_the_role
+
+    def _code(self, asked: Asked) -> str:
+        condition = self._sites[asked.site].place
+        return self._template.text[condition.start : condition.end]
 
     @functools.cached_property
     def _messages(self) -> Place | None:

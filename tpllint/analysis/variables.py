@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from jinja2 import nodes
 
@@ -13,8 +15,14 @@ from tpllint.analysis.scopes import Names, Read
 from tpllint.analysis.syntax import Syntax
 from tpllint.span import Place
 
+if TYPE_CHECKING:
+    from tpllint.analysis.renders import Render
+    from tpllint.analysis.template import Template
+
 INPUTS = frozenset({"messages", "tools", "documents", "add_generation_prompt", "additional_special_tokens"})
 """What apply_chat_template passes by itself; beside it the special tokens, whose names end in `_token`."""
+UNDEFINED = re.compile(r"'(.*)' is undefined")
+ANY_TEXT = "text-onyx"
 DEFINED = {"defined": True, "undefined": False}
 
 
@@ -46,6 +54,25 @@ def free_variables(syntax: Syntax, names: Names) -> Iterator[FreeVariable]:
     for name, reads in found.items():
         guarded = any(read.is_test for read in reads)
         yield FreeVariable(name, syntax.place(reads[0].node), guarded, _default(reads))
+
+
+def required_variables(template: Template) -> tuple[str, ...]:
+    """The variables without which a plain chat fails, and with any text for which it renders."""
+    unguarded = {variable.name for variable in template.free_variables if not variable.guarded}
+    passed: dict[str, str] = {}
+    conversation = template.conversation("user")
+    render = template.render_conversation(conversation, generation_prompt=True)
+    while (name := _missing(render)) in unguarded and name not in passed:
+        passed[name] = ANY_TEXT
+        conversation = replace(conversation, variables={**conversation.variables, **passed})
+        render = template.render_conversation(conversation, generation_prompt=True)
+    return tuple(passed) if render.text is not None else ()
+
+
+def _missing(render: Render) -> str:
+    """The name that a render failed for want of; empty where that is not why."""
+    found = UNDEFINED.fullmatch(render.error.message) if render.error else None
+    return found[1] if found else ""
 
 
 def compared_with(syntax: Syntax, name: str) -> Iterator[str]:
