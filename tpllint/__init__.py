@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tpllint.conversations.words import (
         ANSWER,
         ARGUMENT,
+        CALL_ID,
         INSTRUCTION,
         QUESTION,
         REMARK,
@@ -95,6 +96,7 @@ _HOMES = {
     "tpllint.conversations.words": (
         "ANSWER",
         "ARGUMENT",
+        "CALL_ID",
         "INSTRUCTION",
         "QUESTION",
         "REMARK",
@@ -122,6 +124,7 @@ __all__ = [
     "ANSWER",
     "ARGUMENT",
     "BARE_MARKER",
+    "CALL_ID",
     "CAPABILITIES",
     "CLOCK",
     "CLOSING_MARKER",
