@@ -24,7 +24,8 @@ class ToolPayloadInvalid(Rule):
     """A tool call in the history does not parse as the format it imitates, or does not give its arguments back.
 
     ## What it does
-    Learns from renders how the template writes a call, as JSON or as a call of Python, and reads it back with a real parser:
+    Learns from renders how the template writes a call, as JSON, as a call of Python or with its values between tags, and reads
+    it back, JSON and Python with a real parser, tags as whoever waits for the tag that closes a value:
     with a plain word, with quotes, backslashes, line breaks and other letters in it, and with numbers, booleans, null, lists
     and objects. The arguments that come back must be those that were passed. It is an error where no call can be read, and a
     warning where it takes such a value. A block of calls that is closed only where it holds two is reported as well.
@@ -33,8 +34,9 @@ class ToolPayloadInvalid(Rule):
     not stand in doubled braces. No parser reads those, so such findings are warnings, and information where it takes a
     description with quotes in it.
 
-    Formats in which a value stands bare between two tags, such as `<parameter=city>Paris</parameter>`, escape nothing on
-    purpose: the tag ends the value. They are not judged here, nor is any format that is not recognised.
+    Formats in which a value stands between two tags, such as `<parameter=city>Paris</parameter>`, escape nothing on purpose:
+    the tag ends the value, and what a value may not hold is the tag alone. A value there must come back as it was passed, or
+    as XML spells it. No format that is not recognised is judged.
 
     ## Why is this bad
     The model imitates the calls that it sees in its history. What does not parse there will not parse when it answers, and the
@@ -86,6 +88,22 @@ class ToolPayloadInvalid(Rule):
             '{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}</call>'
             "{% endfor %}<|end|>{% endfor %}",
         ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call="
+            "{{ c.function.name }}>{% for key, value in c.function.arguments.items() %}<parameter={{ key }}>"
+            "{{ (value | tojson).strip('\"') }}</parameter>{% endfor %}</call>{% endfor %}<|end|>{% endfor %}",
+            says="a tool call written as XML says something else where an argument holds a double quote: "
+            + quoted('the \\"harbour\\" jasper'),
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call="
+            "{{ c.function.name }}>{% for key, value in c.function.arguments.items() %}<parameter={{ key }}>"
+            "{{ value if value is string else value | tojson }}</parameter>{% endfor %}</call>{% endfor %}<|end|>{% endfor %}",
+        ),
+        Good(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call="
+            "{{ c.function.name }}>{% for key, value in c.function.arguments.items() %}<parameter={{ key }}>"
+            "{{ '<![CDATA[' ~ value ~ ']]>' if value is string and ' ' in value else value }}</parameter>{% endfor %}</call>"
+            "{% endfor %}<|end|>{% endfor %}"
+        ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}<call="
             "{{ c.function.name }}>"
@@ -106,7 +124,7 @@ def _calls(template: Template) -> Iterator[Problem]:
     payloads, plain = template.payloads, template.payloads.read({"place": ARGUMENT})
     if plain.verdict is None:
         return
-    written = "a Python call" if payloads.format == "a Python call" else "JSON"
+    written = payloads.format if payloads.format in ("a Python call", "XML") else "JSON"
     if plain.verdict == "unreadable":
         says = f"a tool call is written as {written} that does not parse: {quoted(plain.text[:SHOWN].strip())}"
     elif plain.verdict == "different":
@@ -145,6 +163,8 @@ def _hard_calls(template: Template, written: str, place: Place | None) -> Iterat
 def _way_out(written: str) -> str:
     if written == "JSON":
         return "write the arguments with the filter tojson and close every brace and quote around them"
+    if written == "XML":
+        return "write a text between its tags as it is"
     return "write every value as a literal, for instance with the filter tojson"
 
 

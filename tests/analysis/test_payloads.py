@@ -61,9 +61,29 @@ def test_arguments_come_back_from_a_well_written_call(call: str, value: Any) -> 
 
 
 @pytest.mark.parametrize("value", VALUES, ids=str)
-@pytest.mark.parametrize("call", [AS_TAGS, OWN, "{{ c }}"])
-def test_formats_that_escape_nothing_or_are_not_known_are_undecided(call: str, value: Any) -> None:
+@pytest.mark.parametrize("call", [OWN, "{{ c }}"])
+def test_formats_that_are_not_known_are_undecided(call: str, value: Any) -> None:
     assert template_of(call).payloads.read({"place": value}).verdict is None
+
+
+@pytest.mark.parametrize(
+    ("written", "verdict"),
+    [
+        ("value", "same"),
+        ("value | e", "same"),
+        ("'<![CDATA[' ~ value ~ ']]>' if '\"' in value else value", "same"),
+        ("(value | tojson).strip('\"')", "different"),
+        ("value.split('\"')[0]", "different"),
+    ],
+)
+def test_a_text_between_tags_is_what_stands_up_to_the_tag_that_closes_it(written: str, verdict: str) -> None:
+    call = AS_TAGS.replace("{{ value }}", f"{{{{ {written} }}}}")
+    assert template_of(call).payloads.read({"place": 'say "it"'}).verdict == verdict
+
+
+def test_a_value_between_tags_that_is_no_text_is_read_where_it_is_json() -> None:
+    assert template_of(AS_TAGS).payloads.read({"place": 1.5}).verdict == "same"
+    assert template_of(AS_TAGS).payloads.read({"place": True}).verdict is None
 
 
 def test_a_template_without_calls_has_no_format_and_no_readings() -> None:

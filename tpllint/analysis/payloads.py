@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import json
 import re
@@ -10,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from xml.parsers import expat
 
 from jinja2 import Undefined
 
@@ -41,6 +43,7 @@ DEFINITION = re.compile(rf'"name"\s{{0,80}}:\s{{0,80}}"{TOOL}"')
 TORN = re.compile(r'(?:"|&#34;|&quot;)\s{0,9}:\s{0,9}"?$|[{\[]$')
 """What stands before a piece of JSON that is part of a larger one."""
 END_OF_CALL = re.compile(r"[^\s()]{0,3}\s{0,9}\)(?:\s{0,9}\])?")
+CLOSING_TAG = re.compile(r"</?[^<>\s]{1,60}>")
 END_OF_TEXT = re.compile(r"\n|</?[^<>\s]{1,40}>")
 STRICT, LENIENT = json.JSONDecoder(), json.JSONDecoder(strict=False)
 PYTHON_NAMES = {"null": None, "true": True, "false": False}
@@ -167,6 +170,8 @@ class Payloads:
             return UNDECIDED
         if self.format in ("JSON", "escaped JSON"):
             return _as_json(call, start, arguments)
+        if self.format == "XML":
+            return _as_elements(call, start + 1, CLOSING_TAG.match(self.plain.text, end - 1), arguments)
         tail = tail[1:] if tail[:1] in ("'", '"') else tail  # only words have quotes around them
         return _as_python(call, head, tail, arguments) if self.format == "a Python call" else UNDECIDED
 
@@ -282,6 +287,37 @@ def _as_python(call: Written, head: str, tail: str, arguments: Mapping[str, Any]
     if value is None:
         return Reading("unreadable", call.render, call.span(start, stop))
     return Reading("same" if value == arguments else "different", call.render, call.span(start, stop), value)
+
+
+def _as_elements(call: Written, start: int, closer: re.Match[str] | None, arguments: Mapping[str, Any]) -> Reading:
+    """A call whose argument stands between two tags, as it is or as XML spells it. Who reads it takes all up to the tag that
+    closes the plain word. Values that are no text have many spellings there: undecided unless they are JSON.
+    """
+    if closer is None:
+        return UNDECIDED
+    end = call.text.find(closer[0], start)
+    value = arguments[KEY]
+    if end < 0:
+        return Reading("unreadable", call.render, call.span(start, len(call.text)))
+    text = call.text[start:end].strip()
+    if isinstance(value, str):
+        same = value.strip() in (text, xml_text(text))
+        return Reading("same" if same else "different", call.render, call.span(start, end), text)
+    with contextlib.suppress(*UNREADABLE):
+        return Reading("same" if STRICT.decode(text) == value else None, call.render, call.span(start, end), text)
+    return UNDECIDED
+
+
+def xml_text(text: str) -> str | None:
+    """What XML reads between two tags that hold this, with its entities and CDATA sections; None where it reads nothing."""
+    read: list[str] = []
+    parser = expat.ParserCreate()
+    parser.CharacterDataHandler = read.append
+    try:
+        parser.Parse(f"<_>{text}</_>".encode("utf-8", "replace"), True)
+    except expat.ExpatError:
+        return None
+    return "".join(read).strip()
 
 
 def _with_text(call: Mapping[str, Any]) -> Mapping[str, Any]:
