@@ -131,6 +131,7 @@ RAISED = {
         "no-generation-markers",
         "not-prefix-preserving",
         "prefill-think-not-replayed",
+        "response-template-roundtrip",
     },
     "agent": {
         "direct-container-print",

@@ -64,7 +64,7 @@ def _said(folder: Path, template: str, *arguments: str) -> dict[str, str]:
         ),
         (
             TOOLS + OPEN + WITH_ID + EVERY_CALL.replace(EITHER, TEXTS_ONLY) + CLOSE,
-            {"string-arguments-crash": "info", "role-rejected": "info"},
+            {"string-arguments-crash": "info"},
         ),
     ],
     ids=[

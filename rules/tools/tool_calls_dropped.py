@@ -70,6 +70,8 @@ class ToolCallsDropped(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
+        if not template.text.strip():
+            return  # empty-template-shadows tells that nothing is rendered
         histories = template.tool_histories
         found = _sometimes(template) if histories.usual else _always(template)
         if found is None or (histories.in_use and QUESTION not in (found[1].text or "")):

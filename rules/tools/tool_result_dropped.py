@@ -50,6 +50,8 @@ class ToolResultDropped(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
+        if not template.text.strip():
+            return  # empty-template-shadows tells that nothing is rendered
         histories = template.tool_histories
         found = histories.history("tool-result", *RESULTS[:1])
         if found.status == "dropped":

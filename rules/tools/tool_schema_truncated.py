@@ -154,7 +154,9 @@ def _word_around(text: str, at: int) -> tuple[int, int]:
 
 
 def _endless(template: Template) -> Iterator[Problem]:
-    """A choice of types that the template walks through without end."""
+    """A choice of types that the template walks through without end, where a plain declaration renders."""
+    if template.payloads.declared(template.conversation("tools-declared")).text is None:
+        return
     for what, parameters in CHOICES.items():
         render = template.payloads.declared(template.payloads.with_parameters(parameters))
         if render.error is not None and render.error.type == "RecursionError":

@@ -69,7 +69,7 @@ class ToolsIgnored(Rule):
 
 def _ignores(template: Template) -> bool:
     texts = [template.render(name, generation_prompt=name != "tool-loop").text for name in CONVERSATIONS]
-    if texts[0] is None:
+    if texts[0] is None or not template.text.strip():
         return False
     without_results = [text for text in texts[:2] if text is not None]
     in_the_loop = TOOL in (texts[2] or "") and TOOL not in (template.render("tool-loop-without-tools").text or "")
