@@ -19,7 +19,7 @@ class GenerationPromptMissing(Rule):
     Renders a user message with and without the generation prompt. If both are the same, and an answer in the history is
     introduced by text that neither holds, that text is missing. Formats in which the answer follows the user turn directly
     (`[INST] ... [/INST] answer`) need no generation prompt and are fine, and nothing is said of a header that stands before the
-    user's messages too: it does not tell who speaks.
+    user's messages too: it does not tell who speaks. That the flag works only after a user's message is information.
 
     Of a template that fails on a plain chat the source decides: where every message opens with its own role, nothing names the
     assistant and add_generation_prompt is never read, the header is missing from every prompt that a repair could bring about.
@@ -68,6 +68,7 @@ class GenerationPromptMissing(Rule):
             yield from _decided_by_the_source(template)
             return
         if user_end != prompted and prompted.strip():
+            yield from _ignored_after_an_answer(template)
             return
         missing = before_thinking(_missing(anatomy, prompted))
         wanted = json.dumps(LEAKED.sub("", missing).rstrip(" "), ensure_ascii=False)
@@ -93,6 +94,18 @@ def _missing(anatomy: Anatomy, user_end: str) -> str:
     opening, end = anatomy.assistant_opening or "", anatomy.assistant_end or ""
     always_there = common_suffix(end, user_end) > 0 and not (anatomy.between_rounds or "").startswith(end.rstrip())
     return "" if always_there or not opening.startswith(user_end) else opening.removeprefix(user_end)
+
+
+def _ignored_after_an_answer(template: Template) -> Iterator[Problem]:
+    """A flag that counts only where the user spoke last."""
+    plain, prompted = template.render("user-assistant"), template.render("user-assistant", generation_prompt=True)
+    if plain.text is not None and plain.text == prompted.text:
+        yield Problem(
+            "add_generation_prompt adds something after a user's message, and nothing after an answer",
+            help="let add_generation_prompt depend on nothing but its own value",
+            severity=Severity.INFO,
+            render=prompted,
+        )
 
 
 def _decided_by_the_source(template: Template) -> Iterator[Problem]:

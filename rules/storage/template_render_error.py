@@ -25,7 +25,7 @@ class TemplateRenderError(Rule):
     judged only where transformers picks it: `tool_use` with tools. A conversation given with `--conversation` has to render
     in any case.
 
-    It is a warning where nothing is missing but a text that the caller may pass, such as `guideline`. Nothing is said of
+    Where nothing is missing but a text that the caller may pass, such as `guideline`, the message names it. Nothing is said of
     templates that ask for no role of a chat (`role-rejected`).
 
     ## Why is this bad
@@ -83,7 +83,6 @@ def _plain(template: Template) -> Iterator[Problem]:
             yield Problem(
                 f"{what} does not render unless the caller passes {' and '.join(map(quoted, required))}",
                 help="give it a default: {{ x | default(...) }}",
-                severity=Severity.WARNING,
                 render=render,
             )
             return

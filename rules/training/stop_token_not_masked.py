@@ -24,7 +24,8 @@ class StopTokenNotMasked(Rule):
     ## What it does
     Looks at what follows the last word of an answer. The last marker in it, or the end of sequence, is where the model stops,
     and the mask must hold it. Where nothing ends an answer but the marker that opens the next turn (`<|user|>`), that one
-    must be in the mask. No tokenizer is needed for this: the text tells.
+    must be in the mask. No tokenizer is needed for this: the text tells. An end of sequence that stands unmasked behind the end
+    of the last turn, which is masked, is information.
 
     Whether the model stops at what the mask ends with is another question, which
     [stop-token-not-declared](stop-token-not-declared.md) answers from the files.
@@ -55,6 +56,13 @@ class StopTokenNotMasked(Rule):
             "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}",
             says='the mask ends before "<|user|>", and nothing else ends the answer',
         ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|end|>"
+            "{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}"
+            "{% if not add_generation_prompt %}{{ eos_token }}{% endif %}",
+            files={"tokenizer_config.json": '{"eos_token": "</s>"}'},
+            says='the mask holds the end of the turn, and not the "</s>" behind it',
+        ),
         Good(
             "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|end|>"
             "{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}",
@@ -80,13 +88,17 @@ class StopTokenNotMasked(Rule):
 
 def _unmasked(turn: TaughtTurn, eos: str | None) -> Problem | None:
     """What is wrong with the end of a turn whose last word is masked."""
-    ends = _ends(turn, eos)
+    ends, severity = _ends(turn, eos), Severity.ERROR
     masked = [turn.masked(*span) for span in ends]
     if ends:
-        if masked[-1] or (turn.final and any(masked)):  # an end of sequence after the end of the turn ends nothing more
-            return None
         start, end = ends[-1]
+        ends_the_turn = turn.final and any(masked)  # so much is taught, and the model may stop there
+        if masked[-1] or (ends_the_turn and turn.text[start:end] != eos):
+            return None
         message = f"the mask ends before {quoted(turn.text[start:end])}, which ends the answer"
+        if ends_the_turn:
+            severity = Severity.INFO
+            message = f"the mask holds the end of the turn, and not the {quoted(turn.text[start:end])} behind it"
     else:
         if turn.final or not begins_with_marker(turn.text[turn.ends :]):
             return None
@@ -95,7 +107,7 @@ def _unmasked(turn: TaughtTurn, eos: str | None) -> Problem | None:
             return None
         message = f"the mask ends before {quoted(turn.text[start:end])}, and nothing else ends the answer"
     help_text = "put the token that ends an answer into the generation block"
-    return Problem(message, help=help_text, render=turn.render, shows=(start, end))
+    return Problem(message, help=help_text, severity=severity, render=turn.render, shows=(start, end))
 
 
 def _ends(turn: TaughtTurn, eos: str | None) -> list[tuple[int, int]]:
