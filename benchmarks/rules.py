@@ -34,7 +34,17 @@ class Timed(Rule):
     def __init__(self, rule: Rule, spent: Counter[str]) -> None:
         self._rule = rule
         self._spent = spent
-        for name in ("code", "name", "category", "severity", "static", "judges_failures", "raised_by"):
+        for name in (
+            "code",
+            "name",
+            "category",
+            "severity",
+            "static",
+            "judges_failures",
+            "only_infos",
+            "for_named_engines",
+            "raised_by",
+        ):
             setattr(self, name, getattr(rule, name))
 
     def check_template(self, template: Template) -> Iterator[Problem]:

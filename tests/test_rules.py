@@ -65,6 +65,11 @@ def test_a_rule_is_raised_only_by_profiles_and_above_information(rule: Rule) -> 
 
 
 @each_rule
+def test_only_a_rule_about_information_says_that_it_need_not_run(rule: Rule) -> None:
+    assert rule.severity is Severity.INFO or not (rule.only_infos or rule.for_named_engines)
+
+
+@each_rule
 def test_the_documentation_has_its_sections_in_order(rule: Rule) -> None:
     assert re.findall(r"^## (.+)$", rule.info().documentation, re.MULTILINE) == SECTIONS
 

@@ -171,6 +171,8 @@ class Rule:
     """Whether no finding is worse than an info: where nobody is told of those, the check need not run."""
     slow: ClassVar[bool] = False
     """Whether answers to its questions take seconds: they are looked for only where somebody asks for the rule."""
+    for_named_engines: ClassVar[bool] = False
+    """Whether findings are no more than infos where the user names no engines that the template has to run on."""
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()

@@ -31,6 +31,7 @@ class ContentWhitespaceChanged(Rule):
     name = "content-whitespace-changed"
     category = "content"
     severity = Severity.INFO
+    only_infos = True
     examples = (
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}",

@@ -31,6 +31,7 @@ class DefaultSystemInjected(Rule):
     name = "default-system-injected"
     category = "content"
     severity = Severity.INFO
+    only_infos = True
     examples = (
         Bad(
             "{% if messages[0].role != 'system' %}<|system|>You are a kind helper.<|end|>{% endif %}"

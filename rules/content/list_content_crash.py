@@ -54,6 +54,7 @@ class ListContentCrash(Rule):
     name = "list-content-crash"
     category = "content"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

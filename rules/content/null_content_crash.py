@@ -29,6 +29,7 @@ class NullContentCrash(Rule):
     name = "null-content-crash"
     category = "content"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

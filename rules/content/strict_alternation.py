@@ -29,6 +29,7 @@ class StrictAlternation(Rule):
     name = "strict-alternation"
     category = "content"
     severity = Severity.INFO
+    only_infos = True
     examples = (
         Bad(
             "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"

@@ -29,6 +29,7 @@ class GenerationBoundaryRetokenizes(Rule):
     name = "generation-boundary-retokenizes"
     category = "generation-prompt"
     severity = Severity.INFO
+    only_infos = True
     examples = (
         Bad(
             HEADED,

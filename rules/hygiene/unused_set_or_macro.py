@@ -30,6 +30,7 @@ class UnusedSetOrMacro(Rule):
     name = "unused-set-or-macro"
     category = "hygiene"
     severity = Severity.INFO
+    only_infos = True
     static = True
     examples = (
         Bad(

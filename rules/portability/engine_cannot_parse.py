@@ -40,6 +40,7 @@ class EngineCannotParse(Rule):
     name = "engine-cannot-parse"
     category = "portability"
     severity = Severity.INFO
+    for_named_engines = True
     static = True
     examples = (
         Bad(

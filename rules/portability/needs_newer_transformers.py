@@ -28,6 +28,7 @@ class NeedsNewerTransformers(Rule):
     name = "needs-newer-transformers"
     category = "portability"
     severity = Severity.INFO
+    for_named_engines = True
     static = True
     examples = (
         Bad(

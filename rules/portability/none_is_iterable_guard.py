@@ -26,6 +26,7 @@ class NoneIsIterableGuard(Rule):
     name = "none-is-iterable-guard"
     category = "portability"
     severity = Severity.INFO
+    for_named_engines = True
     static = True
     examples = (
         Bad(

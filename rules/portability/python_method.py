@@ -31,6 +31,7 @@ class PythonMethod(Rule):
     name = "python-method"
     category = "portability"
     severity = Severity.INFO
+    only_infos = True
     static = True
     examples = (
         Bad(

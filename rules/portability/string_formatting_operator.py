@@ -24,6 +24,7 @@ class StringFormattingOperator(Rule):
     name = "string-formatting-operator"
     category = "portability"
     severity = Severity.INFO
+    for_named_engines = True
     static = True
     examples = (
         Bad(

@@ -34,6 +34,7 @@ class RoleForgery(Rule):
     name = "role-forgery"
     category = "security"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"security": Severity.WARNING}
     examples = (
         Bad(

@@ -31,6 +31,7 @@ class DoubleBosOnEncode(Rule):
     name = "double-bos-on-encode"
     category = "special-tokens"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"training": Severity.WARNING}
     examples = (
         Bad(

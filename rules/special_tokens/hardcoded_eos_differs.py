@@ -27,6 +27,7 @@ class HardcodedEosDiffers(Rule):
     name = "hardcoded-eos-differs"
     category = "special-tokens"
     severity = Severity.INFO
+    only_infos = True
     examples = (
         Bad(
             TEMPLATE,

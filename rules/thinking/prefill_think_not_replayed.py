@@ -29,6 +29,7 @@ class PrefillThinkNotReplayed(Rule):
     name = "prefill-think-not-replayed"
     category = "thinking"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"training": Severity.WARNING}
     examples = (
         Bad(

@@ -31,6 +31,7 @@ class ReasoningFieldIgnored(Rule):
     name = "reasoning-field-ignored"
     category = "thinking"
     severity = Severity.INFO
+    only_infos = True
     examples = (
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"

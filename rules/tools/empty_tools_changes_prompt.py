@@ -27,6 +27,7 @@ class EmptyToolsChangesPrompt(Rule):
     name = "empty-tools-changes-prompt"
     category = "tools"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

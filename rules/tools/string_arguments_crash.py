@@ -33,6 +33,7 @@ class StringArgumentsCrash(Rule):
     name = "string-arguments-crash"
     category = "tools"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

@@ -42,6 +42,7 @@ class StringArgumentsDoubleEncoded(Rule):
     name = "string-arguments-double-encoded"
     category = "tools"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

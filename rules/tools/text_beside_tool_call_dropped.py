@@ -31,6 +31,7 @@ class TextBesideToolCallDropped(Rule):
     name = "text-beside-tool-call-dropped"
     category = "tools"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

@@ -81,7 +81,7 @@ class ToolCallsDropped(Rule):
             f"the assistant's tool call vanishes from the prompt {when}",
             help="write tool_calls whatever else the message holds, or refuse them with raise_exception",
             severity=severity if histories.in_use else Severity.INFO,
-            place=_where_answers_are_written(template),
+            place=_where_answers_are_written(template) if histories.in_use else None,
             render=render,
             lost=ARGUMENT,
             about="tool_calls" if AS_AN_OBJECT in when or not histories.usual else "content",

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from tpllint import ARGUMENT, Bad, Good, Place, Problem, Rule, Severity, Template, quoted
+from tpllint import ARGUMENT, Bad, Good, Problem, Rule, Severity, Template, quoted
 
 SHOWN = 80
 HARD_WORDS = {
@@ -130,15 +131,14 @@ def _calls(template: Template) -> Iterator[Problem]:
     elif plain.verdict == "different":
         says = f"the arguments do not come back from a tool call, written as {written}: {quoted(plain.text[:SHOWN])}"
     else:
-        yield from _hard_calls(template, written, template.place_of(plain.render, ARGUMENT) if plain.render else None)
+        for problem in _hard_calls(template, written):
+            yield replace(problem, place=template.place_of(plain.render, ARGUMENT) if plain.render else None)
         return
     yield Problem(says, help=_way_out(written), render=plain.render, shows=plain.span)
 
 
-def _hard_calls(template: Template, written: str, place: Place | None) -> Iterator[Problem]:
-    """The first kind of text that breaks a call, and the first kind of other value that does not come back; told at the code
-    that writes arguments.
-    """
+def _hard_calls(template: Template, written: str) -> Iterator[Problem]:
+    """The first kind of text that breaks a call, and the first kind of other value that does not come back."""
     for what, word in HARD_WORDS.items():
         reading = template.payloads.read({"place": word})
         if reading.verdict in ("unreadable", "different"):
@@ -148,7 +148,7 @@ def _hard_calls(template: Template, written: str, place: Place | None) -> Iterat
                 else f"written as {written} says something else"
             )
             says = f"a tool call {lost} where an argument holds {what}: {quoted(reading.text[:SHOWN])}"
-            yield Problem(says, _way_out(written), place, severity=Severity.WARNING, render=reading.render, shows=reading.span)
+            yield Problem(says, _way_out(written), severity=Severity.WARNING, render=reading.render, shows=reading.span)
             break
     for value in VALUES:
         reading = template.payloads.read({"place": value})
@@ -156,7 +156,7 @@ def _hard_calls(template: Template, written: str, place: Place | None) -> Iterat
             says = (
                 f"an argument that is {json.dumps(value)} does not come back from a tool call: {quoted(reading.text[:SHOWN])}"
             )
-            yield Problem(says, _way_out(written), place, severity=Severity.WARNING, render=reading.render, shows=reading.span)
+            yield Problem(says, _way_out(written), severity=Severity.WARNING, render=reading.render, shows=reading.span)
             break
 
 

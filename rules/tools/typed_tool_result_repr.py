@@ -36,6 +36,7 @@ class TypedToolResultRepr(Rule):
     name = "typed-tool-result-repr"
     category = "tools"
     severity = Severity.INFO
+    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"agent": Severity.WARNING}
     examples = (
         Bad(

@@ -75,7 +75,7 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
     Where comments speak to tpllint all of them count: one that covers an info is in use.
     """
     quiet = rule.name in job.quiet and MARK not in template.text
-    if quiet and rule.only_infos:
+    if quiet and (rule.only_infos or (rule.for_named_engines and not job.requires)):
         return
     for problem in rule.check_template(template):
         if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
