@@ -208,6 +208,6 @@ class Rule:
 
 
 def rule_info_from_json(data: Mapping[str, Any]) -> RuleInfo:
-    """The inverse of `dataclasses.asdict` for a RuleInfo; raises KeyError or ValueError on anything else."""
+    """A RuleInfo from its fields; raises KeyError or ValueError on anything else."""
     raised = {profile: Severity(level) for profile, level in data["raised_by"].items()}
     return RuleInfo(**{**data, "severity": Severity(data["severity"]), "raised_by": raised})
