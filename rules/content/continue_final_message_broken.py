@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint import ANSWER, SECOND_ANSWER, THOUGHT, Bad, Good, Problem, Rule, Severity, Template
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A conversation whose last answer is continued: the answer's last words, and its reasoning."""
 
     conversation: str

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from tpllint import ANSWER, ARGUMENT, Bad, Good, Problem, Render, Rule, Severity, Template, common_prefix, common_suffix, quoted
 
 LONGEST = 40
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """Two conversations that say the same; `shows` has to be in the prompt of one of them, else there is no verdict."""
 
     conversation: str

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template
 
 
-@dataclass(frozen=True)
-class Promise:
+class Promise(NamedTuple):
     """What a template that lacks a capability does, and the canonical conversation that shows it."""
 
     lack: str

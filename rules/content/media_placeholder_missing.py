@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
 
 from tpllint import BARE_MARKER, Bad, Conversation, Good, Problem, Render, Rule, Severity, Template, canonical, listed, quoted
 
@@ -18,8 +18,7 @@ PLACES = {
 """Each with what it shows and with how many images it has."""
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of media: its name for one and for several, and the part of OpenAI's clients for it, where they have one."""
 
     name: str

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from tpllint import Bad, Good, Problem, Related, Render, Rule, Severity, Template, quoted, spoken
 
@@ -22,8 +22,7 @@ CONVERSATIONS = (
 INSTRUCTIONS = ("system", "developer")
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """One message's text and where the prompt has it."""
 
     role: str

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from tpllint import (
     ARGUMENT,
@@ -23,8 +24,7 @@ LOOP = (("tool-loop", False),)
 DECLARED = (("tools-declared", False),)
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A conversation in which a key is absent, and the same with the key: names, and whether null is passed on.
 
     One of the latter has to render and to show `shows`, or tools and a result, else the template promises nothing of the key.

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, quoted
 
@@ -14,8 +14,7 @@ CALL = "tool-loop-without-tools"
 DECLARED = "tools-declared"
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A conversation, what its prompt must not hold, and how bad that is."""
 
     conversation: str

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from tpllint import THINKING, Bad, Good, Problem, Render, Rule, Severity, Template, quoted, spoken
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A conversation in which a message of a role must show, how bad it is if it does not, and how to name it."""
 
     conversation: str

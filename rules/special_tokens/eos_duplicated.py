@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint import SENTINEL_TOKENS, Bad, Good, Place, Problem, Related, Render, Rule, Severity, Template, quoted, sentinels
 
@@ -88,8 +88,7 @@ def _closer_before_eos(template: Template) -> str | None:
     return found[1] if found else None
 
 
-@dataclass(frozen=True)
-class Doubled:
+class Doubled(NamedTuple):
     """The code that writes the first end of sequence, and the code that writes the second."""
 
     first: Place | None

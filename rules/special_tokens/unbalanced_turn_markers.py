@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from tpllint import (
     Bad,
@@ -38,8 +39,7 @@ BEGINNINGS = ("user", "system-user", "tools-declared", "tools-declared-with-syst
 UNUSUAL = ("assistant-first", "system-in-the-middle", "system-twice", "developer-user", "unknown-role")
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Conversations that fail for the same reason, and how bad it is if they do."""
 
     conversations: tuple[str, ...]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint import QUESTION, SECOND_QUESTION, Bad, Conversation, Good, Problem, Render, Rule, Severity, Template, quoted
 
@@ -10,8 +10,7 @@ PLAIN = ("user-assistant", "user-assistant-user")
 LONE_END = ("lone-closer-last", "lone-closer")
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """A way of giving reasoning with an answer, and the conversations that do so."""
 
     what: str

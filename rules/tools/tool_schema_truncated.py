@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from tpllint import TOOL, Bad, Good, Problem, Render, Rule, Severity, Template, listed, quoted
 
@@ -13,8 +12,7 @@ CHOICES: dict[str, dict[str, Any]] = {"anyOf": UNTYPED, "a list of types": {"pla
 WORD_BEFORE, WORD_AFTER = re.compile(r"[^\s,{}()]{0,30}\s{0,2}$"), re.compile(r"[^\s,{}()]{0,30}")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part of a tool's schema: what it is, parameters that hold it, and words of it that must show in the prompt."""
 
     what: str

@@ -6,7 +6,7 @@ Compiling is already executing: Jinja folds constants. It runs only inside the b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
@@ -18,8 +18,7 @@ UNKNOWN_NAME = ("No filter named", "No test named")
 DEBUG_INFORMATION = re.compile(r"debug_info = '([0-9=&]*)'\s*$")
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a source does not compile.
 
     `kind` is "syntax" (Jinja's grammar), "name" (a filter or test that does not exist), "python" (Jinja accepts it and

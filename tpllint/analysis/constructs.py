@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
 
@@ -30,8 +29,7 @@ NULLABLE = ("tools", "documents", "arguments", "tool_calls")
 STRIPPING = ("strip", "lstrip", "rstrip")
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """A construct, by its name in the table, and where it first stands."""
 
     construct: str
@@ -49,8 +47,7 @@ class Use:
         return called[1] if called else None
 
 
-@dataclass(frozen=True)
-class Obstacle:
+class Obstacle(NamedTuple):
     """What stands between a template and an engine, all of it with the same effect and gone in the same version.
 
     `required` tells whether the user has named versions of the engine that cannot take it.

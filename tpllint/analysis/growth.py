@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from tpllint.analysis.markers import BARE_MARKER
 from tpllint.analysis.prefixes import Divergence, first_divergence
@@ -27,8 +27,7 @@ SAME = 12
 """Two histories that part in the same message with the same letters part for the same reason."""
 
 
-@dataclass(frozen=True)
-class Growth:
+class Growth(NamedTuple):
     """A history that does not only grow; `switch` is what has to be passed for it."""
 
     conversation: Conversation

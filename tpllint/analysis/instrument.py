@@ -10,8 +10,7 @@ Where only the bodies that run are asked for, only these report, and the texts a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
@@ -23,8 +22,7 @@ from tpllint.analysis.traced import Piece, TracedText, joined, pieces_of
 from tpllint.span import Place
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """Code that runs only under a condition: the branch of an if, the body of a loop or a macro.
 
     `guard` is the place of the condition, None where there is none of its own (`else`, a macro). `kind` is the word that opens

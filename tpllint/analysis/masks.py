@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint.analysis.environment import MAX_KEPT, GeneratedBlock
 from tpllint.analysis.markers import THINKING
@@ -22,16 +21,14 @@ from tpllint.conversations import Conversation
 ASSISTANT = ("assistant", "model")
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(NamedTuple):
     """A text of a message. `kind` is "content", "reasoning", "tool call" or "argument"."""
 
     kind: str
     text: str
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """Where a text of a message stands in a prompt."""
 
     message: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint.analysis.template import Template
 from tpllint.job import Fact
@@ -11,8 +11,7 @@ from tpllint.job import Fact
 DEFAULT = "default"
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What one of transformers' loaders, `tokenizer` or `processor`, makes of the model's files.
 
     `templates` are those it loads, `shadowed` those that stand where it looks and that it does not load. `named` tells whether
@@ -37,8 +36,7 @@ class View:
         return next((template for template in self.templates if template.name == name), None)
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """A target's templates, the facts that the parent found about its files, and what each loader makes of them.
 
     `templates` are those that rules look at one by one. There are no views where the user has chosen the template.

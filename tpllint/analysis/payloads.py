@@ -9,7 +9,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from xml.parsers import expat
 
@@ -60,8 +60,7 @@ class History(NamedTuple):
     keep_none: bool = False
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A call as it stands in a prompt: what the template wrote after the question, up to the result where there is one."""
 
     render: Render
@@ -73,8 +72,7 @@ class Written:
         return self.start + start, self.start + end
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What a reader of the format gets of a call or a definition.
 
     `verdict`: it is what was passed, something else, or nothing that can be read; None where the format is not one that is

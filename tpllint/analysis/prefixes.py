@@ -15,8 +15,7 @@ and the next one is compared with the last that rendered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tpllint.analysis.markers import MARKER, marker_start, shared
 from tpllint.analysis.masks import ASSISTANT
@@ -32,8 +31,7 @@ NOBODY_ANSWERS = (*ASSISTANT, "system", "developer")
 LONGEST_MARKER = 42
 
 
-@dataclass(frozen=True)
-class Divergence:
+class Divergence(NamedTuple):
     """Two histories of one conversation, of which the longer one does not begin as the shorter one reads.
 
     `message` is the index of the first message whose text changed, `after` how many messages the shorter history has, `until`

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
 
@@ -73,8 +73,7 @@ class Toggle:
     acts_on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(NamedTuple):
     """A variable about reasoning, and the values that the source compares it with; true and false where it names no other."""
 
     variable: FreeVariable

@@ -11,8 +11,7 @@ from tpllint.analysis.traced import Piece, TracedText, between, joined, message_
 from tpllint.span import Place
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(NamedTuple):
     """A piece of code that writes or decides. `exact`: its text stands in the source character by character."""
 
     place: Place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tpllint.span import Place
 
@@ -13,8 +13,7 @@ OPENING = frozenset(("if", "for", "macro", "call", "filter", "with", "block", "g
 CONTINUING = frozenset(("elif", "else"))
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """A `{% ... %}` that opens a body: its keyword, its place with the braces, and the body.
 
     `chain` is where the first tag of its statement begins: the `{% if %}` of an `{% else %}`.
@@ -34,7 +33,7 @@ def tags(tokens: Iterable[Token], set_blocks: frozenset[int]) -> tuple[Tag, ...]
         chain = place.start
         if unfinished and (keyword.startswith("end") or keyword in CONTINUING):
             last = unfinished.pop()
-            found[last] = replace(found[last], body=Place(found[last].place.end, place.start))
+            found[last] = found[last]._replace(body=Place(found[last].place.end, place.start))
             chain = found[last].chain
         if keyword in OPENING or keyword in CONTINUING or at in set_blocks:
             unfinished.append(len(found))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tpllint.analysis.markers import common_prefix
 from tpllint.analysis.masks import ASSISTANT, Found, find_turns, misaligned
@@ -27,8 +26,7 @@ TAUGHT = (
 )
 
 
-@dataclass(frozen=True)
-class TaughtTurn:
+class TaughtTurn(NamedTuple):
     """An answer in a prompt that has a mask.
 
     From `begins` on the model writes itself: so far goes what its prompt and the finished text have in common; None where the

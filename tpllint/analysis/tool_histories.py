@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpllint.analysis.renders import Render
 from tpllint.conversations import MISSING, Conversation
@@ -35,8 +35,7 @@ CONTENTS_IN_NAMES = {"empty": "", "absent": "-missing-content", "null": "-null-c
 """How the canonical conversations are called that have a form."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """A way of sending an assistant's call: arguments as an "object" or a "string"; content "empty", "absent" or "null"."""
 
     arguments: str
@@ -57,8 +56,7 @@ FORMS = tuple(Form(arguments, content) for content in ("empty", "absent", "null"
 """The documented form first, and what only other engines pass on last."""
 
 
-@dataclass(frozen=True)
-class History:
+class History(NamedTuple):
     """One history, rendered: one of STATUSES, None where it is undecided, and the word that is missing if one is "dropped"."""
 
     render: Render

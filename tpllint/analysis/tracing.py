@@ -6,9 +6,8 @@ import contextlib
 import functools
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpllint.analysis.instrument import Body, Counter, Tracer
 from tpllint.analysis.limits import LimitReached
@@ -26,8 +25,7 @@ MAX_SECONDS = 2.0
 """How long tracing one template may take in all, in time of the processor: what is told must not change with its load."""
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A stretch of a prompt, `start` to `end`, the code that wrote it, and the message whose words it holds.
 
     `during` is the message in whose turn of a loop it was written. Indices are into the conversation's messages; None: none.
@@ -42,8 +40,7 @@ class Written:
     exact: bool = False
 
 
-@dataclass(frozen=True)
-class Covered:
+class Covered(NamedTuple):
     """A body and whether any render entered it."""
 
     body: Body

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tpllint.analysis.markers import BARE_MARKER
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 TAG = re.compile(r"<(/?)(\w+)>")
 
 
-@dataclass(frozen=True)
-class TurnMarkers:
+class TurnMarkers(NamedTuple):
     """What opens and what closes the turns of users and assistants; `known` are all markers in and around those turns.
 
     `header_with_question` tells that the answer's opener follows a question even where none is asked for.
@@ -29,8 +27,7 @@ class TurnMarkers:
     header_with_question: bool
 
 
-@dataclass(frozen=True)
-class Imbalance:
+class Imbalance(NamedTuple):
     """Two openers or two closers with nothing between them that could be their counterpart.
 
     `second` is where the later one stands in the prompt, `first` the earlier one: None where nothing came before.

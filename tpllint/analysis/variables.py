@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import nodes
 
@@ -26,8 +26,7 @@ ANY_TEXT = "text-onyx"
 DEFINED = {"defined": True, "undefined": False}
 
 
-@dataclass(frozen=True)
-class FreeVariable:
+class FreeVariable(NamedTuple):
     """A variable that the template takes from its caller.
 
     `place` is where it is first read. `guarded` tells whether the template asks anywhere whether it is there or true.

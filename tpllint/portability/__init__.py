@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint.errors import RepairableError
 from tpllint.names import unknown
@@ -23,8 +23,7 @@ WORD = re.compile(r"(?P<engine>.+?)(?:\s*(?P<operator>==|>=)\s*(?P<version>\d{1,
 HINT = "write a name, or one with a version, as in transformers>=4.45 or minijinja==2.8.0"
 
 
-@dataclass(frozen=True)
-class Requirement:
+class Requirement(NamedTuple):
     """The versions of an engine that a template has to run on: the newest, or this one, or this one and every later one."""
 
     engine: str

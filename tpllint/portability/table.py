@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint.portability import JS, LLAMA, MINIJINJA, MINJA, TRANSFORMERS
 
@@ -20,8 +20,7 @@ EFFECTS = (PARSE, RAISE, DIFFER)
 """From the worst."""
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """An engine's versions, from `since` on and before `before`, and what they do where a construct stands."""
 
     engine: str
