@@ -23,7 +23,7 @@ class DirectContainerPrint(Rule):
     are information: some models were trained on them. Whole definitions, calls and messages that are printed so are
     [python-repr-content](python-repr-content.md)'s.
 
-    The catalogue's idea, to ask every output for its type, finds the same places and needs the second compilation of every
+    The first idea, to ask every output for its type, finds the same places and needs the second compilation of every
     template; the values here are the rule's own, so that their printed form is known.
 
     ## Why is this bad

@@ -21,7 +21,7 @@ class ToolPromptWithoutTools(Rule):
     defined` asks, or where `null` stands in the place of the definitions. Where a template always writes its section it is
     information: some models are trained so.
 
-    The catalogue's idea, to learn the section's words as the difference between both chats, finds nothing where they are
+    The first idea, to learn the section's words as the difference between both chats, finds nothing where they are
     equal; what tells is that the difference has no words of its own.
 
     ## Why is this bad

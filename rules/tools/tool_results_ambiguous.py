@@ -23,7 +23,7 @@ class ToolResultsAmbiguous(Rule):
     run together with nothing but blanks between them. Where the calls are written with their ids it is information, and a
     warning in the profile agent: the model sees ids, and the result that carries one leaves it out.
 
-    The catalogue's idea was to exchange the results and to report whatever differs in their texts alone, as a warning. That
+    The first idea was to exchange the results and to report whatever differs in their texts alone, as a warning. That
     is so in most formats, which show no ids at all and rely on results that come in the order of the calls. Clients send them
     so, and nobody can change it without leaving the format of the model; those are not reported.
 
