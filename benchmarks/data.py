@@ -20,6 +20,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.many import resident
+
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "chatml"
 SENTENCE = "the answer is that a river runs from the hills to the sea and nobody knows how old it may be"
@@ -89,17 +93,6 @@ def measured(target: str, rows: Path) -> Measured:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Measured(cpu, time.perf_counter() - started, peak)
-
-
-def resident(pid: int) -> float:
-    """What a process and all below it hold (MiB), pages that they share counted for each."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return 0.0
-    own = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
-    return own + sum(resident(int(child)) for child in children)
 
 
 if __name__ == "__main__":
