@@ -69,7 +69,7 @@ def test_the_json_report_keeps_its_contract(tmp_path: Path) -> None:
         *("code", "rule", "category", "severity", "message", "help", "target", "template", "path", "line", "column"),
         *("end_line", "end_column", "related", "fingerprint", "evidence", "fixable", "url"),
     }
-    assert finding["evidence"].keys() == {"conversation", "engine", "excerpt", "input"}
+    assert finding["evidence"].keys() == {"conversation", "engine", "excerpt", "usual", "input"}
     assert report["summary"] == {"errors": 1, "warnings": 0, "infos": 0, "suppressed": 0}
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
+    from tpllint.analysis.canaries import LONG_TEXT, Planted, called, said_in
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
     from tpllint.analysis.environment import CLOCK, GeneratedBlock
     from tpllint.analysis.growth import Growth, growths
+    from tpllint.analysis.interference import Influence, without
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     )
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
+    from tpllint.analysis.phrases import SENTENCE, TOGETHER, runs, words_of
     from tpllint.analysis.reasoning import ReasoningTags
     from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
+    from tpllint.analysis.selections import Selection, selections
     from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
     from tpllint.analysis.template import Template
     from tpllint.analysis.tokenizer import Tokenizer
@@ -66,10 +70,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
+    "tpllint.analysis.canaries": ("LONG_TEXT", "Planted", "called", "said_in"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
     "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
     "tpllint.analysis.growth": ("Growth", "growths"),
+    "tpllint.analysis.interference": ("Influence", "without"),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
@@ -81,9 +87,11 @@ _HOMES = {
     ),
     "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
+    "tpllint.analysis.phrases": ("SENTENCE", "TOGETHER", "runs", "words_of"),
     "tpllint.analysis.reasoning": ("ReasoningTags",),
     "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
+    "tpllint.analysis.selections": ("Selection", "selections"),
     "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
     "tpllint.analysis.template": ("Template",),
     "tpllint.analysis.tokenizer": ("Tokenizer",),
@@ -129,6 +137,7 @@ __all__ = [
     "CLOCK",
     "CLOSING_MARKER",
     "INSTRUCTION",
+    "LONG_TEXT",
     "MISSING",
     "QUESTION",
     "REASONING_FIELDS",
@@ -138,9 +147,11 @@ __all__ = [
     "SECOND_ARGUMENT",
     "SECOND_QUESTION",
     "SECOND_RESULT",
+    "SENTENCE",
     "SENTINEL_TOKENS",
     "THINKING",
     "THOUGHT",
+    "TOGETHER",
     "TOOL",
     "TOOL_LOOPS",
     "Anatomy",
@@ -155,10 +166,12 @@ __all__ = [
     "Good",
     "Growth",
     "Imbalance",
+    "Influence",
     "Model",
     "Names",
     "Obstacle",
     "Place",
+    "Planted",
     "Problem",
     "Read",
     "ReasoningTags",
@@ -169,6 +182,7 @@ __all__ = [
     "Report",
     "Rule",
     "Scope",
+    "Selection",
     "Severity",
     "TaughtTurn",
     "Template",
@@ -179,6 +193,7 @@ __all__ = [
     "as_text",
     "before_thinking",
     "begins_with_marker",
+    "called",
     "canonical",
     "check",
     "common_prefix",
@@ -199,11 +214,16 @@ __all__ = [
     "parted",
     "quoted",
     "render",
+    "runs",
+    "said_in",
+    "selections",
     "sentinels",
     "spoken",
     "taught_turns",
     "tokenizer_json",
     "turn_markers",
+    "without",
+    "words_of",
 ]
 
 

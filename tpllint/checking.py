@@ -265,6 +265,7 @@ class _Said:
                 message.get("conversation"),
                 message.get("excerpt"),
                 message.get("engine") or TRANSFORMERS,
+                usual=message.get("usual"),
                 input=message.get("input"),
             ),
             related=tuple(self._related(message)),

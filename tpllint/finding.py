@@ -17,6 +17,7 @@ from tpllint.span import Span
 class Evidence:
     """What a person can look at: the conversation that shows the problem and the part of its prompt that matters.
 
+    `usual` is the same part of a prompt without the problem, where the two are held against each other.
     `input` is what a conversation file has to hold, where the conversation is made from the one that is named, and None where
     it is that one.
     """
@@ -24,6 +25,7 @@ class Evidence:
     conversation: str | None = None
     excerpt: str | None = None
     engine: str = "transformers"
+    usual: str | None = None
     input: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
@@ -95,6 +97,7 @@ class Finding:
                 "conversation": self.evidence.conversation,
                 "engine": self.evidence.engine,
                 "excerpt": self.evidence.excerpt,
+                "usual": self.evidence.usual,
                 "input": self.evidence.input,
             },
             "fixable": False,

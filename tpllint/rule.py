@@ -64,7 +64,8 @@ class Problem:
     path in the model or as a fact does, and with `at` a line and a column in it. `template` is the one that a problem from
     `check_model` is about. `severity` overrides the rule's own; `engine` is the one that it is about where that is not
     transformers. `holds` tells whether the render of another conversation shows the same problem: then the evidence is the
-    smallest part of this one for which that is so.
+    smallest part of this one for which that is so. `usual` is a prompt without the problem to be seen beside the one of
+    `render`, such as that of a conversation without a trigger: both are shown from where they part.
     """
 
     message: str
@@ -81,6 +82,7 @@ class Problem:
     engine: str | None = None
     lost: str | None = None
     about: str = ""
+    usual: str | None = None
 
 
 def with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
+from tpllint.analysis.markers import common_prefix, common_suffix
 from tpllint.analysis.model import Model, View
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
@@ -31,6 +32,8 @@ MAX_COUNTED = 1000
 MAX_TEXT = 2000
 EXCERPT = 200
 """How many characters of a prompt are shown."""
+SHARED = 40
+"""How many characters stand around what differs between two prompts."""
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -167,13 +170,33 @@ def _evidence(problem: Problem, template: Template | None) -> dict[str, Any]:
     """The conversation that a person should look at, and its prompt around what a rule shows in it."""
     render, shows = problem.render, problem.shows
     if render is None or render.recipe is None or template is None:
-        return {"conversation": None, "excerpt": None, "input": None}
+        return {"conversation": None, "excerpt": None, "usual": None, "input": None}
     witness = smallest(template, render, problem.holds) if problem.holds else render
     if witness is not render and isinstance(shows, tuple) and render.text is not None:
         shows = render.text[shows[0] : shows[1]]
-    excerpt = None if witness.text is None else _window(witness.text, shown(witness.text, shows)[1])
     recipe = witness.recipe or render.recipe
-    return {"conversation": recipe.conversation.name, "excerpt": excerpt, "input": replayed(template, recipe)}
+    return {
+        "conversation": recipe.conversation.name,
+        **_excerpts(witness.text, shows, problem.usual),
+        "input": replayed(template, recipe),
+    }
+
+
+def _excerpts(text: str | None, shows: str | tuple[int, int] | None, usual: str | None) -> dict[str, str | None]:
+    """What is shown of a prompt and, where it is held against another one, of both from where they part."""
+    if text is None:
+        return {"excerpt": None, "usual": None}
+    if usual is None:
+        return {"excerpt": _window(text, shown(text, shows)[1]), "usual": None}
+    start = common_prefix(text, usual)
+    end = common_suffix(text[start:], usual[start:])
+    return {"excerpt": _parting(text, start, len(text) - end), "usual": _parting(usual, start, len(usual) - end)}
+
+
+def _parting(text: str, start: int, end: int) -> str:
+    """The part of a prompt in which it differs from another one, between a little of what they share."""
+    first, last = max(start - SHARED, 0), min(end, start + EXCERPT) + SHARED
+    return f"{'... ' if first else ''}{text[first:last]}{' ...' if last < len(text) else ''}"
 
 
 def _window(text: str, end: int) -> str:

@@ -17,9 +17,11 @@ from jinja2 import nodes
 from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
+from tpllint.analysis.canaries import Canaries
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
+from tpllint.analysis.interference import Interference
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.payloads import Payloads
@@ -134,6 +136,16 @@ class Template:
     def reasoning(self) -> Reasoning:
         """What it makes of a model's reasoning, in its prompts and in the history."""
         return Reasoning(self)
+
+    @functools.cached_property
+    def interference(self) -> Interference:
+        """What decides on the words of its prompts beside who says what."""
+        return Interference(self)
+
+    @functools.cached_property
+    def canaries(self) -> Canaries:
+        """What becomes of messages that are watched on their way into the prompt."""
+        return Canaries(self)
 
     @functools.cached_property
     def payloads(self) -> Payloads:

@@ -102,6 +102,7 @@ def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
             "template": finding.template,
             "conversation": finding.evidence.conversation,
             "excerpt": finding.evidence.excerpt,
+            "usual": finding.evidence.usual,
             "input": finding.evidence.input,
         },
     }

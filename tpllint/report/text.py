@@ -88,6 +88,8 @@ def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "conversation", escape(_conversation(finding.evidence))
     if finding.evidence.excerpt is not None:
         yield "prompt", _excerpt(finding.evidence.excerpt)
+    if finding.evidence.usual is not None:
+        yield "usually", _excerpt(finding.evidence.usual)
     yield "help", escape(finding.help)
 
 

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import (
+    LONG_TEXT,
+    TOGETHER,
+    Bad,
+    Good,
+    Planted,
+    Problem,
+    Related,
+    Render,
+    Rule,
+    Severity,
+    Template,
+    called,
+    quoted,
+    runs,
+    said_in,
+    spoken,
+    words_of,
+)
+
+SPEAKERS = {"user": ("user", 0), "assistant": ("user-assistant-user", 1), "system": ("system-user", 0)}
+"""Who speaks, in which canonical conversation, as which of those who say something there."""
+VERBATIM = "write what a message says letter by letter, once, under its own role"
+
+
+class MessageRewritten(Rule):
+    """What a message says is changed on its way into the prompt.
+
+    ## What it does
+    Plants the words that the template looks for in messages of the user, the system and the assistant, and looks for the whole
+    message in the prompt. So it does with a message of 1,500 words, which must not be cut, and with a chat of 24 rounds, of
+    which none may be missing. A message whose letters change or in whose place other words stand is reported as well, and with
+    a warning a system message that comes behind the user's.
+
+    Blanks around a text, control tokens and commands that are taken out, and answers taken apart around their reasoning are
+    left alone; so is a system message that is written into the user's first turn. A message that is just not there is told
+    by `role-dropped`.
+
+    ## Why is this bad
+    The model answers something that nobody has asked. A dose, a negation or an operator's instruction is a small thing to
+    change, and no log of the messages shows it.
+
+    ## References
+    - [transformers: chat templates](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL807"
+    name = "message-rewritten"
+    category = "security"
+    severity = Severity.ERROR
+    examples = (
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content|replace(' never ', ' ') }}<|end|>{% endfor %}",
+            says='a user message that says "note-heather never note-heather" is "note-heather note-heather" in the prompt',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content[:4000] }}<|end|>{% endfor %}",
+            says="a user message of 1500 words is not whole in the prompt",
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for m in messages[-9:] %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+            says='in a chat of 24 rounds the user message "amber-0-coral" vanishes from the prompt',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>"
+            "{{ 'Yes, as I said before.' if m.role == 'assistant' else m.content }}<|end|>{% endfor %}",
+            says='the assistant message "answer-birch" is not in the prompt, which says "Yes, as I said before" in its place',
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for m in messages|selectattr('role', 'ne', 'system') %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% for m in messages|selectattr('role', 'equalto', 'system') %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+            says="the system message comes behind the user's",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content|upper }}<|end|>{% endfor %}",
+            says='the user message "question-amber" is "QUESTION-AMBER" in the prompt',
+        ),
+        Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}<|end|>{% endfor %}"),
+        Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}"),
+        Good(
+            "{% if messages[0].role == 'system' %}{% set first, rest = messages[0].content + '\\n\\n', messages[1:] %}"
+            "{% else %}{% set first, rest = '', messages %}{% endif %}{% for m in rest %}<|{{ m.role }}|>"
+            "{{ first if loop.first else '' }}{{ m.content }}<|end|>{% endfor %}"
+        ),
+        Good("{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        whole = set()
+        for role in SPEAKERS:
+            problem = _changed(template, role)
+            if problem is None and _is_whole(template, role):
+                whole.add(role)
+            elif problem is not None:
+                yield problem
+        yield from _planted(template, whole)
+        yield from _long_messages(template, whole)
+        yield from _long_chat(template, whole)
+        yield from _moved(template)
+
+
+def _render(template: Template, role: str) -> Render:
+    return template.render(SPEAKERS[role][0], generation_prompt=True)
+
+
+def _word(template: Template, role: str) -> str:
+    """What somebody says in the canonical conversation."""
+    name, index = SPEAKERS[role]
+    return spoken(template.conversation(name))[index][1]
+
+
+def _is_whole(template: Template, role: str) -> bool:
+    """Whether an ordinary message of a role is in the prompt letter by letter."""
+    return _word(template, role) in (_render(template, role).text or "")
+
+
+def _changed(template: Template, role: str) -> Problem | None:
+    """An ordinary message that is in the prompt in other letters, or in whose place other words stand."""
+    render, word = _render(template, role), _word(template, role)
+    text = render.text
+    if text is None or word in text:
+        return None
+    at = text.casefold().find(word.casefold())
+    if at >= 0 and len(text.casefold()) == len(text):
+        shown = text[at : at + len(word)]
+        return Problem(
+            f"the {role} message {quoted(word)} is {quoted(shown)} in the prompt", help=VERBATIM, render=render, shows=shown
+        )
+    instead = _instead(render, word)
+    if instead is None:
+        return None
+    return Problem(
+        f"the {role} message {quoted(word)} is not in the prompt, which says {quoted(instead)} in its place",
+        help=VERBATIM,
+        render=render,
+        shows=instead,
+    )
+
+
+def _instead(render: Render, word: str) -> str | None:
+    """The words that stand where a message should, between its neighbours; None where there are only a few."""
+    text = render.text or ""
+    said = [text for _, text in said_in(render)]
+    index = said.index(word)
+    start = text.find(said[index - 1]) + len(said[index - 1]) if index else 0
+    end = text.find(said[index + 1], start) if index + 1 < len(said) else len(text)
+    found = [run for run in runs(text, words_of(said), start, max(end, 0)) if len(run.words) >= TOGETHER]
+    longest = max(found, key=lambda run: len(run.words), default=None)
+    return text[longest.start : longest.end] if longest else None
+
+
+def _planted(template: Template, whole: set[str]) -> Iterator[Problem]:
+    told: set[str] = set()
+    for planted in template.canaries.planted():
+        text, usual = planted.render.text, planted.usual.text
+        if planted.role not in whole or planted.word.casefold() in told or text is None or usual is None:
+            continue
+        if not _holds(text, planted.said):
+            told.add(planted.word.casefold())
+            yield Problem(
+                f"{planted.speaker} message that says {quoted(planted.said)} is {_as_shown(planted)} in the prompt",
+                help=VERBATIM,
+                render=planted.render,
+                usual=usual,
+            )
+
+
+def _as_shown(planted: Planted) -> str:
+    """What a prompt says where the usual one says what the message does, in words."""
+    text, usual = planted.render.text or "", planted.usual.text or ""
+    before, _, after = usual.partition(planted.instead)
+    is_framed = text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)
+    return quoted(text[len(before) : len(text) - len(after)]) if is_framed else "not whole"
+
+
+def _holds(text: str, said: str) -> bool:
+    """Whether a prompt holds a message whole, blanks aside."""
+    return said.strip() in text or "".join(said.split()) in "".join(text.split())
+
+
+def _long_messages(template: Template, whole: set[str]) -> Iterator[Problem]:
+    for role, render in template.canaries.long_messages():
+        if role in whole and render.text is not None and not _holds(render.text, LONG_TEXT):
+            yield Problem(
+                f"{called(role)} message of {len(LONG_TEXT.split())} words is not whole in the prompt",
+                help=VERBATIM,
+                render=render,
+            )
+            return
+
+
+def _long_chat(template: Template, whole: set[str]) -> Iterator[Problem]:
+    short = template.render("three-rounds", generation_prompt=True)
+    if not all(said in (short.text or "") for _, said in said_in(short)):
+        return
+    render = template.canaries.long_chat()
+    text = render.text
+    for role, said in said_in(render):
+        if text is not None and role in whole and said not in text:
+            rounds = len(said_in(render)) // 2
+            yield Problem(
+                f"in a chat of {rounds} rounds the {role} message {quoted(said)} vanishes from the prompt",
+                help="write every message, and leave it to the caller to shorten a chat",
+                render=render,
+            )
+            return
+
+
+def _moved(template: Template) -> Iterator[Problem]:
+    """An instruction that the model reads after the question."""
+    render = _render(template, "system")
+    text, first, then = render.text or "", _word(template, "system"), _word(template, "user")
+    if first in text and then in text and text.index(first) > text.index(then):
+        at = text.index(then)
+        yield Problem(
+            "the system message comes behind the user's",
+            help="write messages in the order in which they come",
+            severity=Severity.WARNING,
+            render=render,
+            shows=first,
+            related=(Related("the user's message is written here", render=render, shows=(at, at + len(then))),),
+        )

@@ -1,0 +1,155 @@
+"""Messages that are watched on their way into the prompt: words that the template looks for, long texts, long chats.
+
+What a message says has to reach the prompt letter by letter, whatever it says and however long it is. The words planted are
+those of the template itself: whoever waits for a word has to name it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import nodes
+
+from tpllint.analysis.anatomy import spoken
+from tpllint.analysis.dependence import CONTENT, LENGTH
+from tpllint.analysis.markers import THINKING
+from tpllint.analysis.phrases import PIECE
+from tpllint.analysis.predicates import is_command, literals
+from tpllint.analysis.renders import Render
+from tpllint.conversations import Conversation, canonical
+
+if TYPE_CHECKING:
+    from tpllint.analysis.template import Template
+
+MOST_WORDS = 12
+"""How many words of a template are planted."""
+LONGEST_WORD = 200
+NEUTRAL = "note-heather"
+"""What stands where a word can be planted: no template has it."""
+LONG_TEXT = " ".join(f"kelp-{number}" for number in range(1500))
+"""A text of 1,500 words, longer than what most people write."""
+ROUNDS = 24
+SPEAKERS = {"user": 0, "system-user": 0, "user-assistant-user": 1}
+"""Canonical conversations with the index of the message into which words are planted."""
+
+
+class Planted(NamedTuple):
+    """A message with a word of the template in it: `render` is of the conversation in which it is `said`, `usual` of the one
+    that says `instead`.
+    """
+
+    word: str
+    role: str
+    said: str
+    instead: str
+    render: Render
+    usual: Render
+
+    @property
+    def speaker(self) -> str:
+        """Who says it, as a message is called."""
+        return called(self.role)
+
+
+def called(role: str) -> str:
+    """A role with its article."""
+    return f"an {role}" if role[:1] in "aeio" else f"a {role}"
+
+
+class Canaries:
+    """What becomes of watched messages. Nothing where a template renders no chat."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+
+    @functools.cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words of natural language that the template looks for in what messages say, in the order of the source."""
+        return tuple(islice(dict.fromkeys(self._found()), MOST_WORDS))
+
+    def planted(self) -> Iterator[Planted]:
+        """Every such word in a message of the user, the system and the assistant, alone and among other words."""
+        for word in self.words:
+            for name, index in SPEAKERS.items():
+                for before, after in _frames(word):
+                    yield self._planted(word, name, index, before, after)
+
+    def long_messages(self) -> Iterator[tuple[str, Render]]:
+        """The role and the render of conversations with a message that says LONG_TEXT."""
+        for name, index in SPEAKERS.items():
+            conversation = self._saying(name, index, LONG_TEXT)
+            yield str(conversation.messages[index]["role"]), self._rendered(conversation)
+
+    def long_chat(self) -> Render:
+        """A chat of many rounds, each message with words of its own."""
+        return self._rendered(_formed(self._template, _long_chat()))
+
+    def _found(self) -> Iterator[str]:
+        syntax, dependence = self._template.syntax, self._template.interference.dependence
+        if syntax is None or dependence is None:
+            return
+        for node in syntax.find("Compare", "Call", "Filter", "Getitem", "Test"):
+            words = tuple(_natural(node))
+            if words and dependence.of(node) & {CONTENT, LENGTH}:
+                yield from words
+
+    def _planted(self, word: str, name: str, index: int, before: str, after: str) -> Planted:
+        said, instead = f"{before}{word}{after}", f"{before}{NEUTRAL}{after}"
+        told, usual = (self._rendered(self._saying(name, index, text)) for text in (said, instead))
+        return Planted(word, str(canonical()[name].messages[index]["role"]), said, instead, told, usual)
+
+    def _saying(self, name: str, index: int, text: str) -> Conversation:
+        return _formed(self._template, canonical()[name].with_message(index, content=text))
+
+    def _rendered(self, conversation: Conversation) -> Render:
+        return self._template.render_conversation(conversation, generation_prompt=True)
+
+
+def _frames(word: str) -> Iterator[tuple[str, str]]:
+    """What stands around a word: nothing, unless it begins or ends with blanks; and other words."""
+    if word == word.strip():
+        yield "", ""
+    yield NEUTRAL if word[0].isspace() else f"{NEUTRAL} ", NEUTRAL if word[-1].isspace() else f" {NEUTRAL}"
+
+
+def said_in(render: Render) -> tuple[tuple[str, str], ...]:
+    """Role and text of each message of a render's conversation."""
+    return spoken(render.recipe.conversation) if render.recipe else ()
+
+
+def _natural(node: Any) -> Iterator[str]:
+    """The words in an expression that a person could write by chance."""
+    keys = node.node.items if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Dict) else ()
+    if isinstance(node, nodes.Getitem) and not keys:
+        return
+    asked = [pair.key for pair in keys] if keys else [node]
+    for literal in (literal for part in asked for literal in literals(part)):
+        if isinstance(literal, str) and len(literal) <= LONGEST_WORD and _is_natural(literal):
+            yield literal
+
+
+def _is_natural(text: str) -> bool:
+    spoken = any(not piece["broken"] for piece in PIECE.finditer(text)) or any(letter.isalpha() for letter in text)
+    return spoken and not is_command(text) and not THINKING.search(text)
+
+
+def _formed(template: Template, conversation: Conversation) -> Conversation:
+    return conversation.in_parts() if template.anatomy.reads_parts_only else conversation
+
+
+@functools.cache
+def _long_chat() -> Conversation:
+    rounds = [
+        message
+        for number in range(ROUNDS)
+        for message in (
+            {"role": "user", "content": f"amber-{number}-coral"},
+            {"role": "assistant", "content": f"birch-{number}-dune"},
+        )
+    ]
+    last = {"role": "user", "content": f"amber-{ROUNDS}-coral"}
+    return replace(canonical()["user"], messages=[*rounds, last])

@@ -1,0 +1,159 @@
+"""The predicates of a template: whatever in its code comes out true or false, and what that depends on.
+
+A comparison, a test and a question such as `startswith` are predicates wherever they stand, also as an index or a factor; any
+other value is one where a branch is taken by it. Whether something is there, of a type, or empty is a question of *shape*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from jinja2 import nodes
+
+from tpllint.analysis.dependence import CONTENT, ENGINE, ROLE, Dependence, Sources
+from tpllint.analysis.markers import BARE_MARKER
+from tpllint.analysis.syntax import Syntax
+from tpllint.span import Place
+
+ASKING = frozenset(("startswith", "endswith", "isupper", "islower", "isdigit", "isalpha", "isalnum", "istitle", "isnumeric"))
+"""Methods of text whose answer is yes or no."""
+SHAPES = frozenset(
+    (
+        *("defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number", "boolean", "integer"),
+        *("float", "callable", "sameas", "true", "false"),
+    )
+)
+"""Tests of what a value is, not of what it says."""
+EMPTY = (None, "", 0, False, True)
+ROLES = frozenset(
+    (
+        *("system", "user", "assistant", "tool", "developer", "function", "ipython", "model", "bot", "human", "gpt", "ai"),
+        *("chatbot", "tool_response", "tool_call", "tool_result", "observation", "documents", "document", "context"),
+    )
+)
+"""Roles that clients send or formats know."""
+COMMAND = re.compile(r"\A(?:[/@#\[<{|_]\S*|\S*[>|_]\S*|\S*think\S*)\Z")
+"""A word in the form of a switch, a control token or a name of a program's: no person writes it by chance."""
+BRACKETED = re.compile(r"\[[^\[\]\n]{1,60}\]|<[^<>\n]{1,60}>")
+"""A marker of several words."""
+
+
+class Predicate(NamedTuple):
+    """Something that comes out true or false: where it stands, what it depends on, and the texts that it compares with.
+
+    `shape` tells that it asks whether something is there, of a type or empty, `speaks` that what a message says is written in
+    the branch that it guards.
+    """
+
+    place: Place
+    sources: Sources
+    words: tuple[str, ...]
+    shape: bool
+    speaks: bool
+
+    @property
+    def asks_for_a_usual_role(self) -> bool:
+        """Whether it does no more than to tell the roles of a chat apart."""
+        return self.sources <= {ROLE} and bool(self.words) and ROLES.issuperset(self.words)
+
+    @property
+    def is_a_command(self) -> bool:
+        """Whether what it looks for in a text is no natural language, such as `/no_think` or `</think>`."""
+        return bool(self.words) and all(map(is_command, self.words))
+
+
+def is_command(word: str) -> bool:
+    """Whether a text is a switch or a control token."""
+    return any(form.search(word.strip()) for form in (COMMAND, BARE_MARKER, BRACKETED))
+
+
+def predicate_of(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> Predicate:
+    """What there is to know of a predicate."""
+    probes = _engine_probe(node, syntax)
+    sources = frozenset({ENGINE}) if probes else dependence.of(node)
+    words = tuple(literal for literal in literals(node) if isinstance(literal, str) and literal)
+    shape = not probes and _asks_for_shape(node)
+    return Predicate(syntax.expression(node), sources, words, shape, _speaks(node, syntax, dependence))
+
+
+def _speaks(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> bool:
+    """Whether the body that a predicate guards writes what a message says."""
+    branches = (branch for branch in syntax.find("If") if branch.test is node or node in branch.test.find_all(type(node)))
+    outputs = (output for branch in branches for part in branch.body for output in _outputs(part))
+    return any(CONTENT in dependence.of(output) for output in outputs)
+
+
+def _outputs(node: nodes.Node) -> Iterator[nodes.Output]:
+    if isinstance(node, nodes.Output):
+        yield node
+    yield from node.find_all(nodes.Output)
+
+
+def literals(node: nodes.Node) -> Iterator[Any]:
+    """The constants in an expression, apart from the keys under which it looks something up."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, nodes.Const):
+            yield current.value
+        elif isinstance(current, nodes.Getitem):
+            waiting.append(current.node)
+        elif not (isinstance(current, nodes.Call) and isinstance(current.node, nodes.Getattr) and current.node.attr == "get"):
+            waiting.extend(current.iter_child_nodes())
+        else:
+            waiting.append(current.node)
+
+
+def _engine_probe(node: nodes.Node, syntax: Syntax) -> bool:
+    """Whether it asks if the environment offers a function: some engines do and others do not."""
+    if not (isinstance(node, nodes.Test) and node.name in ("defined", "undefined", "callable")):
+        return False
+    return isinstance(node.node, nodes.Name) and node.node.name in syntax.globals
+
+
+def _asks_for_shape(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Test):
+        return node.name in SHAPES
+    if isinstance(node, nodes.Compare):
+        sides = (node.expr, *(operand.expr for operand in node.ops))
+        return any(_is_empty(side) for side in sides) and all(_is_empty(side) or _is_plain(side) for side in sides)
+    return _is_plain(node)
+
+
+def _is_empty(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.List | nodes.Tuple | nodes.Dict):
+        return not node.items
+    return isinstance(node, nodes.Const) and any(node.value is empty or node.value == empty for empty in EMPTY)
+
+
+PLAIN_FILTERS = frozenset(("trim", "length", "count", "list", "default", "d", "first", "last", "string", "select"))
+PLAIN_METHODS = frozenset(("strip", "lstrip", "rstrip", "get", "items", "keys", "values"))
+
+
+def _is_plain(node: Any) -> bool:
+    """Whether an expression hands on what it finds under names and keys: then only emptiness can be asked of it."""
+    while True:
+        if isinstance(node, nodes.Getattr) or _looks_up(node) or _hands_on(node):
+            node = node.node
+        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in PLAIN_METHODS:
+            node = node.node.node
+        else:
+            return isinstance(node, nodes.Name | nodes.NSRef | nodes.Const)
+
+
+def _looks_up(node: Any) -> bool:
+    return isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const)
+
+
+def _hands_on(node: Any) -> bool:
+    """Whether a filter takes blanks, a length or a part, and picks by no test."""
+    return isinstance(node, nodes.Filter) and node.name in PLAIN_FILTERS and not (node.name == "select" and node.args)
+
+
+def is_asked_anywhere(node: nodes.Node) -> bool:
+    """Whether an expression is a predicate wherever it stands."""
+    if isinstance(node, nodes.Compare | nodes.Test):
+        return True
+    return isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in ASKING
