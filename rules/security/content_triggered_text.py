@@ -96,13 +96,13 @@ class ContentTriggeredText(Rule):
         for influence in template.interference.influences:
             told.update(influence.predicate.words)
             yield _forced(template, influence)
-        yield from _selected(template, [influence.predicate.place for influence in template.interference.influences])
+        yield from _selected(template, [influence.place for influence in template.interference.influences])
         yield from _planted(template, told)
         yield from _long(template)
 
 
 def _forced(template: Template, influence: Influence) -> Problem:
-    place = influence.predicate.place
+    place = influence.place
     code = template.text[place.start : place.end]
     holds = "holds" if influence.outcome is not bool(NEGATED.search(code)) else "does not hold"
     render = _triggered(template, influence) or influence.render
@@ -158,15 +158,12 @@ def _planted(template: Template, told: set[str]) -> Iterator[Problem]:
 
 
 def _long(template: Template) -> Iterator[Problem]:
-    usual = template.render("user-assistant-user", generation_prompt=True)
-    long_chat = template.canaries.long_chat()
-    for what, render in (
-        ("a long chat", long_chat),
-        *((f"a long {r} message", each) for r, each in template.canaries.long_messages()),
-    ):
-        news = template.interference.news(render, usual)
+    usual = template.render("three-rounds", generation_prompt=True)
+    messages = ((f"a long {role} message", told, like) for role, told, like in template.canaries.long_messages())
+    for what, render, like in (("a long chat", template.canaries.long_chat(), usual), *messages):
+        news = template.interference.news(render, like)
         if news:
             yield Problem(
-                f"{what} brings {quoted(news)} into the prompt", help=HELP, render=render, shows=news, usual=usual.text
+                f"{what} brings {quoted(news)} into the prompt", help=HELP, render=render, shows=news, usual=like.text
             )
             return

@@ -187,7 +187,7 @@ def _holds(text: str, said: str) -> bool:
 
 
 def _long_messages(template: Template, whole: set[str]) -> Iterator[Problem]:
-    for role, render in template.canaries.long_messages():
+    for role, render, _ in template.canaries.long_messages():
         if role in whole and render.text is not None and not _holds(render.text, LONG_TEXT):
             yield Problem(
                 f"{called(role)} message of {len(LONG_TEXT.split())} words is not whole in the prompt",

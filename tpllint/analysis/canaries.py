@@ -78,11 +78,12 @@ class Canaries:
                 for before, after in _frames(word):
                     yield self._planted(word, name, index, before, after)
 
-    def long_messages(self) -> Iterator[tuple[str, Render]]:
-        """The role and the render of conversations with a message that says LONG_TEXT."""
+    def long_messages(self) -> Iterator[tuple[str, Render, Render]]:
+        """The role and the render of conversations with a message that says LONG_TEXT, and the render of each as it is."""
         for name, index in SPEAKERS.items():
             conversation = self._saying(name, index, LONG_TEXT)
-            yield str(conversation.messages[index]["role"]), self._rendered(conversation)
+            usual = self._template.render(name, generation_prompt=True)
+            yield str(conversation.messages[index]["role"]), self._rendered(conversation), usual
 
     def long_chat(self) -> Render:
         """A chat of many rounds, each message with words of its own."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import EvalContext
 from jinja2.parser import Parser
-from jinja2.runtime import Macro
+from jinja2.runtime import Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_eval_context
 
@@ -125,6 +126,14 @@ def to_json(value: Any, ensure_ascii: bool = False, indent: Any = None, separato
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
+def pick(values: Any) -> Any:
+    """The filter `random`, which always picks the same: what differs from render to render must differ for a reason."""
+    try:
+        return random.Random(0).choice(values)
+    except IndexError:
+        return Undefined("No random item, sequence was empty.")
+
+
 def _unswallowed(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its MemoryError made one that Jinja's constant folding does not take for "not constant"."""
 
@@ -158,6 +167,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
         self.filters["tojson"] = to_json
+        self.filters["random"] = pick
         self.filters = {name: _unswallowed(function) for name, function in self.filters.items()}
         self.globals["raise_exception"] = raise_exception
         self.globals["strftime_now"] = clock_at(CLOCK)

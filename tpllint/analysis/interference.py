@@ -39,6 +39,7 @@ from tpllint.analysis.renders import Render, context_of
 from tpllint.conversations import Conversation, canonical
 from tpllint.conversations.words import SECOND_ANSWER, SECOND_RESULT
 from tpllint.severity import Severity
+from tpllint.span import Place
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -78,14 +79,34 @@ class Base(NamedTuple):
     known: Known
 
 
+class Forced(NamedTuple):
+    """A predicate and the outcome that it is to have in a run; `others` are bases to try where it changes nothing in this."""
+
+    number: int
+    outcome: bool
+    base: Base
+    others: tuple[Base, ...] = ()
+
+    @property
+    def chain(self) -> Mapping[int, bool]:
+        """Everything that is forced in the run."""
+        return {**self.base.chain, self.number: self.outcome}
+
+    def elsewhere(self) -> Iterator[Forced]:
+        """The same in the next of the other bases."""
+        if self.others:
+            yield Forced(self.number, self.outcome, self.others[0], self.others[1:])
+
+
 class Influence(NamedTuple):
-    """A predicate and the words that come into a prompt when it comes out as no ordinary conversation makes it.
+    """A predicate, its place, and the words that come into a prompt when it comes out as no ordinary conversation makes it.
 
     `usual` is the render without them, `render` the same conversation with them, `words` the longest run of them. `outcome` is
     how the predicate comes out then.
     """
 
     predicate: Predicate
+    place: Place
     outcome: bool
     usual: Render
     render: Render
@@ -144,27 +165,29 @@ class Interference:
         waiting = deque(self._undecided())
         reached = set(self._reached)
         while waiting and self._left > 0:
-            number, outcome, base = waiting.popleft()
+            forced = waiting.popleft()
             self._left -= 1
-            chain = {**base.chain, number: outcome}
-            run = self._run(forcing, base.context, chain)
+            run = self._run(forcing, forced.base.context, forced.chain)
             if run is None:
                 continue
-            if run.text is not None and run.text != base.text:
-                yield from self._influence(forcing, chain, base, run.text)
+            if run.text is None or run.text == forced.base.text:
+                waiting.extend(forced.elsewhere())
+            else:
+                yield from self._influence(forcing, forced.chain, forced.base, run.text)
             fresh = [asked for asked in run.asked if asked[0] not in reached]
-            if fresh and len(chain) < MOST_DEEP:
+            if fresh and len(forced.chain) < MOST_DEEP:
                 reached.update(found for found, _ in fresh)
-                deeper = self._deeper(base, chain, run.text)
-                waiting.extend((found, not natural, deeper) for found, natural in fresh)
+                deeper = self._deeper(forced.base, forced.chain, run.text)
+                waiting.extend(Forced(found, not natural, deeper) for found, natural in fresh)
         if waiting:
             self._template.exhausted.setdefault(FORCING, f"more than {MOST_RUNS} runs")
 
-    def _undecided(self) -> Iterator[tuple[int, bool, Base]]:
+    def _undecided(self) -> Iterator[Forced]:
         for number, outcomes in self._reached.items():
             if len(outcomes) == 1:
                 for outcome, bases in outcomes.items():
-                    yield from ((number, not outcome, base) for base in _worth_trying(bases))
+                    rendered = [base for base in bases if base.text] or bases[:1]
+                    yield Forced(number, not outcome, rendered[0], tuple(rendered[1:][-1:]))
 
     def _deeper(self, base: Base, chain: Mapping[int, bool], text: str | None) -> Base:
         if text is None:
@@ -183,7 +206,8 @@ class Interference:
                 run = max(news, key=lambda run: len(run.words))
                 words = text[run.start : run.end]
                 forced = replace(base.render, text=text, error=None, blocks=())
-                yield number, Influence(predicate, chain[number], base.render, forced, words, level)
+                place = self._place(forcing, number)
+                yield number, Influence(predicate, place, chain[number], base.render, forced, words, level)
                 return
 
     def _news(self, base: Base, text: str) -> tuple[Run, ...]:
@@ -193,6 +217,10 @@ class Interference:
         start, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         found = runs(without(text, base.texts), base.said, start, len(text) if stop < 0 else stop)
         return tuple(run for run in found if not (self._known.knows(run) or base.known.knows(run)))
+
+    def _place(self, forcing: Forcing, number: int) -> Place:
+        assert self._template.syntax is not None
+        return self._template.syntax.expression(forcing.predicates[number])
 
     def _predicate(self, forcing: Forcing, number: int) -> Predicate:
         assert self._template.syntax is not None
@@ -219,7 +247,7 @@ class Interference:
 
     def news(self, render: Render, usual: Render) -> str:
         """The longest run of words that a prompt has and that neither another one nor any ordinary one has; empty without."""
-        if render.text is None or usual.text is None or render.recipe is None:
+        if render.text is None or usual.text is None or render.recipe is None or _is_alike(render, usual):
             return ""
         conversation = render.recipe.conversation
         said = words_of([conversation.messages, conversation.tools, DOCUMENTS])
@@ -263,12 +291,6 @@ def judged(predicate: Predicate, words: int) -> Severity | None:
     return None
 
 
-def _worth_trying(reached: Sequence[Base]) -> list[Base]:
-    """The conversations in which a predicate is forced: the first that render, and one that does not where none does."""
-    rendered = [base for base in reached if base.text]
-    return [*rendered[:1], *rendered[-1:]][: len(rendered)] or list(reached[:1])
-
-
 @functools.cache
 def _said(name: str) -> frozenset[str]:
     """The words of a canonical conversation beside what its messages say: its tools and data, and the keys that hold them."""
@@ -280,8 +302,21 @@ def _data(conversation: Conversation) -> frozenset[str]:
     return words_of([data, conversation.tools, DOCUMENTS])
 
 
+def _is_alike(one: Render, other: Render) -> bool:
+    """Whether two prompts are the same apart from what their messages say."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(render: Render) -> str:
+    text = render.text or ""
+    for said in sentinels(render.recipe.conversation) if render.recipe else ():
+        text = text.replace(said, "")
+    return text
+
+
 def without(text: str, texts: Sequence[str]) -> str:
-    """A prompt with line ends in place of what the messages say, at the same offsets."""
+    """A prompt with blanks between line ends in place of what the messages say, at the same offsets."""
     for said in texts:
-        text = text.replace(said, "\n" * len(said))
+        if len(said) > 1:
+            text = text.replace(said, f"\n{' ' * (len(said) - 2)}\n")
     return text

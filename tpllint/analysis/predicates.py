@@ -15,7 +15,6 @@ from jinja2 import nodes
 from tpllint.analysis.dependence import CONTENT, ENGINE, ROLE, Dependence, Sources
 from tpllint.analysis.markers import BARE_MARKER
 from tpllint.analysis.syntax import Syntax
-from tpllint.span import Place
 
 ASKING = frozenset(("startswith", "endswith", "isupper", "islower", "isdigit", "isalpha", "isalnum", "istitle", "isnumeric"))
 """Methods of text whose answer is yes or no."""
@@ -41,13 +40,12 @@ BRACKETED = re.compile(r"\[[^\[\]\n]{1,60}\]|<[^<>\n]{1,60}>")
 
 
 class Predicate(NamedTuple):
-    """Something that comes out true or false: where it stands, what it depends on, and the texts that it compares with.
+    """Something that comes out true or false: what it depends on, and the texts that it compares with.
 
-    `shape` tells that it asks whether something is there, of a type or empty, `speaks` that what a message says is written in
-    the branch that it guards.
+    `shape` tells that it asks whether something is there, of a type or empty, `speaks` that it asks for a role and guards a
+    branch in which what a message says is written.
     """
 
-    place: Place
     sources: Sources
     words: tuple[str, ...]
     shape: bool
@@ -75,7 +73,7 @@ def predicate_of(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> Pr
     sources = frozenset({ENGINE}) if probes else dependence.of(node)
     words = tuple(literal for literal in literals(node) if isinstance(literal, str) and literal)
     shape = not probes and _asks_for_shape(node)
-    return Predicate(syntax.expression(node), sources, words, shape, _speaks(node, syntax, dependence))
+    return Predicate(sources, words, shape, ROLE in sources and _speaks(node, syntax, dependence))
 
 
 def _speaks(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> bool:
