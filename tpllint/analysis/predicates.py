@@ -99,7 +99,7 @@ def literals(node: nodes.Node) -> Iterator[Any]:
         elif isinstance(current, nodes.Getitem):
             waiting.append(current.node)
         elif not (isinstance(current, nodes.Call) and isinstance(current.node, nodes.Getattr) and current.node.attr == "get"):
-            waiting.extend(current.iter_child_nodes())
+            waiting.extend(reversed(list(current.iter_child_nodes())))
         else:
             waiting.append(current.node)
 
