@@ -43,7 +43,8 @@ class ContentSniffing(Rule):
     more than these words is reported.
 
     A switch in the form of a command or about reasoning, such as `/no_think`, is information: publishers document it. So is a
-    control token of the format itself, as long as no text is lost. Nothing is said of tags around reasoning, of words that
+    control token of the format itself, as long as no text is lost. Words of natural language that bring a text into the prompt
+    are told by `content-triggered-text`. Nothing is said of tags around reasoning, of words that
     are merely taken out, and of what an answer says: templates take answers apart on purpose.
 
     ## Why is this bad
@@ -79,7 +80,8 @@ class ContentSniffing(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        for word in islice(_words(template), MOST):
+        triggers = {word for influence in template.interference.influences for word in influence.predicate.words}
+        for word in islice((word for word in _words(template) if word not in triggers or _is_command(word)), MOST):
             for name, what in SPEAKERS.items():
                 told = template.render_conversation(_saying(template, name, word))
                 like = template.render_conversation(_saying(template, name, NEUTRAL))
@@ -110,6 +112,10 @@ def _asked(node: Any) -> Any:
         return getattr(node.expr, "value", None) if node.ops[0].op in ("in", "notin") else None
     method = getattr(node.node, "attr", None)
     return getattr(node.args[0], "value", None) if method in ASKING and node.args else None
+
+
+def _is_command(word: str) -> bool:
+    return SWITCH.search(word) is not None or _is_marker(word)
 
 
 def _is_marker(word: str) -> bool:

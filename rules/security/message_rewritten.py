@@ -168,8 +168,8 @@ def _planted(template: Template, whole: set[str]) -> Iterator[Problem]:
             yield Problem(
                 f"{planted.speaker} message that says {quoted(planted.said)} is {_as_shown(planted)} in the prompt",
                 help=VERBATIM,
+                place=template.canaries.place_of(planted.word),
                 render=planted.render,
-                usual=usual,
             )
 
 
@@ -193,6 +193,7 @@ def _long_messages(template: Template, whole: set[str]) -> Iterator[Problem]:
                 f"{called(role)} message of {len(LONG_TEXT.split())} words is not whole in the prompt",
                 help=VERBATIM,
                 render=render,
+                shows=LONG_TEXT.split()[0],
             )
             return
 
@@ -210,6 +211,7 @@ def _long_chat(template: Template, whole: set[str]) -> Iterator[Problem]:
                 f"in a chat of {rounds} rounds the {role} message {quoted(said)} vanishes from the prompt",
                 help="write every message, and leave it to the caller to shorten a chat",
                 render=render,
+                lost=said,
             )
             return
 

@@ -29,7 +29,7 @@ def template(source: str) -> Template:
     ],
 )
 def test_only_words_of_natural_language_that_messages_are_searched_for_are_planted(code: str, words: tuple[str, ...]) -> None:
-    assert template(code).canaries.words == words
+    assert tuple(template(code).canaries.words) == words
 
 
 def test_a_template_cannot_make_us_plant_without_end() -> None:

@@ -7,9 +7,8 @@ those of the template itself: whoever waits for a word has to name it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
@@ -21,6 +20,7 @@ from tpllint.analysis.phrases import PIECE
 from tpllint.analysis.predicates import is_command, literals
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation, canonical
+from tpllint.span import Place
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
@@ -67,9 +67,18 @@ class Canaries:
         self._template = template
 
     @functools.cached_property
-    def words(self) -> tuple[str, ...]:
-        """The words of natural language that the template looks for in what messages say, in the order of the source."""
-        return tuple(islice(dict.fromkeys(self._found()), MOST_WORDS))
+    def words(self) -> Mapping[str, nodes.Node]:
+        """The words of natural language that the template looks for in what messages say, and the expression that does."""
+        found: dict[str, nodes.Node] = {}
+        for word, node in self._found():
+            if len(found) < MOST_WORDS:
+                found.setdefault(word, node)
+        return found
+
+    def place_of(self, word: str) -> Place | None:
+        """Where the template looks for a word."""
+        syntax = self._template.syntax
+        return None if syntax is None else syntax.expression(self.words[word])
 
     def planted(self) -> Iterator[Planted]:
         """Every such word in a message of the user, the system and the assistant, alone and among other words."""
@@ -89,14 +98,14 @@ class Canaries:
         """A chat of many rounds, each message with words of its own."""
         return self._rendered(_formed(self._template, _long_chat()))
 
-    def _found(self) -> Iterator[str]:
+    def _found(self) -> Iterator[tuple[str, nodes.Node]]:
         syntax, dependence = self._template.syntax, self._template.interference.dependence
         if syntax is None or dependence is None:
             return
         for node in syntax.find("Compare", "Call", "Filter", "Getitem", "Test"):
             words = tuple(_natural(node))
             if words and dependence.of(node) & {CONTENT, LENGTH}:
-                yield from words
+                yield from ((word, node) for word in words)
 
     def _planted(self, word: str, name: str, index: int, before: str, after: str) -> Planted:
         said, instead = f"{before}{word}{after}", f"{before}{NEUTRAL}{after}"

@@ -54,7 +54,7 @@ STRUCTURES = (
 """Canonical conversations that differ in structure, not in words."""
 UNPROMPTED = ("user-assistant", "user", "tool-call")
 """Those that are rendered without a generation prompt as well."""
-DOCUMENTS = ({"title": SECOND_ANSWER, "text": SECOND_RESULT},)
+DOCUMENT = {"title": SECOND_ANSWER, "text": SECOND_RESULT}
 MOST_RUNS = 800
 """How many runs are forced; no published template takes a quarter of them."""
 MOST_DEEP = 6
@@ -231,7 +231,7 @@ class Interference:
     def _ordinary(self) -> tuple[Render, ...]:
         template = self._template
         prompted = (template.render(name, generation_prompt=True) for name in STRUCTURES)
-        documented = replace(template.conversation("user"), documents=DOCUMENTS)
+        documented = replace(template.conversation("user"), documents=[DOCUMENT])
         rest = (template.render(name) for name in UNPROMPTED)
         return (*prompted, *rest, template.render_conversation(documented, generation_prompt=True))
 
@@ -242,7 +242,7 @@ class Interference:
         for render in self._ordinary:
             if render.text is not None and render.recipe is not None:
                 conversation = render.recipe.conversation
-                known.learn(runs(without(render.text, sentinels(conversation)), _said(conversation.name)))
+                known.learn(runs(without(render.text, _texts(conversation)), _said(conversation.name)))
         return known
 
     def news(self, render: Render, usual: Render) -> str:
@@ -250,8 +250,8 @@ class Interference:
         if render.text is None or usual.text is None or render.recipe is None or _is_alike(render, usual):
             return ""
         conversation = render.recipe.conversation
-        said = words_of([conversation.messages, conversation.tools, DOCUMENTS])
-        base = Base(usual, {}, said, sentinels(conversation), usual.text, {}, Known())
+        said = words_of([conversation.messages, conversation.tools])
+        base = Base(usual, {}, said, _texts(conversation), usual.text, {}, Known())
         found = self._news(base, render.text)
         run = max(found, key=lambda run: len(run.words), default=None)
         return render.text[run.start : run.end] if run else ""
@@ -260,7 +260,7 @@ class Interference:
         assert render.recipe is not None
         conversation = render.recipe.conversation
         context = context_of(self._template.inputs(conversation), generation_prompt=render.recipe.generation_prompt)
-        return Base(render, context, _said(conversation.name), sentinels(conversation), render.text or "", {}, Known())
+        return Base(render, context, _said(conversation.name), _texts(conversation), render.text or "", {}, Known())
 
     def _run(self, forcing: Forcing, context: Mapping[str, Any], forced: Mapping[int, bool]) -> ForcedRun | None:
         try:
@@ -299,7 +299,12 @@ def _said(name: str) -> frozenset[str]:
 
 def _data(conversation: Conversation) -> frozenset[str]:
     data = [{key: value for key, value in message.items() if key != "content"} for message in conversation.messages]
-    return words_of([data, conversation.tools, DOCUMENTS])
+    return words_of([data, conversation.tools, list(DOCUMENT)])
+
+
+def _texts(conversation: Conversation) -> tuple[str, ...]:
+    """What messages and documents say, letter by letter."""
+    return (*sentinels(conversation), *DOCUMENT.values())
 
 
 def _is_alike(one: Render, other: Render) -> bool:
