@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
+    from tpllint.analysis.encodings import Decoded, decoded, is_sentence
     from tpllint.analysis.environment import CLOCK, GeneratedBlock
+    from tpllint.analysis.folding import NOT_CONSTANT, Assembly, Folding, Text
     from tpllint.analysis.growth import Growth, growths
+    from tpllint.analysis.hidden import Hidden, has_foreign_letters, hidden_characters, is_plain, mixed_words, named
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
     from tpllint.analysis.reasoning import ReasoningTags
+    from tpllint.analysis.reflection import Attempt
     from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
@@ -68,8 +72,11 @@ _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
+    "tpllint.analysis.encodings": ("Decoded", "decoded", "is_sentence"),
     "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
+    "tpllint.analysis.folding": ("NOT_CONSTANT", "Assembly", "Folding", "Text"),
     "tpllint.analysis.growth": ("Growth", "growths"),
+    "tpllint.analysis.hidden": ("Hidden", "has_foreign_letters", "hidden_characters", "is_plain", "mixed_words", "named"),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
@@ -82,6 +89,7 @@ _HOMES = {
     "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
     "tpllint.analysis.reasoning": ("ReasoningTags",),
+    "tpllint.analysis.reflection": ("Attempt",),
     "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
@@ -130,6 +138,7 @@ __all__ = [
     "CLOSING_MARKER",
     "INSTRUCTION",
     "MISSING",
+    "NOT_CONSTANT",
     "QUESTION",
     "REASONING_FIELDS",
     "REMARK",
@@ -144,16 +153,21 @@ __all__ = [
     "TOOL",
     "TOOL_LOOPS",
     "Anatomy",
+    "Assembly",
+    "Attempt",
     "Bad",
     "Binding",
     "Conversation",
     "ConversationError",
+    "Decoded",
     "Diff",
     "Finding",
+    "Folding",
     "FreeVariable",
     "GeneratedBlock",
     "Good",
     "Growth",
+    "Hidden",
     "Imbalance",
     "Model",
     "Names",
@@ -172,6 +186,7 @@ __all__ = [
     "Severity",
     "TaughtTurn",
     "Template",
+    "Text",
     "Tokenizer",
     "TurnMarkers",
     "Use",
@@ -183,6 +198,7 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
+    "decoded",
     "describe",
     "diff",
     "fails_alike",
@@ -190,11 +206,17 @@ __all__ = [
     "first_difference",
     "generation_tags",
     "growths",
+    "has_foreign_letters",
+    "hidden_characters",
     "imbalance",
     "in_words",
+    "is_plain",
+    "is_sentence",
     "listed",
     "masked_renders",
     "misaligned",
+    "mixed_words",
+    "named",
     "obstacles",
     "parted",
     "quoted",
