@@ -108,9 +108,14 @@ NAMES = {
     "TPL709": "direct-container-print",
     "TPL710": "none-is-iterable-guard",
     "TPL711": "string-formatting-operator",
+    "TPL801": "sandbox-escape-attempt",
+    "TPL803": "url-or-script-in-output",
+    "TPL804": "invisible-characters",
+    "TPL805": "encoded-payload",
     "TPL806": "role-forgery",
     "TPL808": "resource-exhaustion",
     "TPL809": "not-fully-analysed",
+    "TPL811": "suppression-in-untrusted-file",
     "TPL812": "duplicate-key",
     "TPL901": "clock-dependent",
     "TPL902": "random-output",
@@ -152,6 +157,8 @@ RAISED = {
     },
     "security": {
         "role-forgery",
+        "suppression-in-untrusted-file",
+        "url-or-script-in-output",
     },
 }
 """By profile, the rules whose infos are warnings there."""

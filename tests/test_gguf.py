@@ -315,7 +315,7 @@ def test_a_nul_in_a_template_is_reported_wherever_it_is_stored(tmp_path: Path, s
         write_gguf(tmp_path / holder, source)
     else:
         (tmp_path / holder).write_text(json.dumps({"chat_template": source}) if holder == CONFIG else source)
-    told = [one["message"] for one in findings(tmp_path, holder) if one["rule"] == "control-character-in-output"]
+    told = [one["message"] for one in findings(tmp_path, holder) if one["rule"] == "invisible-characters"]
     assert told == ["the template holds a NUL, where it ends for programs written in C"]
 
 

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from tpllint.analysis.canaries import LONG_TEXT, Planted, called, said_in
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
+    from tpllint.analysis.encodings import Decoded, decoded, is_sentence
     from tpllint.analysis.environment import CLOCK, GeneratedBlock
+    from tpllint.analysis.folding import NOT_CONSTANT, Assembly, Folding, Text
     from tpllint.analysis.growth import Growth, growths
+    from tpllint.analysis.hidden import Hidden, has_foreign_letters, hidden_characters, is_plain, mixed_words, named
     from tpllint.analysis.interference import Influence, without
     from tpllint.analysis.markers import (
         BARE_MARKER,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.model import Model, View
     from tpllint.analysis.phrases import SENTENCE, TOGETHER, runs, words_of
     from tpllint.analysis.reasoning import ReasoningTags
+    from tpllint.analysis.reflection import Attempt
     from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.selections import Selection, selections
@@ -73,9 +77,12 @@ _HOMES = {
     "tpllint.analysis.canaries": ("LONG_TEXT", "Planted", "called", "said_in"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
+    "tpllint.analysis.encodings": ("Decoded", "decoded", "is_sentence"),
     "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
+    "tpllint.analysis.folding": ("NOT_CONSTANT", "Assembly", "Folding", "Text"),
     "tpllint.analysis.growth": ("Growth", "growths"),
     "tpllint.analysis.interference": ("Influence", "without"),
+    "tpllint.analysis.hidden": ("Hidden", "has_foreign_letters", "hidden_characters", "is_plain", "mixed_words", "named"),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
@@ -89,6 +96,7 @@ _HOMES = {
     "tpllint.analysis.model": ("Model", "View"),
     "tpllint.analysis.phrases": ("SENTENCE", "TOGETHER", "runs", "words_of"),
     "tpllint.analysis.reasoning": ("ReasoningTags",),
+    "tpllint.analysis.reflection": ("Attempt",),
     "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.selections": ("Selection", "selections"),
@@ -139,6 +147,7 @@ __all__ = [
     "INSTRUCTION",
     "LONG_TEXT",
     "MISSING",
+    "NOT_CONSTANT",
     "QUESTION",
     "REASONING_FIELDS",
     "REMARK",
@@ -155,16 +164,21 @@ __all__ = [
     "TOOL",
     "TOOL_LOOPS",
     "Anatomy",
+    "Assembly",
+    "Attempt",
     "Bad",
     "Binding",
     "Conversation",
     "ConversationError",
+    "Decoded",
     "Diff",
     "Finding",
+    "Folding",
     "FreeVariable",
     "GeneratedBlock",
     "Good",
     "Growth",
+    "Hidden",
     "Imbalance",
     "Influence",
     "Model",
@@ -186,6 +200,7 @@ __all__ = [
     "Severity",
     "TaughtTurn",
     "Template",
+    "Text",
     "Tokenizer",
     "TurnMarkers",
     "Use",
@@ -198,6 +213,7 @@ __all__ = [
     "check",
     "common_prefix",
     "common_suffix",
+    "decoded",
     "describe",
     "diff",
     "fails_alike",
@@ -205,11 +221,17 @@ __all__ = [
     "first_difference",
     "generation_tags",
     "growths",
+    "has_foreign_letters",
+    "hidden_characters",
     "imbalance",
     "in_words",
+    "is_plain",
+    "is_sentence",
     "listed",
     "masked_renders",
     "misaligned",
+    "mixed_words",
+    "named",
     "obstacles",
     "parted",
     "quoted",

@@ -53,7 +53,8 @@ class Variant:
 
     `name` is the one that transformers knows it by, `label` the one that no other template of the target has. `file` is the
     path of its file in the model. `checked` tells whether rules look at it; what no loader takes is only there to be compared.
-    `carriage_returns` tells whether the file's lines end with one, which `source` need not show.
+    `carriage_returns` tells whether the file's lines end with one, which `source` need not show; `lone_carriage_return` is the
+    offset in the source, line ends counted as one character, of the first one that no line feed follows.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Variant:
     file: str = ""
     checked: bool = True
     carriage_returns: bool = False
+    lone_carriage_return: int | None = None
 
 
 @dataclass(frozen=True)

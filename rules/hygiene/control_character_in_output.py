@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Place, Problem, Render, Rule, Severity, Template, canonical, quoted
+from tpllint import Bad, Good, Problem, Render, Rule, Severity, Template, canonical, quoted
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(r"[\x07\x08\x0b-\x0d]")
+"""What a backslash too few makes: BEL, backspace, vertical tab, form feed and carriage return."""
 ESCAPED_LINE_END = re.compile(r"(?:^|(?<=[>\]:]))\\[nrt]|\\[nrt](?=$|[<\[])")
 PLAIN = ("user-assistant-user", "system-user-assistant-user")
 AROUND = 20
@@ -16,13 +17,14 @@ class ControlCharacterInOutput(Rule):
     r"""A control character, or a backslash followed by n, is written into the prompt.
 
     ## What it does
-    Looks for control characters, other than tab and line feed, in every canonical prompt: no canonical conversation holds one.
-    Beside the texts and markers of plain chats it also looks for the two characters of an escape that was escaped twice;
-    within words, as in LaTeX or advice on JSON, they are left alone. A NUL is reported wherever in the template it stands.
+    Looks for control characters that have an escape of one letter, other than tab and line feed, in every canonical prompt:
+    no canonical conversation holds one. Of all others `invisible-characters` tells, wherever in the template they stand. Beside
+    the texts and markers of plain chats it also looks for the two characters of an escape that was escaped twice; within words,
+    as in LaTeX or advice on JSON, they are left alone.
 
     ## Why is this bad
     `'\b'` in a Jinja string is a backspace, and `'\\n'` is a backslash and an n. The model reads a character that it never
-    saw, where it should read a line end. For programs written in C a text ends at a NUL, for the others the template goes on.
+    saw, where it should read a line end.
 
     ## References
     - [Jinja: literals](https://jinja.palletsprojects.com/en/stable/templates/#literals)
@@ -43,11 +45,6 @@ class ControlCharacterInOutput(Rule):
             says=r'the control character U+0008 is written into the prompt: "\begin{user}question-a"',
             better=r"{% for m in messages %}{{ '\\begin{' + m.role + '}' + m.content + '<|end|>' }}{% endfor %}",
         ),
-        Bad(
-            "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{# \0 #}",
-            says="the template holds a NUL, where it ends for programs written in C",
-            better="{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",
-        ),
         Good(
             r"{% if messages[0].role != 'system' %}{{ '<|system|>Write \\times; end lines with \\n.<|end|>' }}{% endif %}"
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
@@ -56,15 +53,7 @@ class ControlCharacterInOutput(Rule):
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
-        nul = template.text.find("\0")
-        if nul >= 0:
-            yield Problem(
-                "the template holds a NUL, where it ends for programs written in C",
-                help="remove it: what stands behind it is part of the template for some programs and not for others",
-                place=Place(nul, nul + 1),
-            )
-        else:
-            yield from self._control_characters(template)
+        yield from self._control_characters(template)
         yield from self._escapes(template)
 
     def _control_characters(self, template: Template) -> Iterator[Problem]:

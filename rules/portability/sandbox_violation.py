@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, canonical
 
@@ -17,9 +16,9 @@ class SandboxViolation(Rule):
     """The template does what Jinja's sandbox refuses.
 
     ## What it does
-    Finds calls of methods that change a list or dict and attributes with two leading underscores, wherever they stand; without
-    any, the first canonical conversation in which the sandbox stops the template. Of namespace attributes with a leading
-    underscore, which only transformers refuses, `breaks-on-newer-transformers` tells.
+    Finds calls of methods that change a list or dict, wherever they stand; without any, the first canonical conversation in
+    which the sandbox stops the template. Of attributes that lead to Python's own objects `sandbox-escape-attempt` tells, of
+    namespace attributes with a leading underscore, which only transformers refuses, `breaks-on-newer-transformers`.
 
     ## Why is this bad
     transformers renders in an immutable sandbox: the call raises `SecurityError`. Engines without one (llama.cpp's) accept
@@ -42,11 +41,7 @@ class SandboxViolation(Rule):
             better="{% set ns = namespace(seen=[]) %}{% for m in messages %}"
             "{% set ns.seen = ns.seen + [m.role] %}{{ m.content }}{% endfor %}",
         ),
-        Bad(
-            "{{ messages[0].content.__class__ }}{{ messages[0].content }}",
-            says="the sandbox hides __class__: what is asked of it is empty text or raises",
-            better="{{ messages[0].content }}",
-        ),
+        Good("{{ messages[0].content.__class__.__mro__ }}{{ messages[0].content }}"),
         Good("{% set ns = namespace(_first=true) %}{{ messages[0].content }}"),
         Good("{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = m.content %}{% endfor %}"),
     )
@@ -56,8 +51,8 @@ class SandboxViolation(Rule):
         for problem in self._written(template):
             told = True
             yield problem
-        refused_elsewhere = any(use.construct == UNDERSCORED for use in template.uses)
-        if not told and not refused_elsewhere and template.failure is None:
+        told_elsewhere = template.attempts or any(use.construct == UNDERSCORED for use in template.uses)
+        if not told and not told_elsewhere and template.failure is None:
             yield from self._executed(template)
 
     def _written(self, template: Template) -> Iterator[Problem]:
@@ -71,12 +66,6 @@ class SandboxViolation(Rule):
                     help="build a new value instead, and keep it in a namespace where a loop has to hand it on",
                     place=template.syntax.place(node.node),
                 )
-        for name, node in _hidden(template):
-            yield Problem(
-                f"the sandbox hides {name}: what is asked of it is empty text or raises",
-                help="use only what messages hold, filters and tests; there is no way to Python's own objects",
-                place=template.syntax.place(node),
-            )
 
     def _executed(self, template: Template) -> Iterator[Problem]:
         for name in canonical():
@@ -88,16 +77,3 @@ class SandboxViolation(Rule):
                     render=render,
                 )
                 return
-
-
-def _hidden(template: Template) -> Iterator[tuple[str, Any]]:
-    """Attributes with two leading underscores, by dot, by subscript or by the filter `attr`."""
-    if template.syntax is None:
-        return
-    for node in template.syntax.find("Getattr", "Getitem", "Filter"):
-        kind = type(node).__name__
-        if kind == "Filter" and not (node.name == "attr" and node.args):
-            continue
-        name = node.attr if kind == "Getattr" else getattr(node.args[0] if kind == "Filter" else node.arg, "value", None)
-        if isinstance(name, str) and name.startswith("__"):
-            yield name, node

@@ -116,6 +116,7 @@ def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
             deadline=deadline,
             requirements=required(job.requires),
             carriage_returns=variant.carriage_returns,
+            lone_carriage_return=variant.lone_carriage_return,
         )
 
 

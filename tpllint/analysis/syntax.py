@@ -68,7 +68,7 @@ class Syntax:
     def expression(self, node: nodes.Node) -> Place:
         """The whole of an expression, from its first token to its last, brackets closed."""
         offsets = [
-            child.lineno - 1 for child in _walk(node) if child.lineno is not None and not isinstance(child, _NUMBERED_BY_END)
+            child.lineno - 1 for child in walk(node) if child.lineno is not None and not isinstance(child, _NUMBERED_BY_END)
         ]
         start, end = min(offsets), max(self._token_ends.get(offset, offset + 1) for offset in offsets)
         first, last = bisect_left(self.tokens, (start,)), bisect_left(self.tokens, (end,))
@@ -95,7 +95,7 @@ class Syntax:
     @functools.cached_property
     def _by_kind(self) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {}
-        for node in _walk(self.tree):
+        for node in walk(self.tree):
             found.setdefault(type(node).__name__, []).append(node)
         for nodes_of_kind in found.values():
             nodes_of_kind.sort(key=lambda node: node.lineno or 0)
@@ -135,7 +135,8 @@ def _depth(token: tuple[int, str, str]) -> int:
     return (token[2] in _OPENING) - (token[2] in _CLOSING)
 
 
-def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+def walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    """A node and everything below it, however deep that is."""
     waiting = [node]
     while waiting:
         current = waiting.pop()

@@ -21,11 +21,14 @@ from tpllint.analysis.canaries import Canaries
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
+from tpllint.analysis.folding import Folding
 from tpllint.analysis.interference import Interference
 from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
+from tpllint.analysis.origins import Origins
 from tpllint.analysis.payloads import Payloads
 from tpllint.analysis.reasoning import Reasoning
+from tpllint.analysis.reflection import Attempt, attempts
 from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
@@ -48,8 +51,8 @@ class Template:
     """What a rule reasons about. All offsets are into `text`, the source as Jinja reads it.
 
     `name` is the one that transformers knows the template by, `label` the one that no other of the model has; `file` is the
-    path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode, and
-    `carriage_returns` that the lines of its file end with one.
+    path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode,
+    `carriage_returns` that the lines of its file end with one, and `lone_carriage_return` where one ends none.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Template:
         deadline: Deadline | None = None,
         requirements: Iterable[Requirement] = (),
         carriage_returns: bool = False,
+        lone_carriage_return: int | None = None,
     ) -> None:
         self.name = name
         self.label = label or name
@@ -85,6 +89,7 @@ class Template:
         self.tokenizer = tokenizer or Tokenizer()
         self.requirements = tuple(requirements)
         self.carriage_returns = carriage_returns or "\r\n" in source
+        self.lone_carriage_return = lone_carriage_return
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -163,6 +168,21 @@ class Template:
     def names(self) -> Names:
         """Every name that the source reads or sets, and which setting can reach which read; none where it has no syntax."""
         return Names((), ()) if self.syntax is None else names_of(self.syntax.tree)
+
+    @functools.cached_property
+    def folding(self) -> Folding | None:
+        """What its expressions are worth where no input decides it; None where the source has no syntax."""
+        return None if self.syntax is None else Folding(self.syntax, lambda: self.names)
+
+    @functools.cached_property
+    def origins(self) -> Origins:
+        """Which of its names hold words of the conversation."""
+        return Origins(self.syntax)
+
+    @functools.cached_property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Where it asks for what the sandbox hides."""
+        return attempts(self)
 
     @functools.cached_property
     def free_variables(self) -> tuple[FreeVariable, ...]:
@@ -248,6 +268,7 @@ class Template:
             deadline=self._deadline,
             requirements=self.requirements,
             carriage_returns=self.carriage_returns,
+            lone_carriage_return=self.lone_carriage_return,
         )
 
     def place(self, offset: int | None) -> Place | None:

@@ -103,6 +103,7 @@ def variants(resolved: Resolved) -> tuple[Variant, ...]:
             stored.file.name,
             checked=stored.place in checked,
             carriage_returns=stored.has_carriage_returns,
+            lone_carriage_return=stored.lone_carriage_return,
         )
         for stored in resolved.stored
     )

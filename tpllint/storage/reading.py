@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,16 @@ class Stored:
         """Whether lines end with a carriage return: transformers drops it from a file of the template's own, others do not."""
         return "\r\n" in self.source or (self.file.name.endswith(".jinja") and b"\r\n" in self.file.data)
 
+    @property
+    def lone_carriage_return(self) -> int | None:
+        """The offset of the first carriage return that no line feed follows, lines as the template's readers see them."""
+        own_file = self.file.name.endswith(".jinja")
+        if b"\r" not in self.file.data if own_file else "\r" not in self.source:
+            return None
+        text = self.file.data.decode("utf-8", "replace") if own_file else self.source
+        found = LONE_CARRIAGE_RETURN.search(text)
+        return None if found is None else found.start() - text.count("\r\n", 0, found.start())
+
     def span_in_file(self, start: Position, end: Position) -> Span:
         """Where a span of the template stands in the file that the user has open."""
         if not self.keys:
@@ -67,6 +78,7 @@ class Unreadable(Exception):
         self.at = at
 
 
+LONE_CARRIAGE_RETURN = re.compile(r"\r(?![\r\n]|\Z)")
 POINTER = b"version https://git-lfs.github.com/spec/"
 """The beginning of what a clone without Git LFS has instead of a file."""
 
