@@ -208,7 +208,8 @@ class Template:
     def _compiled(self) -> JinjaTemplate | Failure:
         try:
             with self._deadline.running():
-                made = compilation.compiled(self._environment, self.source)
+                tree = self._parsed if isinstance(self._parsed, nodes.Template) else None
+                made = compilation.compiled(self._environment, self.source, tree)
         except LimitReached as error:
             return self._exhaust("compiling", error)
         if isinstance(made, Failure) and made.kind == "limit":
@@ -275,9 +276,10 @@ class Template:
         `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
         5.23 and other engines do; `clock` is what strftime_now sees.
         """
-        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none, clock=clock)
-        key = (id(conversation), generation_prompt, recipe.tokens, keep_none, clock)
+        instead = tuple(sorted(tokens.items())) if tokens else ()
+        key = (id(conversation), generation_prompt, instead, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
+            recipe = Recipe(conversation, generation_prompt, instead, keep_none, clock=clock)
             self._renders[key] = replace(self._render(recipe), recipe=recipe)
         return self._renders[key]
 
