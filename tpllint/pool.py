@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint import spawn, wire
 from tpllint.errors import RepairableError
@@ -25,8 +25,7 @@ JOBS_PER_EXTRA_WORKER = 8
 """A further worker costs about as much as this many jobs."""
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """A job, and whose files it holds: one worker never serves two strangers. `model` is where more of its files come from."""
 
     origin: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tpllint.severity import Severity
 from tpllint.span import Place
@@ -35,8 +34,7 @@ PROFILES = ("default", "agent", "training", "security", "all")
 """What a model is checked for. Rules raise some of their infos in one of them; `Selection` tells what else each one means."""
 
 
-@dataclass(frozen=True)
-class Related:
+class Related(NamedTuple):
     """Another piece of code that a problem is about, such as the opener that a generation prompt contradicts.
 
     `place`, or the code that wrote `shows` in the prompt of `render`, both of `template` where that is another one than the
@@ -52,8 +50,7 @@ class Related:
     at: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One defect that a rule found.
 
     `render` is the evidence: its conversation and its prompt are shown, cut around what matters in it. That is `shows`: words,
@@ -88,17 +85,15 @@ def with_template(files: Mapping[str, str], template: str | None) -> dict[str, s
     return {**files} if template is None else {**files, "chat_template.jinja": template}
 
 
-@dataclass(frozen=True)
-class Good:
+class Good(NamedTuple):
     """An input on which the rule must stay silent; `expect` names capabilities that the model promises."""
 
     template: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = {}
     expect: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Bad:
+class Bad(NamedTuple):
     """An input on which the rule must say exactly `says`, and `better`, the repaired template, must be silent.
 
     Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both. `expect`
@@ -106,7 +101,7 @@ class Bad:
     """
 
     template: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = {}
     says: str = ""
     better: str | None = None
     better_files: Mapping[str, str] | None = None
@@ -125,8 +120,7 @@ class Bad:
         return with_template(self.files if self.better_files is None else self.better_files, self.better)
 
 
-@dataclass(frozen=True)
-class RuleInfo:
+class RuleInfo(NamedTuple):
     """What anybody outside the worker needs to know of a rule; plain data that travels between processes."""
 
     code: str
@@ -137,9 +131,9 @@ class RuleInfo:
     documentation: str
     pack: str
     needs_a_chat: bool
-    example: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, str] = field(default_factory=dict)
-    raised_by: Mapping[str, Severity] = field(default_factory=dict)
+    example: Mapping[str, str] = {}
+    better: Mapping[str, str] = {}
+    raised_by: Mapping[str, Severity] = {}
     slow: bool = False
 
     @property

@@ -180,9 +180,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return lexer.TokenStream(wrapped, name, filename)
 
 
-def _numbered_by_offset(
-    reader: lexer.Lexer, source: str, read: list[tuple[int, str, str]]
-) -> Iterator[tuple[int, str, str]]:
+def _numbered_by_offset(reader: lexer.Lexer, source: str, read: list[tuple[int, str, str]]) -> Iterator[tuple[int, str, str]]:
     """The tokens of a source as Jinja's parser takes them; those that it has taken are in `read`."""
     for token in raw_tokens(reader, source):
         read.append(token)

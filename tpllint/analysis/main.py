@@ -72,7 +72,7 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # until here the parent reads it: what kept the worker from starting
     limits.confine()
-    send({"kind": "ready", "rules": [vars(rule.info()) for rule in rules.values()]})
+    send({"kind": "ready", "rules": [rule.info()._asdict() for rule in rules.values()]})
     while (message := wire.read(jobs, wire.MAX_JOB_BYTES)) is not None:
         limits.renew_cpu()
         _serve(message, rules, send)

@@ -8,7 +8,6 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Template as JinjaTemplate
@@ -280,7 +279,7 @@ class Template:
         key = (id(conversation), generation_prompt, instead, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
             recipe = Recipe(conversation, generation_prompt, instead, keep_none, clock=clock)
-            self._renders[key] = replace(self._render(recipe), recipe=recipe)
+            self._renders[key] = self._render(recipe)._replace(recipe=recipe)
         return self._renders[key]
 
     def render_again(self, recipe: Recipe) -> Render:
@@ -346,7 +345,7 @@ class Template:
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
         result = self._noted(self._continued(conversation), conversation)
-        return replace(result, recipe=Recipe(conversation, continued=True))
+        return result._replace(recipe=Recipe(conversation, continued=True))
 
     def _continued(self, conversation: Conversation) -> Render:
         if isinstance(self._compiled, Failure):
