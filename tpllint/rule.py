@@ -121,7 +121,10 @@ class Bad(NamedTuple):
 
 
 class RuleInfo(NamedTuple):
-    """What anybody outside the worker needs to know of a rule; plain data that travels between processes."""
+    """What anybody outside the worker needs to know of a rule; plain data that travels between processes.
+
+    `documentation`, `example` and `better` are left empty where nobody shows them.
+    """
 
     code: str
     name: str
@@ -182,20 +185,22 @@ class Rule:
     @classmethod
     def info(cls) -> RuleInfo:
         """The rule's identity and documentation as plain data."""
-        summary, _, documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")
-        pack = cls.__module__.partition(".")[0]
+        documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2]
         bad = next((example for example in cls.examples if isinstance(example, Bad)), Bad())
+        return cls.identity()._replace(documentation=documentation.strip(), example=bad.folder, better=bad.better_folder)
+
+    @classmethod
+    def identity(cls) -> RuleInfo:
+        """What a check has to know of the rule: all but its documentation and its example."""
         return RuleInfo(
             code=cls.code,
             name=cls.name,
             category=cls.category,
             severity=cls.severity,
-            summary=summary,
-            documentation=documentation.strip(),
-            pack=pack,
+            summary=(cls.__doc__ or "").strip().partition("\n")[0],
+            documentation="",
+            pack=cls.__module__.partition(".")[0],
             needs_a_chat=not (cls.static or cls.judges_failures),
-            example=bad.folder,
-            better=bad.better_folder,
             raised_by=dict(cls.raised_by),
             slow=cls.slow,
         )

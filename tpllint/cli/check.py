@@ -96,7 +96,8 @@ def command(
             selection = _selection(given, select, ignore, severity, profile, failing)
             asked_for = Check(_request(given, expect, engines, asked)._replace(base_model=base_model), selection)
             rooms = ("description",) if asked_for.request.expect else ()
-            with workers(given, *rooms) as pool, progress(len(named), no_progress) as bar:
+            documented = output_format == "sarif"
+            with workers(given, *rooms, documented=documented) as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     code = max(code, exit_code(report, failing, exit_zero=exit_zero))

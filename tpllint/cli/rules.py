@@ -18,7 +18,7 @@ from tpllint.rule import RuleInfo
 def command(output_format: str, config: str | None, no_config: bool) -> int:
     """List the rules: code, name, severity and what each one finds."""
     try:
-        with workers(configured(config, no_config)) as pool:
+        with workers(configured(config, no_config), documented=True) as pool:
             rules = pool.rules
     except RepairableError as error:
         if output_format == "json":
