@@ -160,7 +160,7 @@ def test_identical_templates_are_analysed_once_however_far_apart(tmp_path: Path)
     pool = Counting()
     with contextlib.chdir(tmp_path), pool:
         report = check([*names, *names], pool, Check())
-    assert arguments_of([vars(result) for result in report.targets]) == names
+    assert arguments_of([result._asdict() for result in report.targets]) == names
     broken = 200 // 7  # what is wrong with a file is told with its path
     assert pool.jobs <= 5 + broken
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tpllint import checking, describing, diffing, rendering
@@ -61,7 +60,7 @@ def check(
     """
     selection = Selection(_words("select", select), _words("ignore", ignore), _levels(severity or {}), profile=profile)
     made = _request(conversations, variables)
-    request = replace(made, expect=_words("expect", expect), requires=_words("requires", requires))
+    request = made._replace(expect=_words("expect", expect), requires=_words("requires", requires))
     asked = checking.Check(request, selection)
     found = arguments(targets)
     with Pool(plugin_packs()) as pool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
@@ -36,12 +35,11 @@ NOT_WHOLE = ("unread", "unreadable", "damaged-gguf")
 SHORTEN = "simplify the template: loops, repetition and nesting that grow without bound are what usually ends an analysis"
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """What a run of `check` is asked for."""
 
-    request: Request = field(default_factory=Request)
-    selection: Selection = field(default_factory=Selection)
+    request: Request = Request()
+    selection: Selection = Selection()
 
 
 Progress = Callable[[int, int], None]
@@ -104,7 +102,7 @@ def examined(
     answers = _answers(orders, keys, asking, remembered or Remembered(max_size=0), progress)
     said = [_Said(target, answers[key] if key else Answers(), pool.rules) for target, key in zip(found, keys, strict=True)]
     report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
-    return replace(report, rules=tuple(rules))
+    return report._replace(rules=tuple(rules))
 
 
 def refused(targets: Sequence[Argument], error: RepairableError) -> Report:
@@ -222,8 +220,8 @@ class _Said:
 
     def with_snippets(self, finding: Finding) -> Finding:
         """The same, with the lines of the files that it points into."""
-        related = tuple(replace(place, snippet=self._snippet(place.path, place.span)) for place in finding.related)
-        return replace(finding, snippet=self._snippet(finding.path, finding.span), related=related)
+        related = tuple(place._replace(snippet=self._snippet(place.path, place.span)) for place in finding.related)
+        return finding._replace(snippet=self._snippet(finding.path, finding.span), related=related)
 
     def _snippet(self, path: str, span: Span | None) -> Snippet | None:
         if span is None or span == WHOLE_FILE:
@@ -315,11 +313,11 @@ def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, Rul
         told: dict[bool, dict[Finding, None]] = {False: {}, True: {}}
         for finding, is_suppressed in one.findings(chosen):
             rule = rules[finding.rule]
-            finding = replace(finding, severity=selection.level(rule, finding.severity))
+            finding = finding._replace(severity=selection.level(rule, finding.severity))
             if rule.name in chosen and selection.shows(rule, finding.severity, finding.path, local=one.target.origin == LOCAL):
                 told[is_suppressed][finding] = None
         findings += map(one.with_snippets, _numbered(sorted(told[False], key=_order)))
-        results.append(replace(one.result(), suppressed=len(told[True])))
+        results.append(one.result()._replace(suppressed=len(told[True])))
     crashes = tuple(crash for one in said for crash in one.crashes())
     skipped = tuple(one for each in said for one in each.skipped() if one.rule in chosen)
     ran = tuple(rule for rule in rules.values() if rule.name in chosen)
@@ -330,7 +328,7 @@ def _numbered(findings: Sequence[Finding]) -> Iterator[Finding]:
     """The same, with those that say the same of the same template told apart by their number."""
     seen: Counter[str] = Counter()
     for finding in findings:
-        yield replace(finding, repetition=seen[finding.fingerprint])
+        yield finding._replace(repetition=seen[finding.fingerprint])
         seen[finding.fingerprint] += 1
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint import capabilities, portability
 from tpllint.errors import RepairableError
@@ -29,21 +28,20 @@ RESERVED = ("messages", "tools", "documents", "add_generation_prompt")
 """What a conversation brings; no template variable can have these names."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """What a configuration file says; paths are absolute or relative to the working directory."""
 
     file: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: Mapping[str, Severity] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = {}
     profile: str = "default"
     fail_on: Severity = Severity.ERROR
-    per_path: PathIgnores = field(default_factory=PathIgnores)
+    per_path: PathIgnores = PathIgnores()
     conversations: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = {}
     requires: tuple[str, ...] = ()
 
     def require_rules(self, known: Sequence[RuleInfo]) -> None:

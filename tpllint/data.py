@@ -143,7 +143,7 @@ def _narrowed(target: Target, resolved: Resolved) -> Resolved:
         message = f"{target.argument} has no default template, but only: {names}"
         raise RepairableError("no-such-template", message, "name one of them with --template")
     alike = {stored.place: stored for stored in kept if stored}
-    return replace(resolved, templates=tuple(alike.values()), views=(), facts=())
+    return resolved._replace(templates=tuple(alike.values()), views=(), facts=())
 
 
 @dataclass(frozen=True)

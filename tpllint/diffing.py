@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tpllint.checking import Check, examined
@@ -65,8 +64,8 @@ def _with_tokens(left: Target, right: Target) -> tuple[Target, Target]:
     if left.resolved is None or right.resolved is None or left.resolved.tokens.known is right.resolved.tokens.known:
         return left, right
     if left.resolved.tokens.known:
-        return left, replace(right, resolved=replace(right.resolved, tokens=left.resolved.tokens))
-    return replace(left, resolved=replace(left.resolved, tokens=right.resolved.tokens)), right
+        return left, right._replace(resolved=right.resolved._replace(tokens=left.resolved.tokens))
+    return left._replace(resolved=left.resolved._replace(tokens=right.resolved.tokens)), right
 
 
 def _sources(target: Target) -> dict[str, str]:

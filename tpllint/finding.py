@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
-from typing import Any, TypeVar
+from operator import add
+from typing import Any, NamedTuple, TypeVar
 
 from tpllint.rule import RuleInfo
 from tpllint.severity import Severity
@@ -13,8 +13,7 @@ from tpllint.snippet import Snippet
 from tpllint.span import Span
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a person can look at: the conversation that shows the problem and the part of its prompt that matters.
 
     `usual` is the same part of a prompt without the problem, where the two are held against each other.
@@ -26,11 +25,13 @@ class Evidence:
     excerpt: str | None = None
     engine: str = "transformers"
     usual: str | None = None
-    input: Mapping[str, Any] | None = field(default=None, hash=False)
+    input: Mapping[str, Any] | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.conversation, self.excerpt, self.engine, self.usual))
 
 
-@dataclass(frozen=True)
-class RelatedPlace:
+class RelatedPlace(NamedTuple):
     """Another place that a finding is about, and what stands there."""
 
     path: str
@@ -44,8 +45,7 @@ class RelatedPlace:
         return {"path": self.path, "line": start.line, "column": start.column, "message": self.message}
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One defect of one target.
 
     `span` is None where there is no place, such as a missing file; `snippet` where there is nothing to look at.
@@ -105,8 +105,7 @@ class Finding:
         }
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A rule that could not be decided on a target, and why; `alone` where the reason is of this rule only."""
 
     rule: str
@@ -119,8 +118,7 @@ class Skipped:
         return {"rule": self.rule, "target": self.target, "reason": self.reason}
 
 
-@dataclass(frozen=True)
-class TargetError:
+class TargetError(NamedTuple):
     """Why a target could not be examined at all."""
 
     kind: str
@@ -128,8 +126,7 @@ class TargetError:
     hint: str
 
 
-@dataclass(frozen=True)
-class TargetResult:
+class TargetResult(NamedTuple):
     """One argument of the command line: the templates found in it, or why there are none.
 
     `suppressed` is how many findings comments in the templates cover. `note` tells what was read where that is not plain.
@@ -143,8 +140,7 @@ class TargetResult:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class Crash:
+class Crash(NamedTuple):
     """A rule that raised: a defect of tpllint or of a rule pack, reported with its traceback."""
 
     rule: str
@@ -155,8 +151,7 @@ class Crash:
 _Told = TypeVar("_Told", Finding, Skipped, Crash)
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(NamedTuple):
     """How much there is of everything in one report or in many.
 
     `templates` are those that were checked, `failed` the targets that could not be had, `incomplete` those not fully analysed.
@@ -170,12 +165,12 @@ class Totals:
     failed: int = 0
     incomplete: int = 0
 
-    def __add__(self, other: Totals) -> Totals:
-        return Totals(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
+    def plus(self, other: Totals) -> Totals:
+        """Both together."""
+        return Totals(*map(add, self, other))
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """Everything one run of `check` has to say; `rules` are those that ran."""
 
     targets: tuple[TargetResult, ...]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 TOKENS, RESPONSE = "tokens", "response"
 """What rules ask: which tokens a text becomes; what an answer is parsed into, as JSON of prompt, answer and tools."""
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
 
     `kind` is one of `unreadable`, `unread`, `missing`, `misplaced`, `duplicate-name`, `duplicate-key`, `adapter`, `tekken`,
@@ -33,8 +31,7 @@ class Fact:
         return re.split(r"[/:]", self.file or "")[-1]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """A span of a prompt, and whose it is, by the index of the message.
 
     `message` has these words in it; None for the template's own words and all else. `during` is the message in whose turn of a
@@ -47,8 +44,7 @@ class Origin:
     during: int | None = None
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One template of a target.
 
     `name` is the one that transformers knows it by, `label` the one that no other template of the target has. `file` is the
@@ -66,8 +62,7 @@ class Variant:
     lone_carriage_return: int | None = None
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What one of transformers' loaders (`tokenizer` or `processor`) makes of a model's files.
 
     `templates` and `shadowed` are indices into the job's templates: what it loads, and what stands where it looks and is not
@@ -83,8 +78,7 @@ class Loaded:
     certain: bool = True
 
 
-@dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(NamedTuple):
     """A model's tokens, as far as files tell.
 
     `ids` are those of added tokens, and with `told` of all of them; `named` are tokens that files name, with or without an id.
@@ -93,7 +87,7 @@ class Vocabulary:
     there is a tokenizer.json, which was not read and knows more. `response_template` is how answers are parsed.
     """
 
-    ids: Mapping[str, int] = field(default_factory=dict)
+    ids: Mapping[str, int] = {}
     told: bool = False
     named: tuple[str, ...] = ()
     adds_bos: bool | None = None
@@ -103,8 +97,7 @@ class Vocabulary:
     response_template: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """Everything a worker needs for one target.
 
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
@@ -124,21 +117,27 @@ class Job:
     storage: tuple[Fact, ...] = ()
     rules: tuple[str, ...] = ()
     conversations: tuple[Mapping[str, Any], ...] = ()
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = {}
     want: str = "findings"
-    selection: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any] = {}
     expect: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     views: tuple[Loaded, ...] = ()
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    token_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    vocabulary: Vocabulary = Vocabulary()
+    token_ids: Mapping[str, tuple[int, ...]] = {}
     requires: tuple[str, ...] = ()
-    token_spans: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    token_spans: Mapping[str, tuple[tuple[int, int], ...]] = {}
+    responses: Mapping[str, Mapping[str, Any]] = {}
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
-        return asdict(self)
+        return {
+            **self._asdict(),
+            "templates": [variant._asdict() for variant in self.templates],
+            "storage": [fact._asdict() for fact in self.storage],
+            "views": [view._asdict() for view in self.views],
+            "vocabulary": self.vocabulary._asdict(),
+        }
 
 
 def job_from_json(data: Mapping[str, Any]) -> Job:

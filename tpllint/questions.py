@@ -8,7 +8,6 @@ the report says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import replace
 
 from tpllint.errors import RepairableError
 from tpllint.job import RESPONSE, Job
@@ -59,7 +58,7 @@ class Asking:
         """The order to the rules that asked, with what could be found out; None where that is nothing."""
         job = self._with_responses(self._with_tokens(order.job, order.model, answers), answers)
         rules = tuple(name for name in job.rules if name in answers.questions)
-        return replace(order, job=replace(job, rules=rules)) if rules else None
+        return order._replace(job=job._replace(rules=rules)) if rules else None
 
     def _with_tokens(self, job: Job, model: ModelFiles | None, answers: Answers) -> Job:
         """The job with what the tokenizer tells; the rules that asked it in vain have no verdict."""
@@ -80,7 +79,7 @@ class Asking:
         ids = {text: tuple(token.id for token in tokens) for text, tokens in encoded.items()}
         spans = {text: tuple((token.start, token.end) for token in tokens) for text, tokens in encoded.items()}
         known = {**job.token_ids, **ids}, {**job.token_spans, **spans}
-        return replace(job, vocabulary=vocabulary, token_ids=known[0], token_spans=known[1])
+        return job._replace(vocabulary=vocabulary, token_ids=known[0], token_spans=known[1])
 
     def _with_responses(self, job: Job, answers: Answers) -> Job:
         """The job with what answers are parsed into; the rules that asked for it in vain have no verdict."""
@@ -94,7 +93,7 @@ class Asking:
         except RepairableError as error:
             _give_up(answers, error.message, asking)
             return job
-        return replace(job, responses={**job.responses, **parsed})
+        return job._replace(responses={**job.responses, **parsed})
 
     def _with_tokenizer(self, model: ModelFiles | None) -> ModelFiles | None:
         return None if model is None else with_more(model, (TOKENIZER,), offline=self._offline, token=self._token)

@@ -52,11 +52,13 @@ def load(packs: Iterable[str]) -> dict[str, Rule]:
     """
     _prefer_the_checkout()
     found: dict[str, Rule] = {}
+    codes: set[str] = set()
     for pack in (BUILT_IN, *packs):
         for rule in _rules_of(pack):
-            if any(rule.name == other.name or rule.code == other.code for other in found.values()):
+            if rule.name in found or rule.code in codes:
                 raise BrokenPack(f"rule pack {pack!r} has a second rule {rule.code} {rule.name}")
             found[rule.name] = rule
+            codes.add(rule.code)
     return dict(sorted(found.items(), key=lambda item: item[1].code))
 
 

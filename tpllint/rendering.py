@@ -71,7 +71,7 @@ class Asked:
 
 def render(targets: Sequence[Argument], pool: Pool, asked: Asked) -> list[Renders]:
     """Render each target; one that cannot be opened does not stop the others."""
-    return rendered(opened(targets, replace(asked.request, tokenizer=asked.token_ids)), pool, asked)
+    return rendered(opened(targets, asked.request._replace(tokenizer=asked.token_ids)), pool, asked)
 
 
 def rendered(found: Sequence[Target], pool: Pool, asked: Asked) -> list[Renders]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tpllint.severity import Severity
 from tpllint.span import Place
@@ -35,8 +34,7 @@ PROFILES = ("default", "agent", "training", "security", "all")
 """What a model is checked for. Rules raise some of their infos in one of them; `Selection` tells what else each one means."""
 
 
-@dataclass(frozen=True)
-class Related:
+class Related(NamedTuple):
     """Another piece of code that a problem is about, such as the opener that a generation prompt contradicts.
 
     `place`, or the code that wrote `shows` in the prompt of `render`, both of `template` where that is another one than the
@@ -52,8 +50,7 @@ class Related:
     at: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One defect that a rule found.
 
     `render` is the evidence: its conversation and its prompt are shown, cut around what matters in it. That is `shows`: words,
@@ -90,17 +87,15 @@ def with_template(files: Mapping[str, str], template: str | None) -> dict[str, s
     return {**files} if template is None else {**files, "chat_template.jinja": template}
 
 
-@dataclass(frozen=True)
-class Good:
+class Good(NamedTuple):
     """An input on which the rule must stay silent; `expect` names capabilities that the model promises."""
 
     template: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = {}
     expect: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Bad:
+class Bad(NamedTuple):
     """An input on which the rule must say exactly `says`, and `better`, the repaired template, must be silent.
 
     Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both. `expect`
@@ -108,7 +103,7 @@ class Bad:
     """
 
     template: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = {}
     says: str = ""
     better: str | None = None
     better_files: Mapping[str, str] | None = None
@@ -127,9 +122,11 @@ class Bad:
         return with_template(self.files if self.better_files is None else self.better_files, self.better)
 
 
-@dataclass(frozen=True)
-class RuleInfo:
-    """What anybody outside the worker needs to know of a rule; plain data that travels between processes."""
+class RuleInfo(NamedTuple):
+    """What anybody outside the worker needs to know of a rule; plain data that travels between processes.
+
+    `documentation`, `example` and `better` are left empty where nobody shows them.
+    """
 
     code: str
     name: str
@@ -139,9 +136,9 @@ class RuleInfo:
     documentation: str
     pack: str
     needs_a_chat: bool
-    example: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, str] = field(default_factory=dict)
-    raised_by: Mapping[str, Severity] = field(default_factory=dict)
+    example: Mapping[str, str] = {}
+    better: Mapping[str, str] = {}
+    raised_by: Mapping[str, Severity] = {}
     slow: bool = False
 
     @property
@@ -190,20 +187,22 @@ class Rule:
     @classmethod
     def info(cls) -> RuleInfo:
         """The rule's identity and documentation as plain data."""
-        summary, _, documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")
-        pack = cls.__module__.partition(".")[0]
+        documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2]
         bad = next((example for example in cls.examples if isinstance(example, Bad)), Bad())
+        return cls.identity()._replace(documentation=documentation.strip(), example=bad.folder, better=bad.better_folder)
+
+    @classmethod
+    def identity(cls) -> RuleInfo:
+        """What a check has to know of the rule: all but its documentation and its example."""
         return RuleInfo(
             code=cls.code,
             name=cls.name,
             category=cls.category,
             severity=cls.severity,
-            summary=summary,
-            documentation=documentation.strip(),
-            pack=pack,
+            summary=(cls.__doc__ or "").strip().partition("\n")[0],
+            documentation="",
+            pack=cls.__module__.partition(".")[0],
             needs_a_chat=not (cls.static or cls.judges_failures),
-            example=bad.folder,
-            better=bad.better_folder,
             raised_by=dict(cls.raised_by),
             slow=cls.slow,
         )

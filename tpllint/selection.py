@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from tpllint.errors import RepairableError
 from tpllint.names import nearest, unknown
@@ -16,11 +16,10 @@ VETTING = ("storage", "syntax", "portability", "security")
 """The categories that the profile `security` runs: what has to be known before a download is used."""
 
 
-@dataclass(frozen=True)
-class PathIgnores:
+class PathIgnores(NamedTuple):
     """Rules that are silent about some files. `globs` are matched from the folder `root`; `here` is the working directory."""
 
-    globs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    globs: Mapping[str, tuple[str, ...]] = {}
     root: str = ""
     here: str = ""
 
@@ -34,16 +33,15 @@ class PathIgnores:
                 yield from words
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What the user asked for; an empty `select` means every rule, with info findings silent unless `tells_infos`."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: Mapping[str, Severity] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = {}
     tells_infos: bool = False
     profile: str = "default"
-    per_path: PathIgnores = field(default_factory=PathIgnores)
+    per_path: PathIgnores = PathIgnores()
 
     def chosen(self, rules: Sequence[RuleInfo]) -> tuple[RuleInfo, ...]:
         """The rules that run. Raises RepairableError for a word that fits none."""

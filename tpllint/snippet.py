@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint.report.escape import code, width
 from tpllint.span import NEWLINE, Position, Span, offset_at
@@ -14,8 +14,7 @@ WIDEST_MARK = 80
 MOST_LINES = 3
 
 
-@dataclass(frozen=True)
-class Excerpt:
+class Excerpt(NamedTuple):
     """One line of a file, unescaped: what stands before the place, the place, and what follows; which ends are cut off."""
 
     line: int
@@ -26,8 +25,7 @@ class Excerpt:
     cut_after: bool = False
 
 
-@dataclass(frozen=True)
-class Snippet:
+class Snippet(NamedTuple):
     """The lines of a place. `last_line` is where it ends; of a long place, only its first line is among `lines`."""
 
     lines: tuple[Excerpt, ...]

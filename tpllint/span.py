@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A 1-based line and column; columns count characters."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """From `start` up to, not including, `end`."""
 
     start: Position
     end: Position
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Offsets (0-based, end exclusive) into a template's source."""
 
     start: int

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
@@ -31,8 +30,7 @@ Argument: TypeAlias = str | ModelFiles
 """What names a target on the command line, or the files of one that was read already."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What the user passed beside the targets.
 
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
@@ -42,7 +40,7 @@ class Request:
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = {}
     template: str | None = None
     chat_template: str | None = None
     offline: bool = False
@@ -53,8 +51,7 @@ class Request:
     requires: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """One argument: its files and what they amount to, or why they could not be had."""
 
     argument: str
@@ -82,8 +79,7 @@ def distinct(arguments: Iterable[Argument]) -> list[Argument]:
     return list({named(argument): argument for argument in arguments}.values())
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Some targets that are open at the same time, and how many arguments they stand for."""
 
     targets: tuple[Target, ...]
@@ -232,14 +228,14 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
 def _narrowed(argument: str, resolved: Resolved, request: Request) -> Resolved:
     if request.chat_template is not None:
         given = _given(request.chat_template)
-        resolved = replace(resolved, templates=(given,), facts=(), files=(given.file,), views=())
+        resolved = resolved._replace(templates=(given,), facts=(), files=(given.file,), views=())
     if request.template is None:
         return resolved
     kept = tuple(stored for stored in resolved.templates if request.template in (stored.name, stored.label))
     if not kept:
         names = [stored.label for stored in resolved.templates]
         raise unknown("no-such-template", "chat template", request.template, names, f"{argument}: ")
-    return replace(resolved, templates=kept, views=())
+    return resolved._replace(templates=kept, views=())
 
 
 def _given(path: str) -> Stored:
@@ -248,6 +244,6 @@ def _given(path: str) -> Stored:
     if file is None or not Path(path).is_file():
         raise RepairableError("unknown-kind", f"not a template: {path}", "--chat-template takes a .jinja file")
     try:
-        return Stored(DEFAULT, text_of(file), replace(file, name=TEMPLATE))
+        return Stored(DEFAULT, text_of(file), file._replace(name=TEMPLATE))
     except Unreadable as error:
         raise RepairableError("unreadable", f"{path} {error}", "--chat-template takes a UTF-8 .jinja file") from error

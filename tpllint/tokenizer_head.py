@@ -11,8 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 MAX_BYTES = 16_000_000
 """More than a hundred thousand added tokens; a longer head is not read."""
@@ -21,8 +20,7 @@ _INK = re.compile(r"[^ \t\r\n]")
 _DECODER = json.JSONDecoder()
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What stands before the vocabulary.
 
     `added` are the ids of the added tokens, `first` is the token that encoding puts before a text: empty where there is none.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint import wire
 from tpllint.confined import confined
@@ -17,8 +16,7 @@ SECONDS = 10.0
 _ENCODER = "tpllint.analysis.tokenization"
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A token's id, and the span of the prompt it stands for; several tokens may share a character."""
 
     id: int

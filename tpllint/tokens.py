@@ -7,8 +7,7 @@ special_tokens_map.json overrides tokenizer_config.json, and is not read where t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 STANDARD = frozenset(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 """What every tokenizer may have; a model may declare further ones (`image_token`)."""
@@ -20,8 +19,7 @@ PLACEHOLDERS = {"bos_token": "<s>", "eos_token": "</s>"}
 """What special tokens are rendered as where no file tells."""
 
 
-@dataclass(frozen=True)
-class SpecialTokens:
+class SpecialTokens(NamedTuple):
     """Values by name; whether a file declared any, else they are placeholders; and the names that certainly have no value."""
 
     values: Mapping[str, str]

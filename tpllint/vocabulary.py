@@ -8,8 +8,7 @@ files disagree about what other releases decide otherwise, it is unknown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint.job import Vocabulary
 from tpllint.tokenizer_head import Head
@@ -22,8 +21,7 @@ GENERATION = "generation_config.json"
 MODEL_CONFIG = "config.json"
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(NamedTuple):
     """The files that a vocabulary is read from, each as parsed JSON; None for one that is missing or no object.
 
     `head` is None where there is no tokenizer.json, or where it was not read: then `unread` is true.

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from tpllint import CLOSING_MARKER, Bad, Good, Problem, Rule, Severity, Template, common_suffix, quoted
@@ -77,8 +76,7 @@ class GenerationPromptUnconditional(Rule):
         if _opens(header, opening) and not between.startswith(end.rstrip()):
             yield _problem(template, header, "although no generation prompt was asked for")
         elif (switch := _switched_on(template)) and not CLOSING_MARKER.match(user_end.strip()):
-            yield replace(
-                _problem(template, user_end, "because the template sets add_generation_prompt to true itself"),
+            yield _problem(template, user_end, "because the template sets add_generation_prompt to true itself")._replace(
                 place=template.syntax.place(switch) if template.syntax else None,
             )
         elif _opens(after_the_closer, opening):

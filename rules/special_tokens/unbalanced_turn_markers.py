@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -143,8 +142,8 @@ def _problems(template: Template, turns: TurnMarkers, group: Group) -> Iterator[
         found = imbalance(render.text or "", turns)
         if found:
             never = group.severity is Severity.ERROR and _never_closes_the_beginning(template, turns, render, found)
-            yield replace(
-                _problem(render, found, Severity.WARNING if never else group.severity), holds=partial(_holds, turns, found)
+            yield _problem(render, found, Severity.WARNING if never else group.severity)._replace(
+                holds=partial(_holds, turns, found)
             )
         elif group.conversations is IN_A_ROW:
             yield from _glued(render, group.severity)

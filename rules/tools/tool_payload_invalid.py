@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from tpllint import ARGUMENT, Bad, Good, Problem, Rule, Severity, Template, quoted
@@ -132,7 +131,7 @@ def _calls(template: Template) -> Iterator[Problem]:
         says = f"the arguments do not come back from a tool call, written as {written}: {quoted(plain.text[:SHOWN])}"
     else:
         for problem in _hard_calls(template, written):
-            yield replace(problem, place=template.place_of(plain.render, ARGUMENT) if plain.render else None)
+            yield problem._replace(place=template.place_of(plain.render, ARGUMENT) if plain.render else None)
         return
     yield Problem(says, help=_way_out(written), render=plain.render, shows=plain.span)
 

@@ -11,7 +11,7 @@ import datetime
 import functools
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jinja2 import lexer, nodes
@@ -173,6 +173,8 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.globals["strftime_now"] = clock_at(CLOCK)
         self.globals["dict"] = RestrictedDict()
         self.globals["namespace"] = RestrictedNamespace
+        self.tokens: list[tuple[int, str, str]] = []
+        """Offset, kind and text of every token of the source that was parsed last, blanks and comments too."""
 
     @property
     def generation(self) -> GenerationTag:
@@ -183,11 +185,14 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     def _tokenize(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
     ) -> lexer.TokenStream:
-        wrapped = self.lexer.wrap(_numbered_by_offset(self, source), name, filename)
+        self.tokens = []
+        wrapped = self.lexer.wrap(_numbered_by_offset(self.lexer, source, self.tokens), name, filename)
         return lexer.TokenStream(wrapped, name, filename)
 
 
-def _numbered_by_offset(environment: ChatEnvironment, source: str) -> Iterator[tuple[int, str, str]]:
-    tokens: Iterable[tuple[int, str, str]] = raw_tokens(environment.lexer, source)
-    for offset, kind, value in tokens:
+def _numbered_by_offset(reader: lexer.Lexer, source: str, read: list[tuple[int, str, str]]) -> Iterator[tuple[int, str, str]]:
+    """The tokens of a source as Jinja's parser takes them; those that it has taken are in `read`."""
+    for token in raw_tokens(reader, source):
+        read.append(token)
+        offset, kind, value = token
         yield offset + 1, kind, value

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
 
+from tpllint.analysis.compile import copied
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.reporter import CountingEnvironment, Site, Trace, TracingEnvironment
 from tpllint.analysis.syntax import Syntax
@@ -35,7 +36,7 @@ class Body(NamedTuple):
 
 
 class Instrumenter:
-    """Rewrites a fresh syntax tree in place. Only the calls named in `reports` are put in."""
+    """Rewrites a copy of a syntax tree. Only the calls named in `reports` are put in."""
 
     reports = frozenset(("wrote", "part", "literal", "put_together", "tested", "turn", "leave"))
 
@@ -47,7 +48,7 @@ class Instrumenter:
 
     def rewrite(self) -> nodes.Template:
         """The tree, every statement of it wrapped."""
-        tree = self._syntax.tree
+        tree = copied(self._syntax.tree)
         tree.body = self._statements(tree.body)
         return tree
 
@@ -256,10 +257,9 @@ def _compiled(environment: ChatEnvironment, tree: nodes.Template) -> JinjaTempla
 class Counter:
     """A template's compilation that counts its bodies."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, syntax: Syntax) -> None:
         """Compile it. Raises whatever Jinja or Python raise, as the other second compilation does."""
         self._environment = CountingEnvironment()
-        syntax = Syntax(self._environment, source, self._environment.parse(source))
         instrumenter = BodyCounter(syntax, [])
         self._compiled = _compiled(self._environment, instrumenter.rewrite())
         self.bodies = instrumenter.bodies
@@ -283,10 +283,9 @@ class Counter:
 class Tracer:
     """A template's second compilation."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, syntax: Syntax) -> None:
         """Compile it. Raises whatever Jinja or Python raise: the caller knows that the plain compilation succeeded."""
         self._environment = TracingEnvironment()
-        syntax = Syntax(self._environment, source, self._environment.parse(source))
         instrumenter = Instrumenter(syntax, self._environment.sites)
         self._compiled = _compiled(self._environment, instrumenter.rewrite())
         self.bodies, self.guards = instrumenter.bodies, instrumenter.guards

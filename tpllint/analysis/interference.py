@@ -205,7 +205,7 @@ class Interference:
             if level is not None:
                 run = max(news, key=lambda run: len(run.words))
                 words = text[run.start : run.end]
-                forced = replace(base.render, text=text, error=None, blocks=())
+                forced = base.render._replace(text=text, error=None, blocks=())
                 place = self._place(forcing, number)
                 yield number, Influence(predicate, place, chain[number], base.render, forced, words, level)
                 return

@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterator
 from types import FrameType
 
 MAX_MEMORY_BYTES = 1_000_000_000
@@ -82,18 +81,24 @@ class Deadline:
 
     def __init__(self) -> None:
         self.end = time.monotonic() + SOFT_SECONDS
+        signal.signal(signal.SIGALRM, _stop)  # an alarm that nobody handles ends the process
 
-    @contextlib.contextmanager
-    def running(self, most: float | None = None) -> Iterator[None]:
+    def running(self, most: float | None = None) -> _Running:
         """Raise TimeIsUp inside the block when the job's time, or `most` seconds of it, is spent; at once if it is already."""
-        left = self.end - time.monotonic()
-        left = left if most is None else min(left, most)
+        return _Running(self.end if most is None else min(self.end, time.monotonic() + most))
+
+
+class _Running:
+    """A piece of work that has to be done by a moment. A render is one, and a check has hundreds: no generator is behind it."""
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+
+    def __enter__(self) -> None:
+        left = self._end - time.monotonic()
         if left <= 0:
             raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
-        if signal.getsignal(signal.SIGALRM) is not _stop:  # an alarm that nobody handles ends the process
-            signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, left)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)

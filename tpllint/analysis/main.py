@@ -64,6 +64,8 @@ def main() -> None:
     except Exception as error:  # a pack is a stranger's code: whatever it does on import is reported, not raised
         send({"kind": "broken-pack", "message": f"{type(error).__name__}: {error}"})
         return
+    told = (rule.info() if hello["documented"] else rule.identity() for rule in rules.values())
+    send({"kind": "ready", "rules": [info._asdict() for info in told]})  # while the parent reads it, the rest is imported
     asked = {*hello["rooms"], *(["description"] if hello["packs"] else [])}  # the rules of a pack may ask for one
     for name in (*IMPORTED_LATE, *(module for room, module in ROOMS.items() if room in asked)):
         importlib.import_module(name)
@@ -72,7 +74,6 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # until here the parent reads it: what kept the worker from starting
     limits.confine()
-    send({"kind": "ready", "rules": [vars(rule.info()) for rule in rules.values()]})
     while (message := wire.read(jobs, wire.MAX_JOB_BYTES)) is not None:
         limits.renew_cpu()
         _serve(message, rules, send)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template as JinjaTemplate
 from jinja2.exceptions import SecurityError
@@ -27,18 +26,16 @@ SENTINEL_TOKENS = {"bos_token": "<bos-sentinel>", "eos_token": "<eos-sentinel>"}
 CONTINUE_TAG = "CONTINUE_FINAL_MESSAGE_TAG "
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """What a template receives, apart from `add_generation_prompt`."""
 
     messages: Sequence[Mapping[str, Any]]
     tools: Sequence[Any] | None = None
     documents: Sequence[Any] | None = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
-class RenderError:
+class RenderError(NamedTuple):
     """Why a render failed.
 
     `kind` is "raised" (by the template's own raise_exception), "sandbox", "limit" or "error"; `offset` is the place in the
@@ -51,8 +48,7 @@ class RenderError:
     offset: int | None
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """What a render was asked for: all that it takes to make it again. `continued`: with the final message left open."""
 
     conversation: Conversation
@@ -63,8 +59,7 @@ class Recipe:
     clock: datetime.datetime = CLOCK
 
 
-@dataclass(frozen=True)
-class Render:
+class Render(NamedTuple):
     """The prompt, or the error; never both.
 
     `blocks` are the runs of generation blocks; `recipe` is set by whoever keeps the render.
@@ -195,8 +190,7 @@ def _offset(template: JinjaTemplate, traceback: TracebackType | None) -> int | N
     return offset
 
 
-@dataclass(frozen=True)
-class Tagged:
+class Tagged(NamedTuple):
     """A conversation whose last text ends with CONTINUE_TAG, and that text without it."""
 
     inputs: Inputs

@@ -65,6 +65,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def __init__(self) -> None:
         super().__init__()
+        self.optimized = False  # next to nothing is constant between these calls, and to look for it takes long
         self.filters["tojson"] = _whose(self.filters["tojson"])
         self.sites: list[Site] = []
         self.trace = Trace()
@@ -133,6 +134,7 @@ class CountingEnvironment(ChatEnvironment):
 
     def __init__(self) -> None:
         super().__init__()
+        self.optimized = False
         self.reached: set[int] = set()
 
     def reach(self, site: int, value: Any = None) -> Any:

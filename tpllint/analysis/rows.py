@@ -10,7 +10,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tpllint.analysis import renders
@@ -95,7 +94,7 @@ _kept: list[tuple[Job, Passages | str]] = []
 
 
 def _held(job: Job) -> Passages | str:
-    bare = replace(job, selection={})
+    bare = job._replace(selection={})
     if not _kept or _kept[0][0] != bare:
         _kept[:] = [(bare, _made(job))]
     return _kept[0][1]

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import nodes
 
 from tpllint.analysis.environment import ChatEnvironment
-from tpllint.analysis.offsets import normalised, raw_tokens
+from tpllint.analysis.offsets import normalised
 from tpllint.analysis.tags import Tag, tags
 from tpllint.span import Place
 
@@ -23,15 +23,19 @@ _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
 class Syntax:
-    """A parsed source. `text` is the source as Jinja reads it; all offsets are into it."""
+    """A parsed source. `text` is the source as Jinja reads it; all offsets are into it.
+
+    `tokens` are the offset, kind and text of every token, blanks and comments too.
+    """
 
     def __init__(self, environment: ChatEnvironment, source: str, tree: nodes.Template) -> None:
+        """Of the source that this environment has just parsed."""
         self.text = normalised(source)
         self.tree = tree
+        self.tokens = environment.tokens
         self.filters = frozenset(environment.filters)
         self.tests = frozenset(environment.tests)
         self.globals = frozenset(environment.globals)
-        self._environment = environment
 
     def find(self, *kinds: str) -> Iterator[Any]:
         """Every node whose class has one of these names (`Filter`, `Getattr`, ...), in source order."""
@@ -112,11 +116,6 @@ class Syntax:
             if kind != "whitespace" and not (value == "not" and opened is not None):
                 opened = offset if value in _CONTINUED_BY_A_NAME else None
         return ends
-
-    @functools.cached_property
-    def tokens(self) -> list[tuple[int, str, str]]:
-        """Offset, kind and text of every token, blanks and comments too."""
-        return list(raw_tokens(self._environment.lexer, self.text))
 
     @functools.cached_property
     def _tags(self) -> tuple[Tag, ...]:

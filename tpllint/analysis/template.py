@@ -8,7 +8,6 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Template as JinjaTemplate
@@ -240,7 +239,8 @@ class Template:
     def _compiled(self) -> JinjaTemplate | Failure:
         try:
             with self._deadline.running():
-                made = compilation.compiled(self._environment, self.source)
+                tree = self._parsed if isinstance(self._parsed, nodes.Template) else None
+                made = compilation.compiled(self._environment, self.source, tree)
         except LimitReached as error:
             return self._exhaust("compiling", error)
         if isinstance(made, Failure) and made.kind == "limit":
@@ -308,10 +308,11 @@ class Template:
         `tokens` replaces the values of special tokens; `keep_none` leaves `content: null` in place, as transformers before
         5.23 and other engines do; `clock` is what strftime_now sees.
         """
-        recipe = Recipe(conversation, generation_prompt, tuple(sorted((tokens or {}).items())), keep_none, clock=clock)
-        key = (id(conversation), generation_prompt, recipe.tokens, keep_none, clock)
+        instead = tuple(sorted(tokens.items())) if tokens else ()
+        key = (id(conversation), generation_prompt, instead, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
-            self._renders[key] = replace(self._render(recipe), recipe=recipe)
+            recipe = Recipe(conversation, generation_prompt, instead, keep_none, clock=clock)
+            self._renders[key] = self._render(recipe)._replace(recipe=recipe)
         return self._renders[key]
 
     def render_again(self, recipe: Recipe) -> Render:
@@ -377,7 +378,7 @@ class Template:
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
         result = self._noted(self._continued(conversation), conversation)
-        return replace(result, recipe=Recipe(conversation, continued=True))
+        return result._replace(recipe=Recipe(conversation, continued=True))
 
     def _continued(self, conversation: Conversation) -> Render:
         if isinstance(self._compiled, Failure):

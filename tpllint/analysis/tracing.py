@@ -114,9 +114,12 @@ class Tracing:
 
         None where a limit ended one of them before all were reached: what was not reached might have been.
         """
+        syntax = self._template.syntax
+        if syntax is None:
+            return None
         try:
             with self._running():
-                counter = Counter(self._template.source)
+                counter = Counter(syntax)
             for recipe in _every_recipe():
                 if len(counter.reached) == len(counter.bodies):
                     break
@@ -139,9 +142,12 @@ class Tracing:
 
     @functools.cached_property
     def _tracer(self) -> Tracer | None:
+        syntax = self._template.syntax
+        if syntax is None:
+            return None
         try:
             with self._running():
-                return Tracer(self._template.source)
+                return Tracer(syntax)
         except (Exception, LimitReached):  # the plain compilation succeeded; what wrapping it breaks leaves places undecided
             return None
 

@@ -47,7 +47,7 @@ def smallest(template: Template, render: Render, holds: Callable[[Render], bool]
             break
         if not _is_ordinary(conversation, recipe):
             continue
-        made = template.render_again(replace(recipe, conversation=conversation))
+        made = template.render_again(recipe._replace(conversation=conversation))
         if made.limited:
             break
         if holds(made):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, TextIO
 
 import click
@@ -95,9 +94,10 @@ def command(
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = _selection(given, select, ignore, severity, profile, failing)
-            asked_for = Check(replace(_request(given, expect, engines, asked), base_model=base_model), selection)
+            asked_for = Check(_request(given, expect, engines, asked)._replace(base_model=base_model), selection)
             rooms = ("description",) if asked_for.request.expect else ()
-            with workers(given, *rooms) as pool, progress(len(named), no_progress) as bar:
+            documented = output_format == "sarif"
+            with workers(given, *rooms, documented=documented) as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     code = max(code, exit_code(report, failing, exit_zero=exit_zero))
@@ -160,8 +160,7 @@ def _request(config: Config, expect: tuple[str, ...], engines: tuple[str, ...], 
         listed = conversations_of(config.conversations)
     except RepairableError as error:
         raise RepairableError(error.kind, f"{config.file}: conversations: {error.message}", error.hint) from error
-    return replace(
-        made,
+    return made._replace(
         conversations=(*listed, *made.conversations),
         variables={**config.variables, **made.variables},
         expect=tuple(dict.fromkeys((*config.expect, *_words(expect)))),

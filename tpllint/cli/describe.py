@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -39,7 +38,7 @@ def command(
     """
     try:
         with workers(Config(), "description") as pool:
-            wanted = replace(request(**asked), requires=engines)
+            wanted = request(**asked)._replace(requires=engines)
             results = describe(targets, pool, wanted, coverage=coverage)
     except RepairableError as error:
         if output_format == "json":

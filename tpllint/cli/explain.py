@@ -18,7 +18,7 @@ from tpllint.sources.files import TEMPLATE
 @with_config
 def command(name: str, config: str | None, no_config: bool) -> int:
     """Document one rule, by name or code."""
-    with workers(configured(config, no_config)) as pool:
+    with workers(configured(config, no_config), documented=True) as pool:
         rule = find_rule(name, pool.rules)
     with output() as stream:
         stream.write("\n".join(_page(rule)) + "\n")

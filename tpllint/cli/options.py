@@ -155,12 +155,12 @@ def listed(targets: Sequence[str], lists: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def workers(config: Config, *rooms: str) -> Iterator[Pool]:
+def workers(config: Config, *rooms: str, documented: bool = False) -> Iterator[Pool]:
     """A pool of workers that know the built-in rules, those of every installed plug-in and those of the user's folders.
 
-    `rooms` are what its jobs need beyond rules and renders, as a `Pool` takes them.
+    `rooms` are what its jobs need beyond rules and renders, as a `Pool` takes them; `documented` as well.
     """
-    with Pool([*plugin_packs(), *config.rules], rooms=rooms) as pool:
+    with Pool([*plugin_packs(), *config.rules], rooms=rooms, documented=documented) as pool:
         yield pool
 
 

@@ -110,7 +110,7 @@ def _write_json(results: Sequence[Renders], stream: TextIO) -> None:
     body = {
         "schema": "tpllint-render-v1",
         "renders": [record for result in results for record in result.renders],
-        "errors": [{"target": result.target, **vars(result.error)} for result in results if result.error],
+        "errors": [{"target": result.target, **result.error._asdict()} for result in results if result.error],
     }
     stream.write(json.dumps(body, indent=1) + "\n")
 

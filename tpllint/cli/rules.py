@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 
@@ -19,7 +18,7 @@ from tpllint.rule import RuleInfo
 def command(output_format: str, config: str | None, no_config: bool) -> int:
     """List the rules: code, name, severity and what each one finds."""
     try:
-        with workers(configured(config, no_config)) as pool:
+        with workers(configured(config, no_config), documented=True) as pool:
             rules = pool.rules
     except RepairableError as error:
         if output_format == "json":
@@ -33,7 +32,7 @@ def command(output_format: str, config: str | None, no_config: bool) -> int:
 
 def _as_json(rules: Sequence[RuleInfo], error: RepairableError | None = None) -> str:
     errors = [{"target": None, "kind": error.kind, "message": error.message, "hint": error.hint}] if error else []
-    return json.dumps({"schema": "tpllint-rules-v1", "rules": [asdict(rule) for rule in rules], "errors": errors}, indent=1)
+    return json.dumps({"schema": "tpllint-rules-v1", "rules": [rule._asdict() for rule in rules], "errors": errors}, indent=1)
 
 
 def _as_text(rules: Sequence[RuleInfo]) -> str:

@@ -58,7 +58,7 @@ class LinesWriter:
 
 
 def _error(error: TargetError | None) -> dict[str, Any]:
-    return {"error": None if error is None else vars(error)}
+    return {"error": None if error is None else error._asdict()}
 
 
 def _row(result: RowResult) -> dict[str, Any]:

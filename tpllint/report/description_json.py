@@ -16,6 +16,6 @@ def write(results: Sequence[Described], stream: TextIO) -> None:
         "schema": "tpllint-describe-v1",
         "version": tpllint.__version__,
         "descriptions": [record for result in results for record in result.templates],
-        "errors": [{"target": result.target, **vars(result.error)} for result in results if result.error],
+        "errors": [{"target": result.target, **result.error._asdict()} for result in results if result.error],
     }
     stream.write(json.dumps(body, indent=1) + "\n")

@@ -21,7 +21,7 @@ class Writer:
 
     def add(self, report: Report) -> None:
         """Keep a report."""
-        self._totals += report.totals
+        self._totals = self._totals.plus(report.totals)
         for name, elements in _arrays(report).items():
             for element in elements:
                 self._arrays[name].add(element)
@@ -63,7 +63,7 @@ def _arrays(report: Report) -> dict[str, list[dict[str, Any]]]:
         "targets": [_target(result) for result in report.targets],
         "findings": [finding.as_json() for finding in report.findings],
         "skipped": [skipped.as_json() for skipped in report.skipped],
-        "crashes": [vars(crash) for crash in report.crashes],
+        "crashes": [crash._asdict() for crash in report.crashes],
     }
 
 
@@ -72,6 +72,6 @@ def _target(result: TargetResult) -> dict[str, Any]:
         "target": result.target,
         "templates": list(result.templates),
         "fully_analysed": result.fully_analysed,
-        "error": None if result.error is None else vars(result.error),
+        "error": None if result.error is None else result.error._asdict(),
         **({"note": result.note} if result.note else {}),
     }

@@ -36,7 +36,7 @@ class Writer:
 
     def add(self, report: Report) -> None:
         """Write the findings."""
-        self._totals += report.totals
+        self._totals = self._totals.plus(report.totals)
         for finding in report.findings:
             self._stream.write("\n".join(_finding(finding, self._color)) + "\n\n")
         for crash in report.crashes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 
 from tpllint.sources.files import ModelFile, ModelFiles, UnreadFile
 from tpllint.sources.hub_target import HubTarget, parse_hub_target
@@ -38,7 +37,7 @@ def with_more(model: ModelFiles, names: tuple[str, ...], *, offline: bool = Fals
     from tpllint.sources.hub import fetch
 
     asked = parse_hub_target(model.target) or HubTarget(model.origin, None)
-    return fetch(model.target, replace(asked, revision=model.commit), offline=offline, token=token, more=names)
+    return fetch(model.target, asked._replace(revision=model.commit), offline=offline, token=token, more=names)
 
 
 def file_beside(

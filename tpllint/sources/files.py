@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import PurePath, PurePosixPath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tpllint.job import Fact
 from tpllint.tokenizer_head import Head
@@ -68,8 +67,7 @@ def companions(name: str) -> tuple[str, ...]:
     return JSON_FILES if name.endswith(".jinja") else (TOKENS_MAP, *NEIGHBOURS)
 
 
-@dataclass(frozen=True)
-class ModelFile:
+class ModelFile(NamedTuple):
     """One file that was read whole. `name` is its POSIX path inside the model, `shown` the path that findings print."""
 
     name: str
@@ -77,8 +75,7 @@ class ModelFile:
     data: bytes
 
 
-@dataclass(frozen=True)
-class UnreadFile:
+class UnreadFile(NamedTuple):
     """A file that is there and was not read whole; `reason` is a clause such as "is larger than 2 MB"."""
 
     name: str
@@ -86,8 +83,7 @@ class UnreadFile:
     reason: str
 
 
-@dataclass(frozen=True)
-class ModelFiles:
+class ModelFiles(NamedTuple):
     """What one target brought.
 
     `focus` holds the names of the files the user pointed at; empty for a whole folder or repository. `origin` separates
@@ -104,7 +100,7 @@ class ModelFiles:
     files: Mapping[str, ModelFile]
     focus: frozenset[str] = frozenset()
     origin: str = LOCAL
-    unread: tuple[UnreadFile, ...] = field(default=())
+    unread: tuple[UnreadFile, ...] = ()
     commit: str | None = None
     listing: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -132,8 +128,7 @@ def merged(models: Sequence[ModelFiles]) -> ModelFiles:
     listing = dict.fromkeys(name for model in models for name in model.listing)
     facts = dict.fromkeys(fact for model in models for fact in model.facts)
     target = " ".join(model.target for model in models)
-    return replace(
-        models[0],
+    return models[0]._replace(
         target=target,
         files=files,
         focus=focus,

@@ -17,9 +17,8 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tpllint.report.escape import escape
 from tpllint.sources.files import MAX_TEMPLATE_BYTES
@@ -74,8 +73,7 @@ class Closeable(Readable, Protocol):
         """Free what it holds."""
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What the head of a GGUF file says.
 
     `values` are texts (as bytes, for nothing says that they are UTF-8) and numbers by key; `tokens` are the texts of the tokens
@@ -84,8 +82,8 @@ class Metadata:
     tells whether every entry was read.
     """
 
-    values: Mapping[str, Value] = field(default_factory=dict)
-    tokens: Mapping[int, str] = field(default_factory=dict)
+    values: Mapping[str, Value] = {}
+    tokens: Mapping[int, str] = {}
     special: Mapping[int, str] | None = None
     damage: tuple[str, ...] = ()
     complete: bool = True

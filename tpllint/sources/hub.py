@@ -69,7 +69,7 @@ def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[s
     listing = kept or _asked(target, token)
     read = hub_gguf.read_from_hub(target, listing.commit, token)
     if target.file is not None and is_gguf(target.file):
-        return replace(hub_gguf.named_file(argument, target, listing, read), origin=target.repository, commit=listing.commit)
+        return hub_gguf.named_file(argument, target, listing, read)._replace(origin=target.repository, commit=listing.commit)
     plan = _Plan(target, listing, more)
     if missing := plan.missing(plan.names[:_MAX_FILES]):
         _download(target, listing.commit, missing, token)
@@ -101,7 +101,7 @@ def _from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> Mode
     kept = kept_listing(target, commit)
     listing, read = kept or _listing_of_cache(target, commit, more), hub_gguf.read_from_cache(target, commit)
     if target.file is not None and is_gguf(target.file):
-        return replace(hub_gguf.named_file(argument, target, listing, read), origin=target.repository, commit=commit)
+        return hub_gguf.named_file(argument, target, listing, read)._replace(origin=target.repository, commit=commit)
     plan = _Plan(target, listing, more)
     needed = [name for name in plan.names if name not in more]
     missing = plan.missing(needed)
@@ -110,7 +110,7 @@ def _from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> Mode
     if is_empty or (plan.focus and plan.missing([plan.focus])):
         raise failure("not-cached", target)
     files = hub_gguf.with_templates(plan.files(argument, "is not in the cache"), target, listing, read)
-    return files if kept else replace(files, listing=())
+    return files if kept else files._replace(listing=())
 
 
 def _listing_of_cache(target: HubTarget, commit: str, more: tuple[str, ...]) -> Listing:

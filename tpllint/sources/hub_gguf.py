@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -54,7 +53,7 @@ def named_file(argument: str, target: HubTarget, listing: Listing, read: Read) -
     path = str(PurePosixPath(target.file or ""))
     if listing.is_whole and path not in listing.sizes:
         raise failure("no-such-file", target)
-    return replace(gguf_file(argument, _shown(target, listing.commit, path), read(path)), listing=(path,))
+    return gguf_file(argument, _shown(target, listing.commit, path), read(path))._replace(listing=(path,))
 
 
 def with_templates(model: ModelFiles, target: HubTarget, listing: Listing, read: Read) -> ModelFiles:

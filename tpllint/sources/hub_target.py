@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DEFAULT_REVISION = "main"
 
@@ -24,8 +24,7 @@ _FILE_ENDINGS = (".jinja", ".json", ".gguf")
 _PULL_REQUEST = re.compile(r"pr/[0-9]{1,9}")
 
 
-@dataclass(frozen=True)
-class HubTarget:
+class HubTarget(NamedTuple):
     """A model on the Hub; `revision` is a branch, tag, commit or ref such as `refs/pr/3`, None for the main branch.
 
     `file` is the one file of it that the user pointed at, by its path in the repository; None for the whole model.

@@ -8,7 +8,6 @@ import itertools
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -73,7 +72,7 @@ def read_more(model: ModelFiles, names: tuple[str, ...]) -> ModelFiles:
     if model.folder is None:
         return model
     more = _gathered(model.target, Path(model.folder), names, frozenset())
-    return replace(model, files={**model.files, **more.files}, unread=(*model.unread, *more.unread))
+    return model._replace(files={**model.files, **more.files}, unread=(*model.unread, *more.unread))
 
 
 def read_beside(target: str, name: str) -> ModelFile | UnreadFile | None:
@@ -98,7 +97,7 @@ def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
         names = [*JSON_FILES, TEMPLATE, *_additional(path), *more]
     except OSError as error:
         raise _unusable(target, error) from error
-    model = replace(_gathered(target, path, names, frozenset()), listing=_listing(path))
+    model = _gathered(target, path, names, frozenset())._replace(listing=_listing(path))
     return with_gguf(model, model.listing, lambda name: _shown(path / name), lambda name: _inside(path, name))
 
 

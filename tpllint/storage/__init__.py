@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from tpllint.job import Fact, Loaded, Variant, Vocabulary
 from tpllint.sources.files import CONFIG, LEGACY_TEMPLATE, PROCESSOR, TOKENIZER, ModelFile, ModelFiles
@@ -14,8 +15,7 @@ from tpllint.storage.views import BASE_MODEL, View
 from tpllint.tokens import SpecialTokens
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """What a model's files amount to.
 
     `templates` are those that are checked: what the tokenizer loads, and what only the processor loads. `views` tell which
@@ -27,7 +27,7 @@ class Resolved:
     facts: tuple[Fact, ...]
     files: tuple[ModelFile, ...] = ()
     views: tuple[View, ...] = ()
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    vocabulary: Vocabulary = Vocabulary()
 
     @property
     def stored(self) -> tuple[Stored, ...]:
@@ -63,16 +63,16 @@ def with_base_model(resolved: Resolved, base: Resolved) -> Resolved:
     def apart(stored: Stored) -> Stored:
         """Under the path that findings print, which no file of the model itself has."""
         shown = stored.file.shown
-        return replace(stored, file=replace(stored.file, name=shown), label=f"{shown}:{stored.name}")
+        return replace(stored, file=stored.file._replace(name=shown), label=f"{shown}:{stored.name}")
 
-    view = replace(tokenizer, loader=BASE_MODEL, templates=tuple(map(apart, tokenizer.templates)), shadowed=())
+    view = tokenizer._replace(loader=BASE_MODEL, templates=tuple(map(apart, tokenizer.templates)), shadowed=())
     files = tuple(stored.file for stored in view.templates)
-    return replace(resolved, views=(*resolved.views, view), files=(*resolved.files, *files))
+    return resolved._replace(views=(*resolved.views, view), files=(*resolved.files, *files))
 
 
 def without_base_model(resolved: Resolved, reason: str) -> Resolved:
     """The same, with the reason why there is no such view."""
-    return replace(resolved, facts=(*resolved.facts, Fact("no-base-model", None, reason)))
+    return resolved._replace(facts=(*resolved.facts, Fact("no-base-model", None, reason)))
 
 
 def _explains_absence(fact: Fact) -> bool:
@@ -133,4 +133,4 @@ def _labelled(views: Sequence[View]) -> Iterator[View]:
         )
 
     for view in views:
-        yield replace(view, templates=label(view.templates), shadowed=label(view.shadowed))
+        yield view._replace(templates=label(view.templates), shadowed=label(view.shadowed))

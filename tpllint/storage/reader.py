@@ -56,7 +56,7 @@ class Reader:
         tokenizer = tokenizer_view(_as_the_tokenizer_names(places))
         yield tokenizer
         if self._has_processor() and not (self._tokenizer_only() and tokenizer.templates):
-            processor = replace(processor_view(places), certain=self._certainly_has_processor())
+            processor = processor_view(places)._replace(certain=self._certainly_has_processor())
             self.facts += self._without_template(processor, tokenizer)
             yield processor
 
@@ -203,4 +203,4 @@ def _as_the_tokenizer_names(places: Places) -> Places:
     if SHADOWS_ROOT not in places.additional:
         return places
     additional = dict(places.additional)
-    return replace(places, root=replace(additional.pop(SHADOWS_ROOT), name=DEFAULT), additional=additional)
+    return places._replace(root=replace(additional.pop(SHADOWS_ROOT), name=DEFAULT), additional=additional)

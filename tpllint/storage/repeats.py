@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint.job import Fact
 from tpllint.quoting import listed, quoted
@@ -86,8 +86,7 @@ def _line_and_column(text: str, offset: int) -> tuple[int, int]:
     return position.line, position.column
 
 
-@dataclass(frozen=True)
-class _Repeat:
+class _Repeat(NamedTuple):
     """A key, and where it stands first and last in one object; None where nothing tells."""
 
     key: str

@@ -7,7 +7,7 @@ Follows transformers 5.23: `tokenization_utils_base.py` (`_from_pretrained`) for
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tpllint.storage.reading import DEFAULT, Stored
 
@@ -22,8 +22,7 @@ NO_TEMPLATE_IN_JSON = "chat_template.json holds no chat_template"
 CONFLICT = "chat_template.json stands beside additional_chat_templates"
 
 
-@dataclass(frozen=True)
-class Places:
+class Places(NamedTuple):
     """The templates in each place that a loader reads, by name; a place that holds none is empty.
 
     `root` is chat_template.jinja, `additional` the files of additional_chat_templates. `legacy` is None where there is no
@@ -39,8 +38,7 @@ class Places:
     legacy_has_key: bool = True
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What one loader has after loading.
 
     `shadowed` are the templates that stand where this loader looks and that it does not load. `named` tells whether the
