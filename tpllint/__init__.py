@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tpllint.analysis.amplification import Amplification, amplifications
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "tpllint.analysis.amplification": ("Amplification", "amplifications"),
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
@@ -143,6 +145,7 @@ __all__ = [
     "THOUGHT",
     "TOOL",
     "TOOL_LOOPS",
+    "Amplification",
     "Anatomy",
     "Bad",
     "Binding",
@@ -176,6 +179,7 @@ __all__ = [
     "TurnMarkers",
     "Use",
     "View",
+    "amplifications",
     "as_text",
     "before_thinking",
     "begins_with_marker",

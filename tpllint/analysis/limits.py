@@ -6,6 +6,7 @@ The parent enforces the wall clock from outside as well: a signal cannot interru
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import signal
@@ -16,6 +17,8 @@ from types import FrameType
 MAX_MEMORY_BYTES = 1_000_000_000
 SOFT_SECONDS = 7.0
 """After this much wall time of one job the running render is stopped and no further one is started."""
+COSTLY_SECONDS = 3.0
+"""The same for a template whose source tells already that some of it takes too long."""
 MAX_CPU_SECONDS = 10
 NOBODY = 65534
 
@@ -74,14 +77,19 @@ def renew_cpu() -> None:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise TimeIsUp(f"stopped after {SOFT_SECONDS:g} seconds")
+    raise TimeIsUp
 
 
 class Deadline:
-    """The time left for one job."""
+    """The time left for one job, or for one template of it."""
 
-    def __init__(self) -> None:
-        self.end = time.monotonic() + SOFT_SECONDS
+    def __init__(self, seconds: float = SOFT_SECONDS, latest: float = math.inf) -> None:
+        self.seconds = seconds
+        self.end = min(time.monotonic() + seconds, latest)
+
+    def sooner(self, seconds: float) -> Deadline:
+        """A deadline of its own for a part of the job: so many seconds from now, and not later than this one."""
+        return Deadline(seconds, self.end)
 
     @contextlib.contextmanager
     def running(self, most: float | None = None) -> Iterator[None]:
@@ -89,11 +97,13 @@ class Deadline:
         left = self.end - time.monotonic()
         left = left if most is None else min(left, most)
         if left <= 0:
-            raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
+            raise NotStarted(f"not started: {self.seconds:g} seconds were spent before")
         if signal.getsignal(signal.SIGALRM) is not _stop:  # an alarm that nobody handles ends the process
             signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, left)
         try:
             yield
+        except TimeIsUp as error:
+            raise error if error.args else TimeIsUp(f"stopped after {self.seconds:g} seconds") from error
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

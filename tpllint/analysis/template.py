@@ -18,9 +18,10 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.costs import Cost, costs
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
-from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
+from tpllint.analysis.limits import COSTLY_SECONDS, Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.payloads import Payloads
 from tpllint.analysis.reasoning import Reasoning
@@ -163,6 +164,23 @@ class Template:
         return required_variables(self)
 
     @functools.cached_property
+    def costs(self) -> tuple[Cost, ...]:
+        """What costs more than any chat needs, as far as the syntax tells it: nothing is executed."""
+        if self.syntax is None:
+            return ()
+        try:
+            with self._deadline.running():
+                return tuple(costs(self.syntax))
+        except (LimitReached, MemoryError) as error:
+            self.exhausted["reading"] = str(error) or str(OutOfMemory())
+            return ()
+
+    @functools.cached_property
+    def _time(self) -> Deadline:
+        """The time for executing it, which begins now: little, where its source tells that it takes too much."""
+        return self._deadline.sooner(COSTLY_SECONDS) if self.costs else self._deadline
+
+    @functools.cached_property
     def coverage(self) -> Mapping[str, Any] | None:
         """Which code the canonical conversations reach, as `describe --coverage` shows it; None where nothing tells."""
         if self.failure is not None or self.syntax is None or self.tracing.coverage is None:
@@ -207,7 +225,7 @@ class Template:
     @functools.cached_property
     def _compiled(self) -> JinjaTemplate | Failure:
         try:
-            with self._deadline.running():
+            with self.running():
                 made = compilation.compiled(self._environment, self.source)
         except LimitReached as error:
             return self._exhaust("compiling", error)
@@ -339,7 +357,7 @@ class Template:
 
     def running(self, most: float | None = None) -> AbstractContextManager[None]:
         """The time that is left for this template's target, or a part of it (see `Deadline.running`)."""
-        return self._deadline.running(most)
+        return self._time.running(most)
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
@@ -350,7 +368,7 @@ class Template:
         if isinstance(self._compiled, Failure):
             return _failed(self._compiled)
         try:
-            with self._deadline.running():
+            with self.running():
                 return renders.continue_final_message(self._environment, self._compiled, self.source, self.inputs(conversation))
         except LimitReached as error:
             return _ended(error)
@@ -365,7 +383,7 @@ class Template:
             return _failed(self._compiled)
         inputs = self.inputs(recipe.conversation, dict(recipe.tokens))
         try:
-            with self._deadline.running():
+            with self.running():
                 result = renders.render(
                     self._environment,
                     self._compiled,
