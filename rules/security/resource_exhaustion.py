@@ -22,7 +22,7 @@ class ResourceExhaustion(Rule):
     that they are not enough, 1 GB of memory, four million characters of prompt, Python's own recursion limit. This rule also
     speaks when one of them is reached while parsing, compiling or rendering.
 
-    Then it renders chats of 2, 4, 8 rounds and messages of as many dozen words, and speaks where the prompt grows faster than
+    Then it renders chats of 1, 2, 4 rounds and messages of as many words, and speaks where the prompt grows faster than
     they do. Text is counted, never time. Loops over messages inside loops over messages are fine as long as they write no more.
 
     ## Why is this bad
@@ -132,13 +132,12 @@ class ResourceExhaustion(Rule):
         ),
         Bad(
             "{% for m in messages %}{% for earlier in messages[:loop.index] %}{{ earlier.content }}{% endfor %}{% endfor %}",
-            says="prompts of 2, 4, 8 and 16 rounds have 196, 582, 1966, 7182 characters: they grow faster than what is said",
+            says="prompts of 1, 2, 4 and 8 rounds have 80, 196, 582, 1966 characters: they grow faster than what is said",
             better="{% for m in messages %}{{ m.content }}{% endfor %}",
         ),
         Bad(
             "{% for m in messages %}{% for word in m.content.split() %}{{ m.content }}{% endfor %}{% endfor %}",
-            says="prompts of 2, 4, 8 and 16 dozen words have 8616, 34512, 138144, 552768 characters: "
-            "they grow faster than what is said",
+            says="prompts of 1, 2, 4 and 8 words have 14, 58, 236, 952 characters: they grow faster than what is said",
         ),
         Bad(
             "{% for m in messages %}{{ m.content * 400 }}{% endfor %}",

@@ -16,9 +16,9 @@ from tpllint.conversations.words import QUESTION
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-SIZES = (2, 4, 8, 16)
-"""Rounds, or dozens of words; the last is asked for where the others look bad."""
-STEEP = 3
+SIZES = (1, 2, 4, 8)
+"""Rounds, or words; the last is asked for where the others look bad."""
+STEEP = 2.5
 """Doubling a conversation doubles what is added to a linear prompt and makes it four times as much in a quadratic one."""
 MAX_COPIES = 10
 """So often no prompt repeats a message."""
@@ -33,7 +33,7 @@ class Amplification(NamedTuple):
 
 def amplifications(template: Template) -> Iterator[Amplification]:
     """How prompts grow faster than conversations or messages do; nothing where one of the renders fails."""
-    for name, make in (("rounds", _rounds), ("dozen words", _words)):
+    for name, make in (("rounds", _rounds), ("words", _words)):
         steep = _steep(template, make)
         if steep is not None:
             lengths = ", ".join(str(len(render.text or "")) for render in steep)
@@ -46,13 +46,13 @@ def amplifications(template: Template) -> Iterator[Amplification]:
 
 def _rounds(template: Template, count: int) -> Conversation:
     """So many questions with answers, and one more question."""
-    messages = template.conversation("two-rounds").messages
-    return Conversation(f"{count}-rounds", [*list(messages) * (count // 2), messages[0]])
+    messages = list(template.conversation("two-rounds").messages)
+    return Conversation(f"{count}-rounds", [*(messages * count)[: 2 * count], messages[0]])
 
 
 def _words(template: Template, count: int) -> Conversation:
-    """A question of so many dozen words."""
-    conversation = canonical()["user"].with_message(0, content=" ".join([QUESTION] * count * 12))
+    """A question of so many words."""
+    conversation = canonical()["user"].with_message(0, content=" ".join([QUESTION] * count))
     return conversation.in_parts() if template.anatomy.reads_parts_only else conversation
 
 

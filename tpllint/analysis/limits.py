@@ -42,6 +42,13 @@ class OutOfMemory(LimitReached):
         super().__init__("it takes more memory than a template may use")
 
 
+class TooLong(LimitReached):
+    """A constant that takes longer to compute than a template has."""
+
+    def __init__(self) -> None:
+        super().__init__("it computes a constant number that takes longer than a template has")
+
+
 def confine(memory: int = MAX_MEMORY_BYTES) -> None:
     """No more memory than this, no files, no sockets, no child processes, no core dump; for the rest of this process."""
     with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses to set it

@@ -239,7 +239,7 @@ class Template:
 
     def with_source(self, source: str) -> Template:
         """The same template with another source, against the same clock: for asking what a piece of it does."""
-        return Template(
+        made = Template(
             self.name,
             source,
             self.tokens,
@@ -251,10 +251,12 @@ class Template:
             variables=self._variables,
             expected=self.expected,
             tokenizer=self.tokenizer,
-            deadline=self._deadline,
+            deadline=self._time,
             requirements=self.requirements,
             carriage_returns=self.carriage_returns,
         )
+        made.costs = self.costs  # they decide how long it may run, and most of the source is the same
+        return made
 
     def place(self, offset: int | None) -> Place | None:
         """The call or token at an offset, None where there is none."""
