@@ -88,6 +88,7 @@ class Template:
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
         self._deadline = deadline or Deadline()
+        self._shortened = False
         self._renders: dict[Any, Render] = {}
         self._forms: dict[str, Conversation] = {}
 
@@ -403,9 +404,13 @@ class Template:
         error = result.error
         if error and result.limited and not (self.exhausted and error.type == "NotStarted"):
             self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(error.type, error.message))
+            if error.type in _SPENDS_ALL and not self._shortened:
+                self._time, self._shortened = self._time.sooner(COSTLY_SECONDS), True
         return result
 
 
+_SPENDS_ALL = frozenset(("MemoryError", "OutOfMemory", "OutputLimit"))
+"""What ends a render only after all that it may use is used: most others would take as long."""
 _LIMITS = {
     "MemoryError": str(OutOfMemory()),
     "RecursionError": "it calls itself deeper than Python allows",
