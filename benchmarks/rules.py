@@ -47,6 +47,9 @@ class Timed(Rule):
         ):
             setattr(self, name, getattr(rule, name))
 
+    def check_source(self, template: Template) -> Iterator[Problem]:
+        yield from self._timed(self._rule.check_source(template))
+
     def check_template(self, template: Template) -> Iterator[Problem]:
         yield from self._timed(self._rule.check_template(template))
 

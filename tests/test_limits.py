@@ -87,6 +87,20 @@ def test_no_rule_takes_a_limit_for_an_answer_of_the_template(tmp_path: Path) -> 
     assert not any(target.fully_analysed for target in report.targets[: 1 + len(CONDITIONS)])
 
 
+def test_what_stands_behind_a_condition_is_told_and_the_rest_is_analysed(tmp_path: Path) -> None:
+    report = checked(tmp_path, ["{%- if dormant is defined -%}" + ENDLESS + "{%- endif -%}" + BLAMELESS])
+    assert {finding.rule for finding in report.findings} <= {"resource-exhaustion", "undeclared-kwarg"}
+    assert "resource-exhaustion" in {finding.rule for finding in report.findings}
+    assert report.targets[0].fully_analysed
+
+
+def test_what_the_source_tells_is_told_where_a_limit_ends_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    said = [finding.message for finding in checked(tmp_path / "a", [ENDLESS + BLAMELESS]).findings]
+    assert [message for message in said if "range(99999)" in message] != []
+    assert "the analysis of this template is not complete: a limit ended part of it" in said
+
+
 def test_many_braces_are_read_in_the_time_that_a_template_has(tmp_path: Path) -> None:
     prompt = "{%- if add_generation_prompt -%}<|assistant|>{{ '" + "{" * 50_000 + "' }}{%- endif -%}"
     (target,) = checked(tmp_path, [BLAMELESS + prompt]).targets

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tpllint.analysis.amplification import Amplification, amplifications
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.canaries import LONG_TEXT, Planted, called, said_in
     from tpllint.analysis.comparison import first_difference, in_words, parted
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "tpllint.analysis.amplification": ("Amplification", "amplifications"),
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.canaries": ("LONG_TEXT", "Planted", "called", "said_in"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
@@ -163,6 +165,7 @@ __all__ = [
     "TOGETHER",
     "TOOL",
     "TOOL_LOOPS",
+    "Amplification",
     "Anatomy",
     "Assembly",
     "Attempt",
@@ -205,6 +208,7 @@ __all__ = [
     "TurnMarkers",
     "Use",
     "View",
+    "amplifications",
     "as_text",
     "before_thinking",
     "begins_with_marker",

@@ -155,7 +155,8 @@ class Rule:
 
     The docstring's first line is the summary shown in lists; then follow the sections `What it does`, `Why is this bad`
     and `References`. The example and its repair come from `examples`. Override `check_template`, which sees one template,
-    or `check_model`, which sees the files around it. A check is pure: it keeps nothing between calls.
+    `check_source`, which sees it before it is executed, or `check_model`, which sees the files around it. A check is pure: it
+    keeps nothing between calls.
     """
 
     code: ClassVar[str]
@@ -175,6 +176,10 @@ class Rule:
     raised_by: ClassVar[Mapping[str, Severity]] = {}
     """By the name of a profile, the severity that a finding has there where it would be an info."""
     examples: ClassVar[tuple[Bad | Good, ...]] = ()
+
+    def check_source(self, template: Template) -> Iterator[Problem]:
+        """Yield what the source and its syntax tell of one template. It runs before anything is compiled or rendered."""
+        yield from ()
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         """Yield the problems of one template."""

@@ -366,6 +366,31 @@ def confined(program: str, given: str = "") -> str:
     return done.stdout
 
 
+FOLDED = """
+import sys
+from tpllint.analysis.compile import compiled
+from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.limits import LimitReached
+for source in sys.stdin.read().splitlines():
+    try:
+        print(compiled(ChatEnvironment(), source).render())
+    except LimitReached as error:
+        print(type(error).__name__)
+"""
+
+
+def test_a_constant_that_no_limit_lets_pass_is_refused_before_it_is_made() -> None:
+    """The process is not confined: nothing but the refusal keeps it from taking 20 GB, or hours."""
+    refused = ["{% if false %}{{ 7**(7**9) }}{% endif %}", "{{ 'A' * 20000000000 }}", "{{ [[0]] * 2000000000 }}"]
+    told = confined(FOLDED, "\n".join(refused)).split()
+    assert told == ["TooLong", "OutOfMemory", "OutOfMemory"]
+
+
+def test_constants_within_the_limits_are_folded_as_jinja_folds_them() -> None:
+    folded = ["{{ 2 ** 70000000 % 1000 }}", "{{ ('ab' * 50000000) | length }}", "{{ 3 * -2 }}{{ 'a' * -9 }}", "{{ (-3) ** 3 }}"]
+    assert confined(FOLDED, "\n".join(folded)).split() == ["376", "100000000", "-6", "-27"]
+
+
 LATE = """
 from tpllint.analysis.limits import Deadline, TimeIsUp
 try:

@@ -23,11 +23,13 @@ from jinja2.runtime import Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_eval_context
 
-from tpllint.analysis.limits import OutOfMemory
+from tpllint.analysis.limits import MAX_MEMORY_BYTES, OutOfMemory, TooLong
 from tpllint.analysis.offsets import raw_tokens
 
 CLOCK = datetime.datetime(2026, 1, 2, 3, 4, 5)
 """What strftime_now sees unless a conversation says otherwise."""
+MAX_BITS = 2**26
+"""To compute a power of more bits takes longer than a template has."""
 MAX_KEPT = 2000
 """So many characters of what a generation block wrote are kept."""
 
@@ -147,6 +149,31 @@ def _unswallowed(function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def _refuse_repetition(left: Any, right: Any) -> None:
+    """Raise where `left * right` repeats a text or list beyond the memory that there is."""
+    for repeated, times in ((left, right), (right, left)):
+        if isinstance(repeated, str | list | tuple) and isinstance(times, int) and len(repeated) * times > MAX_MEMORY_BYTES:
+            raise OutOfMemory
+
+
+def _refuse_power(base: Any, exponent: Any) -> None:
+    """Raise where `base ** exponent` takes longer than a template has; a power of two is written down at once."""
+    if isinstance(base, int) and isinstance(exponent, int) and base & (base - 1) and base.bit_length() * exponent > MAX_BITS:
+        raise TooLong
+
+
+def _within(refuse: Callable[[Any, Any], None], function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The operator, refused where Jinja would fold a constant that no limit lets pass: it cannot be stopped in the middle."""
+
+    def bounded(left: Any, right: Any) -> Any:
+        refuse(left, right)
+        return function(left, right)
+
+    return bounded
+
+
+for _operator, _refuse in (("*", _refuse_repetition), ("**", _refuse_power)):
+    nodes._binop_to_func[_operator] = _within(_refuse, nodes._binop_to_func[_operator])
 for _operator, _fold in tuple(nodes._binop_to_func.items()):
     nodes._binop_to_func[_operator] = _unswallowed(_fold)
 

@@ -36,6 +36,7 @@ SHARED = 40
 """How many characters stand around what differs between two prompts."""
 
 Send = Callable[[dict[str, Any]], None]
+Check = Callable[[Template], Iterator[Problem]]
 
 
 def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
@@ -49,15 +50,23 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
         for message in suppressions(template):
             send(message)
     _check_model(model, (rule for rule in rules if rule.static), send)
-    for static in (True, False):
+    for executes in (False, True):
         for template in templates:
-            for rule in rules:
-                if rule.static is static:
-                    _run(rule, partial(_told, job, rule, template), template, send)
-                    _note_questions(rule, template.tokenizer, job, questions)
+            for rule, check in _checks(rules, executes=executes):
+                _run(rule, partial(_told, job, rule, check, template), template, send)
+                _note_questions(rule, template.tokenizer, job, questions)
     _check_model(model, (rule for rule in rules if not rule.static), send)
     undecided = {template.label: why for template in templates if (why := template.undecided) is not None}
     send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided, "questions": questions})
+
+
+def _checks(rules: Sequence[Rule], *, executes: bool) -> Iterator[tuple[Rule, Check]]:
+    """What the rules check in a template before it is executed, or after."""
+    for rule in rules:
+        if not executes and type(rule).check_source is not Rule.check_source:
+            yield rule, rule.check_source
+        if rule.static is not executes:
+            yield rule, rule.check_template
 
 
 def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[tuple[str, str]]]) -> None:
@@ -72,7 +81,7 @@ def _check_model(model: Model, rules: Iterable[Rule], send: Send) -> None:
         _run(rule, partial(rule.check_model, model), None, send, blamed=next(iter(model.templates), None))
 
 
-def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
+def _told(job: Job, rule: Rule, check: Check, template: Template) -> Iterator[Problem]:
     """A rule's problems, without the infos that nobody is told: to find the place of each would take the most time of all.
 
     Where comments speak to tpllint all of them count: one that covers an info is in use.
@@ -80,7 +89,7 @@ def _told(job: Job, rule: Rule, template: Template) -> Iterator[Problem]:
     quiet = rule.name in job.quiet and MARK not in template.text
     if quiet and (rule.only_infos or (rule.for_named_engines and not job.requires)):
         return
-    for problem in rule.check_template(template):
+    for problem in check(template):
         if not (quiet and (problem.severity or rule.severity) is Severity.INFO):
             yield problem
 

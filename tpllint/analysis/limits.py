@@ -6,6 +6,7 @@ The parent enforces the wall clock from outside as well: a signal cannot interru
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import signal
@@ -15,6 +16,8 @@ from types import FrameType
 MAX_MEMORY_BYTES = 1_000_000_000
 SOFT_SECONDS = 7.0
 """After this much wall time of one job the running render is stopped and no further one is started."""
+COSTLY_SECONDS = 3.0
+"""The same for a template whose source tells already that some of it takes too long."""
 MAX_CPU_SECONDS = 10
 NOBODY = 65534
 
@@ -36,6 +39,13 @@ class OutOfMemory(LimitReached):
 
     def __init__(self) -> None:
         super().__init__("it takes more memory than a template may use")
+
+
+class TooLong(LimitReached):
+    """A constant that takes longer to compute than a template has."""
+
+    def __init__(self) -> None:
+        super().__init__("it computes a constant number that takes longer than a template has")
 
 
 def confine(memory: int = MAX_MEMORY_BYTES) -> None:
@@ -73,32 +83,40 @@ def renew_cpu() -> None:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise TimeIsUp(f"stopped after {SOFT_SECONDS:g} seconds")
+    raise TimeIsUp
 
 
 class Deadline:
-    """The time left for one job."""
+    """The time left for one job, or for one template of it."""
 
-    def __init__(self) -> None:
-        self.end = time.monotonic() + SOFT_SECONDS
+    def __init__(self, seconds: float = SOFT_SECONDS, latest: float = math.inf) -> None:
+        self.seconds = seconds
+        self.end = min(time.monotonic() + seconds, latest)
         signal.signal(signal.SIGALRM, _stop)  # an alarm that nobody handles ends the process
+
+    def sooner(self, seconds: float) -> Deadline:
+        """A deadline of its own for a part of the job: so many seconds from now, and not later than this one."""
+        return Deadline(seconds, self.end)
 
     def running(self, most: float | None = None) -> _Running:
         """Raise TimeIsUp inside the block when the job's time, or `most` seconds of it, is spent; at once if it is already."""
-        return _Running(self.end if most is None else min(self.end, time.monotonic() + most))
+        return _Running(self.end if most is None else min(self.end, time.monotonic() + most), self.seconds)
 
 
 class _Running:
     """A piece of work that has to be done by a moment. A render is one, and a check has hundreds: no generator is behind it."""
 
-    def __init__(self, end: float) -> None:
+    def __init__(self, end: float, seconds: float) -> None:
         self._end = end
+        self._seconds = seconds
 
     def __enter__(self) -> None:
         left = self._end - time.monotonic()
         if left <= 0:
-            raise NotStarted(f"not started: {SOFT_SECONDS:g} seconds were spent before")
+            raise NotStarted(f"not started: {self._seconds:g} seconds were spent before")
         signal.setitimer(signal.ITIMER_REAL, left)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if isinstance(error, TimeIsUp) and not error.args:
+            error.args = (f"stopped after {self._seconds:g} seconds",)

@@ -18,11 +18,12 @@ from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.canaries import Canaries
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.costs import Cost, costs
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.folding import Folding
 from tpllint.analysis.interference import Interference
-from tpllint.analysis.limits import Deadline, LimitReached, OutOfMemory
+from tpllint.analysis.limits import COSTLY_SECONDS, Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.origins import Origins
 from tpllint.analysis.payloads import Payloads
@@ -93,6 +94,7 @@ class Template:
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
         self._deadline = deadline or Deadline()
+        self._shortened = False
         self._renders: dict[Any, Render] = {}
         self._forms: dict[str, Conversation] = {}
 
@@ -194,6 +196,23 @@ class Template:
         return required_variables(self)
 
     @functools.cached_property
+    def costs(self) -> tuple[Cost, ...]:
+        """What costs more than any chat needs, as far as the syntax tells it: nothing is executed."""
+        if self.syntax is None:
+            return ()
+        try:
+            with self._deadline.running():
+                return tuple(costs(self.syntax))
+        except (LimitReached, MemoryError) as error:
+            self.exhausted["reading"] = str(error) or str(OutOfMemory())
+            return ()
+
+    @functools.cached_property
+    def _time(self) -> Deadline:
+        """The time for executing it, which begins now: little, where its source tells that it takes too much."""
+        return self._deadline.sooner(COSTLY_SECONDS) if self.costs else self._deadline
+
+    @functools.cached_property
     def coverage(self) -> Mapping[str, Any] | None:
         """Which code the canonical conversations reach, as `describe --coverage` shows it; None where nothing tells."""
         if self.failure is not None or self.syntax is None or self.tracing.coverage is None:
@@ -238,7 +257,7 @@ class Template:
     @functools.cached_property
     def _compiled(self) -> JinjaTemplate | Failure:
         try:
-            with self._deadline.running():
+            with self.running():
                 tree = self._parsed if isinstance(self._parsed, nodes.Template) else None
                 made = compilation.compiled(self._environment, self.source, tree)
         except LimitReached as error:
@@ -253,7 +272,7 @@ class Template:
 
     def with_source(self, source: str) -> Template:
         """The same template with another source, against the same clock: for asking what a piece of it does."""
-        return Template(
+        made = Template(
             self.name,
             source,
             self.tokens,
@@ -265,11 +284,13 @@ class Template:
             variables=self._variables,
             expected=self.expected,
             tokenizer=self.tokenizer,
-            deadline=self._deadline,
+            deadline=self._time,
             requirements=self.requirements,
             carriage_returns=self.carriage_returns,
             lone_carriage_return=self.lone_carriage_return,
         )
+        made.costs = self.costs  # they decide how long it may run, and most of the source is the same
+        return made
 
     def place(self, offset: int | None) -> Place | None:
         """The call or token at an offset, None where there is none."""
@@ -373,7 +394,7 @@ class Template:
 
     def running(self, most: float | None = None) -> AbstractContextManager[None]:
         """The time that is left for this template's target, or a part of it (see `Deadline.running`)."""
-        return self._deadline.running(most)
+        return self._time.running(most)
 
     def continued(self, conversation: Conversation) -> Render:
         """The conversation with its last message left open, as `continue_final_message=True` does."""
@@ -384,7 +405,7 @@ class Template:
         if isinstance(self._compiled, Failure):
             return _failed(self._compiled)
         try:
-            with self._deadline.running():
+            with self.running():
                 return renders.continue_final_message(self._environment, self._compiled, self.source, self.inputs(conversation))
         except LimitReached as error:
             return _ended(error)
@@ -399,7 +420,7 @@ class Template:
             return _failed(self._compiled)
         inputs = self.inputs(recipe.conversation, dict(recipe.tokens))
         try:
-            with self._deadline.running():
+            with self.running():
                 result = renders.render(
                     self._environment,
                     self._compiled,
@@ -417,9 +438,13 @@ class Template:
         error = result.error
         if error and result.limited and not (self.exhausted and error.type == "NotStarted"):
             self.exhausted.setdefault(f"rendering {conversation.name}", _LIMITS.get(error.type, error.message))
+            if error.type in _SPENDS_ALL and not self._shortened:
+                self._time, self._shortened = self._time.sooner(COSTLY_SECONDS), True
         return result
 
 
+_SPENDS_ALL = frozenset(("MemoryError", "OutOfMemory", "OutputLimit"))
+"""What ends a render only after all that it may use is used: most others would take as long."""
 _LIMITS = {
     "MemoryError": str(OutOfMemory()),
     "RecursionError": "it calls itself deeper than Python allows",
