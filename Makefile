@@ -6,9 +6,10 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install
 CHECK := $(VENV)/bin/tpllint check --offline
 
 BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial
-TYPED := tpllint rules tests benchmarks docs/generate.py
+TYPED := tpllint rules tests benchmarks fuzz docs/generate.py
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint docs docs-check bench clean
+.PHONY: demo test lint docs docs-check bench fuzz clean
 
 demo: $(VENV)/installed ## A good and several broken models; findings are what is expected of the broken ones.
 	$(CHECK) examples/good
@@ -31,6 +32,9 @@ docs-check: $(VENV)/installed-for-development
 bench: $(VENV)/installed-for-development
 	$(VENV)/bin/python benchmarks/run.py
 
+fuzz: $(VENV)/installed-for-fuzzing ## Looks for inputs that tpllint does not survive.
+	$(VENV)/bin/python fuzz/run.py --seconds $(FUZZ_SECONDS)
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 
@@ -43,3 +47,7 @@ $(VENV)/installed-for-development: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[dev]'
 	touch $(VENV)/installed $@
+
+$(VENV)/installed-for-fuzzing: $(VENV)/installed-for-development
+	$(PIP) --editable '.[fuzz]'
+	touch $@

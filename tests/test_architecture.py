@@ -93,7 +93,7 @@ RULES = _modules("rules", BUILT_IN)
 EVERYTHING = {
     **CORE,
     **RULES,
-    **{name: tree for folder in ("tests", "docs", "benchmarks") for name, tree in _modules(folder, folder).items()},
+    **{name: tree for folder in ("tests", "docs", "benchmarks", "fuzz") for name, tree in _modules(folder, folder).items()},
 }
 
 each_core_module = pytest.mark.parametrize("module", CORE)
