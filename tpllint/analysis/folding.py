@@ -131,7 +131,7 @@ class Folding:
     def value(self, node: nodes.Node | None) -> Any:
         """The text, number, list or dict that an expression always is; else NOT_CONSTANT."""
         if isinstance(node, nodes.Const):
-            return node.value
+            return NOT_CONSTANT if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS else node.value
         if isinstance(node, nodes.TemplateData):
             return node.data
         fold = _FOLDS.get(type(node))
