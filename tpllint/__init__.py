@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
     from tpllint.analysis.selections import Selection, selections
+    from tpllint.analysis.syntax import asks_for
     from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
     from tpllint.analysis.template import Template
     from tpllint.analysis.tokenizer import Tokenizer
@@ -102,6 +103,7 @@ _HOMES = {
     "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
     "tpllint.analysis.selections": ("Selection", "selections"),
+    "tpllint.analysis.syntax": ("asks_for",),
     "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
     "tpllint.analysis.template": ("Template",),
     "tpllint.analysis.tokenizer": ("Tokenizer",),
@@ -210,6 +212,7 @@ __all__ = [
     "View",
     "amplifications",
     "as_text",
+    "asks_for",
     "before_thinking",
     "begins_with_marker",
     "called",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, NamedTuple
 
-from tpllint import Bad, Good, Problem, Rule, Severity, Template, Text, quoted
+from tpllint import Bad, Good, Problem, Rule, Severity, Template, Text, asks_for, quoted
 
 CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 URL = re.compile(r"(?:https?|wss?|ftp)://[^\s\"'<>()\[\]{}|\\`]+", re.IGNORECASE)
@@ -113,4 +113,4 @@ def _found(template: Template, text: Text) -> Iterator[Found]:
 
 def _is_said(template: Template, text: Text) -> bool:
     """Whether words of a message follow directly, that are no address themselves."""
-    return template.origins.holds_words(text.then) and not template.origins.asks_for(text.then, MEDIA)
+    return template.dependence is not None and template.dependence.holds_words(text.then) and not asks_for(text.then, MEDIA)

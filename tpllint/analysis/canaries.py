@@ -99,7 +99,7 @@ class Canaries:
         return self._rendered(_formed(self._template, _long_chat()))
 
     def _found(self) -> Iterator[tuple[str, nodes.Node]]:
-        syntax, dependence = self._template.syntax, self._template.interference.dependence
+        syntax, dependence = self._template.syntax, self._template.dependence
         if syntax is None or dependence is None:
             return
         for node in syntax.find("Compare", "Call", "Filter", "Getitem", "Test"):

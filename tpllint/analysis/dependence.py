@@ -19,6 +19,8 @@ COUNT, POSITION, TOOLS, DATE, RANDOM, ENGINE, VARIABLE = "count", "position", "t
 
 Sources = frozenset[str]
 NONE: Sources = frozenset()
+WORDS = frozenset((CONVERSATION, CONTENT))
+"""Where words of messages are."""
 _GIVEN = {
     "messages": frozenset({CONVERSATION}),
     "tools": frozenset({TOOLS}),
@@ -60,6 +62,18 @@ class Dependence:
             return NONE
         asked = self._OF.get(type(node))
         return self._all(node.iter_child_nodes()) if asked is None else asked(self, node)
+
+    def holds_words(self, node: nodes.Node | None) -> bool:
+        """Whether what messages say can be in an expression's value, and not just decide on it."""
+        if node is None or isinstance(node, nodes.Compare | nodes.Test | nodes.Not):
+            return False
+        if isinstance(node, nodes.CondExpr):
+            return self.holds_words(node.expr1) or self.holds_words(node.expr2)
+        if isinstance(node, nodes.Getitem):
+            return bool(self._entry_of(node) & WORDS)
+        if isinstance(node, nodes.BinExpr | nodes.Concat | nodes.List | nodes.Tuple | nodes.Output):
+            return any(map(self.holds_words, node.iter_child_nodes()))
+        return bool(self.of(node) & WORDS)
 
     def _settle(self, flows: tuple[_Flow, ...]) -> None:
         for _ in range(_ROUNDS):
@@ -127,9 +141,12 @@ class Dependence:
         return self._entry(node.node, node.attr)
 
     def _item(self, node: nodes.Getitem) -> Sources:
-        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            return self._entry(node.node, node.arg.value)
-        return self.of(node.node) | self.of(node.arg)
+        return self._entry_of(node) | self.of(node.arg)
+
+    def _entry_of(self, node: nodes.Getitem) -> Sources:
+        """What is picked, whatever it is picked by."""
+        key = _text(node.arg)
+        return self.of(node.node) if key is None else self._entry(node.node, key)
 
     def _entry(self, owner: nodes.Node, key: str) -> Sources:
         """What stands under a key of a message, a tool or a namespace."""

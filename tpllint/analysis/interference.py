@@ -27,7 +27,6 @@ from tpllint.analysis.dependence import (
     RANDOM,
     ROLE,
     TOOLS,
-    Dependence,
 )
 from tpllint.analysis.forcing import Forcing
 from tpllint.analysis.forcing import Run as ForcedRun
@@ -135,11 +134,6 @@ class Interference:
         return tuple(found.values())
 
     @functools.cached_property
-    def dependence(self) -> Dependence | None:
-        """What the template's values depend on; None where it has no syntax."""
-        return None if self._template.syntax is None else Dependence(self._template.syntax)
-
-    @functools.cached_property
     def _forcing(self) -> Forcing | None:
         syntax = self._template.syntax
         if syntax is None or self._template.failure is not None:
@@ -224,8 +218,8 @@ class Interference:
 
     def _predicate(self, forcing: Forcing, number: int) -> Predicate:
         assert self._template.syntax is not None
-        assert self.dependence is not None
-        return predicate_of(forcing.predicates[number], self._template.syntax, self.dependence)
+        assert self._template.dependence is not None
+        return predicate_of(forcing.predicates[number], self._template.syntax, self._template.dependence)
 
     @functools.cached_property
     def _ordinary(self) -> tuple[Render, ...]:

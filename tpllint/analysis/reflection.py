@@ -17,8 +17,8 @@ from jinja2 import nodes
 from tpllint.analysis.folding import NOT_CONSTANT
 
 if TYPE_CHECKING:
+    from tpllint.analysis.dependence import Dependence
     from tpllint.analysis.folding import Folding
-    from tpllint.analysis.origins import Origins
     from tpllint.analysis.syntax import Syntax
     from tpllint.analysis.template import Template
 
@@ -115,13 +115,10 @@ class _Search:
     def __init__(self, template: Template) -> None:
         assert template.syntax is not None
         assert template.folding is not None
+        assert template.dependence is not None
         self._syntax: Syntax = template.syntax
         self._folding: Folding = template.folding
-        self._template = template
-
-    @property
-    def _origins(self) -> Origins:
-        return self._template.origins
+        self._dependence: Dependence = template.dependence
 
     def all(self) -> Iterator[Attempt]:
         yield from self._attributes()
@@ -163,7 +160,7 @@ class _Search:
             if isinstance(path, str):
                 yield from self._path(node, path)
             elif path is NOT_CONSTANT and (node.name == "attr" or not isinstance(argument, nodes.Const)):
-                by = "messages" if self._origins.holds_words(argument) else "anything"
+                by = "messages" if self._dependence.holds_words(argument) else "anything"
                 if by == "messages" or node.name == "attr":
                     yield Attempt(node, None, by=by)
 
@@ -184,7 +181,7 @@ class _Search:
         if isinstance(value, str):
             steps = (_normal(step.strip(" '\"")) for field in FIELD.findall(value) for step in STEP.findall(field))
             yield from (Attempt(node, step, "field") for step in steps if step.startswith("_") or step in INTERNAL)
-        elif value is NOT_CONSTANT and self._origins.holds_words(text):
+        elif value is NOT_CONSTANT and self._dependence.holds_words(text):
             yield Attempt(node, None, "format", by="messages")
 
     def _names(self) -> Iterator[Attempt]:

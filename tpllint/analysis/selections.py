@@ -28,7 +28,7 @@ class Selection(NamedTuple):
 
 def selections(template: Template) -> Iterator[Selection]:
     """Constant texts that are looked up, cut or repeated by what a message says, a length, a count or the date."""
-    syntax, dependence = template.syntax, template.interference.dependence
+    syntax, dependence = template.syntax, template.dependence
     if syntax is None or dependence is None:
         return
     for node in syntax.find("Getitem", "Mul"):

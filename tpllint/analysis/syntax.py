@@ -134,6 +134,17 @@ def _depth(token: tuple[int, str, str]) -> int:
     return (token[2] in _OPENING) - (token[2] in _CLOSING)
 
 
+def asks_for(node: nodes.Node | None, keys: frozenset[str]) -> bool:
+    """Whether an expression asks for an attribute or an item with one of these names."""
+    return node is not None and any(_key(part) in keys for part in walk(node))
+
+
+def _key(node: nodes.Node) -> object:
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    return getattr(node.arg, "value", None) if isinstance(node, nodes.Getitem) else None
+
+
 def walk(node: nodes.Node) -> Iterator[nodes.Node]:
     """A node and everything below it, however deep that is."""
     waiting = [node]

@@ -19,13 +19,13 @@ from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.canaries import Canaries
 from tpllint.analysis.compile import Failure
 from tpllint.analysis.costs import Cost, costs
+from tpllint.analysis.dependence import Dependence
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.folding import Folding
 from tpllint.analysis.interference import Interference
 from tpllint.analysis.limits import COSTLY_SECONDS, Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
-from tpllint.analysis.origins import Origins
 from tpllint.analysis.payloads import Payloads
 from tpllint.analysis.reasoning import Reasoning
 from tpllint.analysis.reflection import Attempt, attempts
@@ -176,9 +176,9 @@ class Template:
         return None if self.syntax is None else Folding(self.syntax, lambda: self.names)
 
     @functools.cached_property
-    def origins(self) -> Origins:
-        """Which of its names hold words of the conversation."""
-        return Origins(self.syntax)
+    def dependence(self) -> Dependence | None:
+        """What each of its values depends on; None where it has no syntax."""
+        return None if self.syntax is None else Dependence(self.syntax)
 
     @functools.cached_property
     def attempts(self) -> tuple[Attempt, ...]:
