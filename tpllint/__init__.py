@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
-    from tpllint.analysis.phrases import SENTENCE, TOGETHER, runs, words_of
+    from tpllint.analysis.phrases import SENTENCE, TOGETHER, Run, runs, words_of
     from tpllint.analysis.reasoning import ReasoningTags
     from tpllint.analysis.reflection import Attempt
     from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
@@ -97,7 +97,7 @@ _HOMES = {
     ),
     "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
-    "tpllint.analysis.phrases": ("SENTENCE", "TOGETHER", "runs", "words_of"),
+    "tpllint.analysis.phrases": ("SENTENCE", "TOGETHER", "Run", "runs", "words_of"),
     "tpllint.analysis.reasoning": ("ReasoningTags",),
     "tpllint.analysis.reflection": ("Attempt",),
     "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
@@ -200,6 +200,7 @@ __all__ = [
     "RepairableError",
     "Report",
     "Rule",
+    "Run",
     "Scope",
     "Selection",
     "Severity",
