@@ -112,6 +112,7 @@ NAMES = {
     "TPL808": "resource-exhaustion",
     "TPL809": "not-fully-analysed",
     "TPL812": "duplicate-key",
+    "TPL813": "path-in-template-name",
     "TPL901": "clock-dependent",
     "TPL902": "random-output",
     "TPL903": "not-append-only-serving",

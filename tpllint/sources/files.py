@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
 
 from tpllint.job import Fact
+from tpllint.span import Lined
 from tpllint.tokenizer_head import Head
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -75,6 +77,11 @@ class ModelFile:
     name: str
     shown: str
     data: bytes
+
+    @functools.cached_property
+    def lined(self) -> Lined:
+        """Its text, in which places are looked for; what is not UTF-8 is replaced."""
+        return Lined(self.data.decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)
