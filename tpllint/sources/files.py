@@ -17,6 +17,8 @@ AnyPath = TypeVar("AnyPath", bound=PurePath)
 MAX_TEMPLATE_BYTES = 2_000_000
 MAX_JSON_BYTES = 32_000_000
 MAX_TOKENIZER_BYTES = 64_000_000
+MAX_FILES = 100
+"""How many files of one model are read."""
 
 CONFIG = "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"
