@@ -45,7 +45,9 @@ def configuration(folder: Path, templates: object) -> None:
 # --- files ---
 
 
-@pytest.mark.parametrize("links", [("../out/secret.jinja",), ("a", "b", "../out/secret.jinja"), ("sub/../../out/secret.jinja",)])
+@pytest.mark.parametrize(
+    "links", [("../out/secret.jinja",), ("a", "b", "../out/secret.jinja"), ("sub/../../out/secret.jinja",)]
+)
 def test_no_chain_of_links_leads_out_of_a_model(tmp_path: Path, links: tuple[str, ...]) -> None:
     write(tmp_path / "out" / "secret.jinja", "{{ 'TOP SECRET' }}{% for %}")
     (tmp_path / "model" / "sub").mkdir(parents=True)
