@@ -15,7 +15,9 @@ from tests.command import Done, tpllint
 from tpllint.errors import RepairableError
 from tpllint.job import Job, Variant
 from tpllint.pool import Order, Pool
+from tpllint.registry import load
 from tpllint.report.json_text import json_text
+from tpllint.selection import Selection
 from tpllint.sources.hub_client import require_host
 from tpllint.sources.hub_target import HubTarget
 from tpllint.sources.opening import NotRegularError, opened, opened_below, opened_inside
@@ -339,3 +341,10 @@ def test_a_worker_has_no_environment_no_files_and_no_sockets_and_is_in_no_folder
         "children OSError",
         "memory 1000000000",
     }
+
+
+def test_the_profile_for_vetting_runs_its_families_and_no_other_render() -> None:
+    rules = [rule.info() for rule in load(()).values()]
+    chosen = Selection(profile="security").chosen(rules)
+    assert {rule.category for rule in chosen} == {"storage", "syntax", "portability", "security"}
+    assert {rule.category for rule in rules} > {rule.category for rule in chosen}
