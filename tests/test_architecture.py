@@ -29,6 +29,7 @@ LAYERS = (
         "span",
         "quoting",
         "wire",
+        "answer_form",
         "job",
         "spawn",
         "conversations",

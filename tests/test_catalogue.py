@@ -120,6 +120,7 @@ NAMES = {
     "TPL810": "hidden-instruction",
     "TPL811": "suppression-in-untrusted-file",
     "TPL812": "duplicate-key",
+    "TPL813": "path-in-template-name",
     "TPL901": "clock-dependent",
     "TPL902": "random-output",
     "TPL903": "not-append-only-serving",

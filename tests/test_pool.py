@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from tpllint.checking import Check, check
 from tpllint.errors import RepairableError
 from tpllint.job import Job, Variant
 from tpllint.pool import Answers, Order, Pool
+from tpllint.report.text import as_text
+from tpllint.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +62,77 @@ def test_a_worker_that_fails_ends_its_job_and_no_other(pool: Pool, source: str, 
     assert (before.ended, after.ended) == (None, None)
     assert reason in (failed.ended or "")
     assert process_of(failed) == process_of(before) != process_of(after)
+
+
+ANSWER = {"kind": "problem", "rule": "obey", "message": "m", "help": "h"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"kind": ["problem"]},
+        {"kind": "ready"},
+        {"kind": "done"},
+        {"kind": "done", "exhausted": {"default": "x"}, "undecided": {}},
+        {"kind": "done", "exhausted": {}, "undecided": {}, "questions": {"no-such-rule": [["tokens", "x"]]}},
+        {"kind": "done", "exhausted": {}, "undecided": {}, "questions": {"obey": [["tokens"]]}},
+        {**ANSWER, "rule": "no-such-rule"},
+        {**ANSWER, "message": None},
+        {**ANSWER, "severity": "fatal"},
+        {**ANSWER, "template": 3},
+        {**ANSWER, "place": [1, -1, 1, 1]},
+        {**ANSWER, "place": [1, 1, 1]},
+        {**ANSWER, "place": [2, 1, 1, 1]},
+        {**ANSWER, "place": [1, 1, 1, 10**30]},
+        {**ANSWER, "place": [1, 1, 1, 1.5]},
+        {**ANSWER, "place": [True, 1, 1, 1]},
+        {**ANSWER, "related": [{"message": "m", "place": "here"}]},
+        {**ANSWER, "related": {}},
+        {**ANSWER, "input": {"messages": "none"}},
+        {"kind": "more", "rule": "obey", "count": -1},
+        {"kind": "crash", "rule": "no-such-rule", "traceback": ""},
+        {"kind": "suppression", "template": "default", "says": "", "words": [1], "whole": True},
+        {"kind": "render", "template": "default", "text": 3},
+        {"kind": "rows", "rows": 1, "late": 0, "rest": 0, "told": []},
+        {"kind": "rows", "rows": 1, "late": 0, "told": [[0, [["not-analysed", "fatal", "", None, ""]]]]},
+        {"kind": "begun"},
+        {"kind": "unusable"},
+    ],
+    ids=lambda said: json.dumps(said)[:60],
+)
+def test_what_is_not_of_the_form_of_an_answer_ends_the_job_and_nothing_else(pool: Pool, said: object) -> None:
+    failed, after = pool.run([order(f"say {json.dumps(said)}"), order("last")])
+    assert failed.ended == "it sent a message out of order"
+    assert after.ended is None
+
+
+def test_a_place_that_is_nowhere_in_the_text_is_told_all_the_same(pool: Pool, tmp_path: Path) -> None:
+    said = json.dumps({**ANSWER, "template": "default", "place": [10**9, 10**9, 10**9, 10**9], "file": "../../etc/passwd"})
+    place = json.dumps({**ANSWER, "template": "default", "place": [7, 10**9, 2**31, 1]})
+    for name, source in (("file", said), ("place", place)):
+        (tmp_path / f"{name}.jinja").write_text(f"say {source}")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": f"say {place}"}))
+    targets = [str(tmp_path / name) for name in ("file.jinja", "place.jinja", "tokenizer_config.json")]
+    report = check(targets, pool, Check(selection=Selection(select=("obey",))))
+    assert [finding.message for finding in report.findings].count("m") == 3
+    assert as_text(report).count("root:") == 0
+
+
+def test_a_worker_that_says_more_than_it_was_asked_does_not_answer_again(pool: Pool) -> None:
+    done = json.dumps({"kind": "done", "exhausted": {}, "undecided": {}})
+    (told,) = pool.run([order(f"say {done}")])
+    (after,) = pool.run([order("next")])
+    assert told.ended is None
+    assert process_of(after) != process_of(told)
+
+
+def test_what_needs_no_execution_is_told_although_the_template_ends_the_worker(pool: Pool, tmp_path: Path) -> None:
+    (tmp_path / "t.jinja").write_text("{% include 'be killed late' %}{{ x.__class__ }}")
+    report = check([str(tmp_path / "t.jinja")], pool, Check())
+    assert {"loader-statement", "resource-exhaustion", "not-fully-analysed"} <= {finding.rule for finding in report.findings}
+    assert not report.targets[0].fully_analysed
+    assert report.crashes == ()
 
 
 def test_every_job_is_answered_in_its_own_place_and_announced_once(pool: Pool) -> None:

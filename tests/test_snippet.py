@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from tpllint.report.escape import code, width
 from tpllint.snippet import WIDTH, snippet
-from tpllint.span import NEWLINE, Span, position_at
+from tpllint.span import NEWLINE, Lined, Span, position_at
 
 TEXT = st.text(st.characters() | st.sampled_from("ab \t漢😀\u0301\x1b\u202e\r\n\u2028{}"), max_size=400)
 
@@ -20,7 +20,7 @@ def test_a_snippet_shows_the_beginning_of_the_place_in_its_line(text: str, data:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
     span = Span(position_at(text, start), position_at(text, end))
-    first, *_ = shown = snippet(text, span).lines
+    first, *_ = shown = snippet(Lined(text), span).lines
     line = NEWLINE.split(text)[first.line - 1]
     column = span.start.column - 1
     assert line[:column].endswith(first.before)
@@ -38,7 +38,7 @@ def test_the_lines_of_a_short_place_hold_all_of_it(text: str, data: Any) -> None
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(start + 20, len(text))))
     span = Span(position_at(text, start), position_at(text, end))
-    found = snippet(text, span)
+    found = snippet(Lined(text), span)
     meant = "".join(text[start:end].split())
     if found.last_line == found.lines[-1].line and width(code(meant)) <= 20:
         assert "".join("".join(one.marked.split()) for one in found.lines) == meant

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpllint.span import Position, json_string_at, offset_at, offset_in_json_string, position_at
+from tpllint.span import NEWLINE, Lined, Position, json_string_at, offset_at, offset_in_json_string, position_at
 
+TEXT = st.text("ab\r\n\u2028😀")
 LINES = [
     ("", 0, (1, 1)),
     ("ab", 1, (1, 2)),
@@ -142,3 +143,14 @@ def test_every_string_and_each_of_its_characters_is_found_in_any_json(value: Any
         assert text[places[-1]] == '"'
         for character, (start, end) in zip(expected, itertools.pairwise(places), strict=True):
             assert json.loads(f'"{text[start:end]}"') == character
+
+
+@given(TEXT, st.data())
+def test_lines_that_are_counted_once_are_those_that_are_counted_each_time(text: str, data: Any) -> None:
+    lined = Lined(text)
+    offset = data.draw(st.integers(0, len(text)))
+    assert lined.position(offset) == position_at(text, offset)
+    for number, line in enumerate(NEWLINE.split(text), start=1):
+        begin, end = lined.line(number)
+        assert text[begin:end] == line
+    assert lined.line(10**9) == (len(text), len(text))

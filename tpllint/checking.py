@@ -164,7 +164,6 @@ class _Said:
         self._rules = {rule.name: rule for rule in rules}
         self._crashed = [message for message in answers.messages if message["kind"] == "crash"]
         self._suppressions = Suppressions(answers.messages if target.origin == LOCAL else (), self._rules)
-        self._texts: dict[str, str] = {}
 
     def result(self) -> TargetResult:
         """The target's line in the report."""
@@ -226,10 +225,9 @@ class _Said:
     def _snippet(self, path: str, span: Span | None) -> Snippet | None:
         if span is None or span == WHOLE_FILE:
             return None
-        if path not in self._texts:
-            files = self.target.resolved.files if self.target.resolved else ()
-            self._texts |= {file.shown: file.data.decode("utf-8", "replace") for file in files if file.shown == path}
-        return snippet(self._texts[path], span) if path in self._texts else None
+        files = self.target.resolved.files if self.target.resolved else ()
+        file = next((file for file in reversed(files) if file.shown == path), None)
+        return None if file is None else snippet(file.lined, span)
 
     def _untold(self) -> dict[str, dict[str, str]]:
         """The templates that reached a limit after the rule that tells of limits had run."""

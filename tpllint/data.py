@@ -257,5 +257,9 @@ def _unread(chunk: Chunk) -> Iterator[RowResult]:
 
 def _result(row: int, problems: Sequence[Sequence[Any]]) -> RowResult:
     return RowResult(
-        row, tuple(RowProblem(kind, Severity(level), text, index, part) for kind, level, text, index, part in problems)
+        row,
+        tuple(
+            RowProblem(kind if kind in KINDS else "not-analysed", Severity(level), text, index, part)
+            for kind, level, text, index, part in problems
+        ),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LONGEST = 2000
+"""Of a message in characters; it quotes what somebody wrote, who may have written a megabyte."""
+
 
 class RepairableError(Exception):
     """Something the user named and tpllint cannot get or use at all; the command ends with exit code 2.
@@ -11,7 +14,12 @@ class RepairableError(Exception):
     """
 
     def __init__(self, kind: str, message: str, hint: str) -> None:
+        message, hint = _cut(message), _cut(hint)
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.hint = hint
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

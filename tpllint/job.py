@@ -13,10 +13,10 @@ TOKENS, RESPONSE = "tokens", "response"
 class Fact(NamedTuple):
     """A fact about a model's files that the parent found while it resolved them; a rule puts it into words.
 
-    `kind` is one of `unreadable`, `unread`, `missing`, `misplaced`, `duplicate-name`, `duplicate-key`, `adapter`, `tekken`,
-    `no-processor-template`, `damaged-gguf`, `gguf-without-template`, `no-base-model`. `detail` is a clause about the file; of
-    an adapter its base model, of a processor without a template the file that it does not read. `at` is a line and column in
-    the file, `before` another one that `at` repeats.
+    `kind` is one of `unreadable`, `unread`, `missing`, `misplaced`, `duplicate-name`, `unsafe-name`, `duplicate-key`,
+    `adapter`, `tekken`, `no-processor-template`, `damaged-gguf`, `gguf-without-template`, `no-base-model`. `detail` is a
+    clause about the file; of an adapter its base model, of a processor without a template the file that it does not read.
+    `at` is a line and column in the file, `before` another one that `at` repeats.
     """
 
     kind: str

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tpllint import spawn, wire
+from tpllint.answer_form import require_form
 from tpllint.errors import RepairableError
 from tpllint.job import Job
 from tpllint.rule import RuleInfo, rule_info_from_json
@@ -106,13 +108,14 @@ class Worker:
                 stream.close()
 
     def _send(self, message: dict[str, Any]) -> None:
+        """Write a message; to one that does not read it no longer than its time lasts."""
         assert self.process.stdin is not None
         body = memoryview(wire.encode(message))
-        try:
-            while body:
-                body = body[self.process.stdin.write(body) :]
-        except BrokenPipeError:
-            pass  # it died; reading from it says so
+        with contextlib.suppress(BrokenPipeError), selectors.DefaultSelector() as selector:  # it died; reading says so
+            os.set_blocking(self.process.stdin.fileno(), False)
+            selector.register(self.process.stdin, selectors.EVENT_WRITE)
+            while body and selector.select(max(self.deadline - time.monotonic(), 0.0)):
+                body = body[self.process.stdin.write(body) or 0 :]
 
 
 class Pool:
@@ -144,7 +147,7 @@ class Pool:
 
     def run(self, orders: Sequence[Order], on_done: Callable[[int], None] = lambda _: None) -> list[Answers]:
         """Answers for each order, in the orders' sequence; `on_done` hears the index of each that is finished."""
-        run = _Run(orders, on_done)
+        run = _Run(orders, on_done, {rule.name for rule in self.rules})
         for worker in self._called_up(orders):
             self._employ(run, worker)
         while run.busy:
@@ -209,10 +212,11 @@ class Pool:
         worker.give(worker.index, run.orders[worker.index])
 
     def _give_up(self, run: _Run, worker: Worker, reason: str) -> None:
-        if worker not in run.busy:
-            return
-        run.abandon(worker, reason)
-        self._employ(run, self._replaced(worker))
+        if worker in run.busy:
+            run.abandon(worker, reason)
+            self._employ(run, self._replaced(worker))
+        elif worker in self._idle:  # it has said more than it was asked
+            self._idle[self._idle.index(worker)] = self._replaced(worker)
 
     def _greet(self, worker: Worker) -> tuple[RuleInfo, ...]:
         message = _first_message(worker)
@@ -228,8 +232,9 @@ class Pool:
 class _Run:
     """One call of `Pool.run`: what waits, who is busy, what has arrived."""
 
-    def __init__(self, orders: Sequence[Order], on_done: Callable[[int], None]) -> None:
+    def __init__(self, orders: Sequence[Order], on_done: Callable[[int], None], rules: Set[str]) -> None:
         self.orders = orders
+        self._rules = rules
         self.answers = [Answers() for _ in orders]
         self.waiting = deque(range(len(orders)))
         self.busy: list[Worker] = []
@@ -248,7 +253,10 @@ class _Run:
             return [key.data for key, _ in selector.select(seconds)]
 
     def take(self, worker: Worker, message: dict[str, Any]) -> bool:
-        """Keep a message; whether it was the job's last."""
+        """Keep a message; whether it was the job's last. Raises ValueError for one that is not as it must be."""
+        require_form(message, self._rules)
+        if worker not in self.busy:
+            raise ValueError("a message to no job")
         answers = self.answers[worker.index]
         if message["kind"] != "done":
             answers.messages.append(message)
@@ -258,7 +266,7 @@ class _Run:
             answers.exhausted = message["exhausted"]
             answers.undecided = message["undecided"]
             answers.questions = {
-                rule: [(kind, text) for kind, text in asked] for rule, asked in message.get("questions", {}).items()
+                rule: [(kind, text) for kind, text in asked] for rule, asked in (message.get("questions") or {}).items()
             }
         self._finish(worker)
         return True

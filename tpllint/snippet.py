@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tpllint.report.escape import code, width
-from tpllint.span import NEWLINE, Position, Span, offset_at
+from tpllint.span import Lined, Span
 
 WIDTH = 100
 """How many columns of a line are shown; a template inside JSON is one line of many thousand."""
 WIDEST_MARK = 80
 MOST_LINES = 3
+BLANK = re.compile(r"\s*")
 
 
 class Excerpt(NamedTuple):
@@ -32,7 +34,7 @@ class Snippet(NamedTuple):
     last_line: int
 
 
-def snippet(text: str, span: Span) -> Snippet:
+def snippet(text: Lined, span: Span) -> Snippet:
     """What stands at a span of a file's text."""
     first, last = span.start.line, _last_line(span)
     shown = last if last - first < MOST_LINES else first
@@ -45,33 +47,34 @@ def _last_line(span: Span) -> int:
     return end.line - 1 if end.column == 1 and end.line > start.line else end.line
 
 
-def _excerpts(text: str, span: Span, numbers: range, last: int) -> Iterator[Excerpt]:
-    for number, line in zip(numbers, _lines(text, numbers.start), strict=False):
-        indentation = len(line) - len(line.lstrip())
-        start = span.start.column - 1 if number == span.start.line else indentation
-        end = span.end.column - 1 if number == last == span.end.line else len(line)
-        yield _excerpt(number, line, start, end)
+def _excerpts(lined: Lined, span: Span, numbers: range, last: int) -> Iterator[Excerpt]:
+    for number in numbers:
+        begin, end = lined.line(number)
+        start = begin + span.start.column - 1 if number == span.start.line else _indented(lined.text, begin, end)
+        stop = begin + span.end.column - 1 if number == last == span.end.line else end
+        yield _excerpt(number, lined.text, (begin, min(start, end), min(stop, end), end))
 
 
-def _lines(text: str, first: int) -> Iterator[str]:
-    """The lines of a text from this one on, without their ends."""
-    begin = offset_at(text, Position(first, 1))
-    for match in NEWLINE.finditer(text, begin):
-        yield text[begin : match.start()]
-        begin = match.end()
-    yield text[begin:]
+def _indented(text: str, begin: int, end: int) -> int:
+    match = BLANK.match(text, begin, end)
+    return match.end() if match else begin
 
 
-def _excerpt(number: int, line: str, start: int, end: int) -> Excerpt:
-    before, whole, after = line[:start], line[start:end], line[max(start, end) :]
+def _excerpt(number: int, text: str, offsets: tuple[int, int, int, int]) -> Excerpt:
+    """What is shown of a line, by where it begins, where the place in it begins and ends, and where the line ends.
+
+    One character more than there is room for tells that something is cut off; a line may have millions.
+    """
+    begin, start, stop, end = offsets
+    before = text[max(begin, start - WIDTH - 1) : start]
+    whole = text[start : min(stop, start + WIDEST_MARK + 1)]
     marked = _head(whole, WIDEST_MARK)
-    if marked != whole:
-        after = ""
+    is_cut = marked != whole
+    after = "" if is_cut else text[max(start, stop) : min(end, max(start, stop) + WIDTH + 1)]
     room = WIDTH - _taken(marked)
     kept_before = _tail(before, max(room // 2, room - _taken(_head(after, room))))
     kept_after = _head(after, room - _taken(kept_before))
-    cut_after = kept_after != after or marked != whole
-    return Excerpt(number, kept_before, marked, kept_after, kept_before != before, cut_after)
+    return Excerpt(number, kept_before, marked, kept_after, kept_before != before, is_cut or kept_after != after)
 
 
 def _head(text: str, room: int) -> str:

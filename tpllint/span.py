@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
+from bisect import bisect_right
 from typing import NamedTuple
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -48,6 +50,30 @@ def offset_at(text: str, position: Position) -> int:
             break
         begin = match.end()
     return min(begin + position.column - 1, len(text))
+
+
+class Lined:
+    """A text in which many places are looked for: its lines are counted once, for a stranger's may be one of megabytes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = array("Q", [0])
+        self._starts.extend(match.end() for match in NEWLINE.finditer(text))
+
+    def position(self, offset: int) -> Position:
+        """What `position_at` says."""
+        line = bisect_right(self._starts, offset)
+        return Position(line, offset - self._starts[line - 1] + 1)
+
+    def line(self, number: int) -> tuple[int, int]:
+        """From where to where a line goes, without its end; nothing of the text for a line that it has not."""
+        if number > len(self._starts):
+            return len(self.text), len(self.text)
+        begin = self._starts[number - 1]
+        if number == len(self._starts):
+            return begin, len(self.text)
+        end = self._starts[number]
+        return begin, end - (2 if self.text.startswith("\r\n", max(begin, end - 2)) else 1)
 
 
 JSON_SPACE = re.compile(r"[ \t\r\n]*")

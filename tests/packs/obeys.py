@@ -34,9 +34,12 @@ class Obey(Rule):
             case "nest too deep":
                 os.write(1, (100_000).to_bytes(4, "big") + b"[" * 100_000)
             case "flood":
-                block = (1_000_000).to_bytes(4, "big") + b'{"kind": "problem"}'.ljust(1_000_000)
+                block = (1_000_000).to_bytes(4, "big") + b'{"kind": "begun", "index": 0}'.ljust(1_000_000)
                 for _ in range(20):
                     os.write(1, block)
+            case source if source.startswith("say "):
+                said = source.removeprefix("say ").encode("ascii")
+                os.write(1, len(said).to_bytes(4, "big") + said)
             case "hang":
                 time.sleep(60)
 
@@ -62,3 +65,17 @@ class RaisesAtOnce(Rule):
 
     def _deeper(self, depth: int) -> Iterable[Problem]:
         return self._deeper(depth + 1)
+
+
+class DiesLate(Rule):
+    """Ends its worker once the template is to be compiled, as a template might that the compiler cannot stand."""
+
+    code = "XXX003"
+    name = "dies-late"
+    category = "hygiene"
+    severity = Severity.WARNING
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        if "be killed late" in template.source:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from ()

@@ -30,6 +30,8 @@ MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
 MAX_COUNTED = 1000
 MAX_TEXT = 2000
+MAX_RELATED = 20
+MAX_TRACEBACK = 20_000
 EXCERPT = 200
 """How many characters of a prompt are shown."""
 SHARED = 40
@@ -158,13 +160,19 @@ def _run(
         if blamed and ended:
             blamed.exhausted[f"checking {rule.name}"] = str(error) or type(error).__name__
         else:
-            send({"kind": "crash", "rule": rule.name, "traceback": traceback.format_exc(limit=-20)})
+            send({"kind": "crash", "rule": rule.name, "traceback": told_traceback()})
+
+
+def told_traceback() -> str:
+    """The traceback of what is being handled; an exception may quote megabytes of a template."""
+    told = traceback.format_exc(limit=-20)
+    return told if len(told) <= MAX_TRACEBACK else f"{told[: MAX_TRACEBACK // 2]}\n...\n{told[-MAX_TRACEBACK // 2 :]}"
 
 
 def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
     place = [*problem.at, *problem.at] if problem.at else _place(problem, template)
     where = {"template": template.label if template else None, "file": problem.file, "place": place}
-    related = (_related(one, one.template or template) for one in problem.related)
+    related = (_related(one, one.template or template) for one in problem.related[:MAX_RELATED])
     return {
         "message": problem.message[:MAX_TEXT],
         "help": problem.help[:MAX_TEXT],

@@ -7,13 +7,12 @@ import importlib
 import os
 import site
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tpllint import registry, wire
 from tpllint.analysis import limits
-from tpllint.analysis.examine import describe_all, examine, render_all
+from tpllint.analysis.examine import describe_all, examine, render_all, told_traceback
 from tpllint.job import job_from_json
 from tpllint.rule import Rule
 
@@ -102,7 +101,7 @@ def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) ->
         else:
             examine(job, [rules[name] for name in job.rules], send)
     except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on
-        send({"kind": "crash", "rule": "", "traceback": traceback.format_exc(limit=-20)})
+        send({"kind": "crash", "rule": "", "traceback": told_traceback()})
 
 
 if __name__ == "__main__":

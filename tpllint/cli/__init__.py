@@ -11,7 +11,7 @@ import sys
 import click
 
 import tpllint
-from tpllint.errors import RepairableError
+from tpllint.errors import LONGEST, RepairableError
 from tpllint.report.escape import escape
 
 COMMANDS = {
@@ -92,5 +92,5 @@ def _defect() -> int:
 
 
 def _refused(message: str, hint: str) -> int:
-    click.echo(f"error: {escape(message)}\n  help: {escape(hint)}", err=True)
+    click.echo(f"error: {escape(message, LONGEST)}\n  help: {escape(hint, LONGEST)}", err=True)
     return REPAIRABLE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -17,6 +16,7 @@ from tpllint.names import unknown
 from tpllint.rendering import Asked, Renders, refused, render
 from tpllint.report import prompt as prompt_report
 from tpllint.report.escape import escape
+from tpllint.report.json_text import json_text
 
 
 @click.command(name="render")
@@ -112,7 +112,7 @@ def _write_json(results: Sequence[Renders], stream: TextIO) -> None:
         "renders": [record for result in results for record in result.renders],
         "errors": [{"target": result.target, **result.error._asdict()} for result in results if result.error],
     }
-    stream.write(json.dumps(body, indent=1) + "\n")
+    stream.write(json_text(body, indent=1) + "\n")
 
 
 def _write_text(results: Sequence[Renders], stream: TextIO, *, shows: bool, color: bool) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
 
 from tpllint.cli.options import configured, output, with_config, workers
 from tpllint.errors import RepairableError
+from tpllint.report.json_text import json_text
 from tpllint.rule import RuleInfo
 
 
@@ -32,7 +32,7 @@ def command(output_format: str, config: str | None, no_config: bool) -> int:
 
 def _as_json(rules: Sequence[RuleInfo], error: RepairableError | None = None) -> str:
     errors = [{"target": None, "kind": error.kind, "message": error.message, "hint": error.hint}] if error else []
-    return json.dumps({"schema": "tpllint-rules-v1", "rules": [rule._asdict() for rule in rules], "errors": errors}, indent=1)
+    return json_text({"schema": "tpllint-rules-v1", "rules": [rule._asdict() for rule in rules], "errors": errors}, indent=1)
 
 
 def _as_text(rules: Sequence[RuleInfo]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tpllint.report.escape import escape, width
+from tpllint.report.escape import escape, no_command, width
 
 WIDTH = 88
 """Of the source in columns, beside the margin; longer lines go on below."""
@@ -67,7 +67,7 @@ def _piece(margin: str, cells: Sequence[Cell], whole: bool, color: bool) -> Iter
     """A stretch of a line; below a line that runs in part, carets mark what does not."""
     runs = [("".join(text for text, _ in run), missed) for missed, run in groupby(cells, key=lambda cell: cell[1])]
     shown = (click.style(text, fg="red") if color and missed else text for text, missed in runs)
-    yield (margin + "".join(shown)).rstrip()
+    yield no_command((margin + "".join(shown)).rstrip())
     if not whole and any(missed for _, missed in runs):
         carets = "".join(("^" if missed else " ") * width(text) for text, missed in runs)
         yield (" " * len(margin) + carets).rstrip()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TextIO
 
 import tpllint
 from tpllint.data import Portion, RowProblem, RowResult, Totals
 from tpllint.finding import TargetError
+from tpllint.report.json_text import json_text
 from tpllint.report.spool import HOLE, Elements, write_document
 from tpllint.severity import Severity
 
@@ -54,7 +54,7 @@ class LinesWriter:
         self._write({**self._head, **_error(error), "summary": _summary(self._totals)})
 
     def _write(self, body: dict[str, Any]) -> None:
-        self._stream.write(json.dumps(body, separators=(",", ":")) + "\n")
+        self._stream.write(json_text(body, separators=(",", ":")) + "\n")
 
 
 def _error(error: TargetError | None) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TextIO
 
 import tpllint
 from tpllint.describing import Described
+from tpllint.report.json_text import json_text
 
 
 def write(results: Sequence[Described], stream: TextIO) -> None:
@@ -18,4 +18,4 @@ def write(results: Sequence[Described], stream: TextIO) -> None:
         "descriptions": [record for result in results for record in result.templates],
         "errors": [{"target": result.target, **result.error._asdict()} for result in results if result.error],
     }
-    stream.write(json.dumps(body, indent=1) + "\n")
+    stream.write(json_text(body, indent=1) + "\n")

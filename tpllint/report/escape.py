@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
+
+COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+"""Letters and marks that show nothing, though their category does not tell."""
 
 
 def escape(text: str, limit: int | None = None) -> str:
@@ -11,8 +16,13 @@ def escape(text: str, limit: int | None = None) -> str:
 
     With `limit`, at most that many characters and an ellipsis.
     """
-    shown = "".join(map(_character, text if limit is None else text[:limit]))
+    shown = no_command("".join(map(_character, text if limit is None else text[:limit])))
     return shown if limit is None or len(text) <= limit else shown + "..."
+
+
+def no_command(line: str) -> str:
+    r"""The same, with the second sign of `##[` and `##vso[` as `\u{23}`: runners of CI obey these anywhere in a log."""
+    return COMMAND.sub(r"#\\u{23}", line) if "##" in line else line
 
 
 def code(text: str) -> str:
@@ -57,7 +67,8 @@ def _character(character: str) -> str:
     if character.isascii():
         return character if character.isprintable() else f"\\u{{{ord(character):x}}}"
     hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    return f"\\u{{{ord(character):x}}}" if hidden or _is_variation_selector(character) else character
+    hidden = hidden or character in UNSEEN or _is_variation_selector(character)
+    return f"\\u{{{ord(character):x}}}" if hidden else character
 
 
 def _is_variation_selector(character: str) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TextIO
 
 from tpllint.finding import Report
 from tpllint.report.json import body
+from tpllint.report.json_text import json_text
 
 
 class Writer:
@@ -18,7 +18,7 @@ class Writer:
     def add(self, report: Report) -> None:
         """Write one line per target."""
         for one in report.by_target():
-            self._stream.write(json.dumps(body(one), separators=(",", ":")) + "\n")
+            self._stream.write(json_text(body(one), separators=(",", ":")) + "\n")
 
     def end(self) -> None:
         """Nothing is left to say."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import IO, Any, TextIO
 
 from tpllint.errors import RepairableError
 from tpllint.finding import Report, TargetError
+from tpllint.report.json_text import json_text
 
 IN_MEMORY = 1_000_000
 """Of one text in characters; what is longer goes into a temporary file that has no name."""
@@ -105,7 +105,7 @@ class Elements:
     def add(self, element: Mapping[str, Any]) -> None:
         """Append one, as `json.dumps(..., indent=1)` writes it; a line end inside of a text is an escape."""
         self._spool.write(("," if self._started else "[") + self._line)
-        self._spool.write(json.dumps(element, indent=1).replace("\n", self._line))
+        self._spool.write(json_text(element, indent=1).replace("\n", self._line))
         self._started = True
 
     def pour(self, stream: TextIO) -> None:
@@ -119,7 +119,7 @@ class Elements:
 
 def write_document(document: Mapping[str, Any], arrays: Mapping[str, Elements], stream: TextIO) -> None:
     """Write a JSON document; where it holds HOLE under a key, the array of that name is written."""
-    lines = json.dumps(document, indent=1).split("\n")
+    lines = json_text(document, indent=1).split("\n")
     for line in lines:
         hole = _HOLE.fullmatch(line)
         if hole is None:

@@ -10,7 +10,7 @@ from typing import TextIO
 import click
 
 from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, TargetError, Totals
-from tpllint.report.escape import code, escape, width
+from tpllint.report.escape import code, escape, no_command, width
 from tpllint.report.spool import Below
 from tpllint.severity import Severity
 from tpllint.snippet import Excerpt, Snippet
@@ -137,7 +137,7 @@ def _code(snippet: Snippet | None, margin: str, mark: tuple[str, str], color: bo
     for line in snippet.lines:
         number = _styled(f"{line.line:>{len(margin)}}", GUTTER, color)
         before, marked, after = _parts(line)
-        yield f"{number} {bar} {before}{marked}{after}".rstrip()
+        yield no_command(f"{number} {bar} {before}{marked}{after}".rstrip())
         yield f"{margin} {bar} {' ' * width(before)}{_styled(character * max(width(marked), 1), colour, color)}"
     if snippet.last_line > snippet.lines[-1].line:
         yield f"{margin} {bar} {CUT} to line {snippet.last_line}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from tpllint.job import Fact
+from tpllint.span import Lined
 from tpllint.tokenizer_head import Head
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -14,6 +16,8 @@ AnyPath = TypeVar("AnyPath", bound=PurePath)
 MAX_TEMPLATE_BYTES = 2_000_000
 MAX_JSON_BYTES = 32_000_000
 MAX_TOKENIZER_BYTES = 64_000_000
+MAX_FILES = 100
+"""How many files of one model are read."""
 
 CONFIG = "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"
@@ -73,6 +77,11 @@ class ModelFile(NamedTuple):
     name: str
     shown: str
     data: bytes
+
+    @functools.cached_property
+    def lined(self) -> Lined:
+        """Its text, in which places are looked for; what is not UTF-8 is replaced."""
+        return Lined(self.data.decode("utf-8", "replace"))
 
 
 class UnreadFile(NamedTuple):

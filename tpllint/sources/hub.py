@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from tpllint.sources import hub_gguf
 from tpllint.sources.files import (
     JSON_FILES,
+    MAX_FILES,
     TEMPLATE,
     TEMPLATE_FOLDER,
     TOKENIZER,
@@ -30,8 +31,6 @@ from tpllint.sources.hub_download import downloads
 from tpllint.sources.hub_failures import failure, failures_told
 from tpllint.sources.hub_listing import Listing, ask, listing_of, wanted
 from tpllint.sources.hub_target import COMMIT, HubTarget
-
-_MAX_FILES = 100
 
 
 def fetch(
@@ -71,7 +70,7 @@ def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[s
     if target.file is not None and is_gguf(target.file):
         return hub_gguf.named_file(argument, target, listing, read)._replace(origin=target.repository, commit=listing.commit)
     plan = _Plan(target, listing, more)
-    if missing := plan.missing(plan.names[:_MAX_FILES]):
+    if missing := plan.missing(plan.names[:MAX_FILES]):
         _download(target, listing.commit, missing, token)
     remember_commit(target, listing.commit)
     return hub_gguf.with_templates(plan.files(argument), target, listing, read)
@@ -120,7 +119,7 @@ def _listing_of_cache(target: HubTarget, commit: str, more: tuple[str, ...]) -> 
     named = [path.name for path in (root / TEMPLATE_FOLDER).iterdir()] if (root / TEMPLATE_FOLDER).is_dir() else []
     names = [*JSON_FILES, TEMPLATE, *more, *(f"{TEMPLATE_FOLDER}/{name}" for name in named)]
     paths = [(root / name).relative_to(folder).as_posix() for name in names if (root / name).is_file()]
-    large = [path.relative_to(folder).as_posix() for path in islice(folder.glob("**/*.gguf"), _MAX_FILES)]
+    large = [path.relative_to(folder).as_posix() for path in islice(folder.glob("**/*.gguf"), MAX_FILES)]
     return replace(listing_of(commit, ((path, None) for path in (*paths, *large))), is_whole=False)
 
 
@@ -148,8 +147,8 @@ class _Plan:
 
     def files(self, argument: str, absence: str | None = None) -> ModelFiles:
         """What was read from the cache; `absence` is why a file is not there, None if that means that it is too large."""
-        read = [self.read(name, absence) for name in self.names[:_MAX_FILES]]
-        late = [self._unread(name, f"is beyond the first {_MAX_FILES} files") for name in self.names[_MAX_FILES:]]
+        read = [self.read(name, absence) for name in self.names[:MAX_FILES]]
+        late = [self._unread(name, f"is beyond the first {MAX_FILES} files") for name in self.names[MAX_FILES:]]
         return ModelFiles(
             target=argument,
             files={file.name: file for file in read if isinstance(file, ModelFile)},

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tpllint.sources.hub_failures import failure
 from tpllint.sources.hub_target import HubTarget
@@ -20,6 +21,8 @@ from tpllint.sources.hub_target import HubTarget
 if TYPE_CHECKING:
     from httpx2 import Client
 
+_HOSTS = ("huggingface.co", "hf.co")
+"""The Hub's own, and those below them, from which it sends large files."""
 _AUTHORIZATION = re.compile(r"Bearer [!-~]+")
 
 
@@ -68,6 +71,21 @@ def endpoint(target: HubTarget) -> str:
     """The URL of the Hub in use, without a slash at its end."""
     found: str = settings(target).ENDPOINT
     return found
+
+
+def require_host(target: HubTarget, url: str) -> None:
+    """Raise RepairableError for a request that a redirect leads where the Hub keeps nothing, or into the clear.
+
+    Where the user has named another endpoint, its files may lie on any host.
+    """
+    there, home = urlsplit(url), urlsplit(endpoint(target))
+    is_known = not _is_public(home.hostname) or _is_public(there.hostname)
+    if not is_known or there.scheme not in ("https", home.scheme):
+        raise failure("malformed-hub-answer", target)
+
+
+def _is_public(host: str | None) -> bool:
+    return any(host == known or (host or "").endswith(f".{known}") for known in _HOSTS)
 
 
 def settings(target: HubTarget) -> Any:

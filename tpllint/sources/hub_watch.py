@@ -18,6 +18,7 @@ from concurrent.futures import Future, wait
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tpllint.sources.hub_client import require_host
 from tpllint.sources.hub_failures import failure, refusal, transport_package
 from tpllint.sources.hub_target import HubTarget
 
@@ -91,6 +92,7 @@ class Watch:
     def asks(self, request: Request) -> None:
         """A request is about to be sent; it is a second try where the one before had no answer."""
         self._go_on()
+        require_host(self.target, str(request.url))
         if self._unanswered:
             raise failure("hub-unreachable", self.target)
         self._host = request.url.netloc.decode("ascii", "replace")

@@ -15,6 +15,7 @@ from tpllint.errors import RepairableError
 from tpllint.sources.files import (
     CONFIGURATIONS,
     JSON_FILES,
+    MAX_FILES,
     TEMPLATE,
     TEMPLATE_FOLDER,
     TOKENIZER,
@@ -28,12 +29,17 @@ from tpllint.sources.files import (
 )
 from tpllint.sources.gguf import Metadata, read_metadata
 from tpllint.sources.gguf_files import gguf_file, is_gguf, with_gguf
+from tpllint.sources.opening import NotRegularError, OutsideError, opened, opened_inside
 from tpllint.tokenizer_head import Head, read_head
 
 MAX_LISTED = 1000
 """How many names of one folder are listed."""
 MAX_FOLDERS = 20
 """In how many of its folders names are listed."""
+
+MAX_SORTED = 10_000
+"""Of how many named templates the first are read."""
+UNOPENED = (OSError, RuntimeError, NotRegularError, OutsideError)
 
 KNOWN_FILES = "a .jinja or .gguf file, tokenizer_config.json, chat_template.json, processor_config.json or a model folder"
 
@@ -103,26 +109,19 @@ def _folder(target: str, path: Path, more: tuple[str, ...]) -> ModelFiles:
 
 def _gguf_file(target: str, path: Path) -> ModelFiles:
     try:
-        metadata = _metadata(path)
+        with opened(path) as stream:
+            return gguf_file(target, _shown(path), read_metadata(stream))
+    except NotRegularError:
+        raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}") from None
     except OSError as error:
         raise _unusable(target, error) from error
-    if metadata is None:
-        raise RepairableError("not-a-file", f"not a regular file: {target}", f"name {KNOWN_FILES}")
-    return gguf_file(target, _shown(path), metadata)
 
 
 def _inside(root: Path, name: str) -> Metadata | None:
     """The head of a GGUF file in a folder; None where there is none that can be read."""
-    with contextlib.suppress(OSError, RuntimeError):
-        return None if _escapes(root / name, root) else _metadata(root / name)
+    with contextlib.suppress(*UNOPENED), opened_inside(root / name, root) as stream:
+        return read_metadata(stream)
     return None
-
-
-def _metadata(path: Path) -> Metadata | None:
-    """The head of a GGUF file; None where it is no regular file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        return read_metadata(stream) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def _listing(root: Path) -> tuple[str, ...]:
@@ -161,19 +160,24 @@ def _additional(root: Path) -> list[str]:
     folder = root / TEMPLATE_FOLDER
     if not folder.is_dir():
         return []
-    return sorted(f"{TEMPLATE_FOLDER}/{entry.name}" for entry in folder.iterdir() if entry.suffix == ".jinja")
+    found = (f"{TEMPLATE_FOLDER}/{entry.name}" for entry in folder.iterdir() if entry.suffix == ".jinja")
+    return sorted(itertools.islice(found, MAX_SORTED))
 
 
 def _gathered(target: str, root: Path, names: Iterable[str], focus: frozenset[str]) -> ModelFiles:
     files: dict[str, ModelFile] = {}
     unread: list[UnreadFile] = []
-    for name in dict.fromkeys(names):
-        read = _read(root, name, trusted=name in focus)
+    for number, name in enumerate(dict.fromkeys(names)):
+        read = _read(root, name, trusted=name in focus) if number < MAX_FILES else _beyond(root, name)
         if isinstance(read, ModelFile):
             files[name] = read
         elif read is not None:
             unread.append(read)
     return ModelFiles(target, files, focus, unread=tuple(unread), folder=str(root), head=_head(root))
+
+
+def _beyond(root: Path, name: str) -> UnreadFile:
+    return UnreadFile(name, _shown(root / name), f"is beyond the first {MAX_FILES} files")
 
 
 def _head(root: Path) -> Head | None:
@@ -182,11 +186,9 @@ def _head(root: Path) -> Head | None:
     try:
         if not os.path.lexists(path):
             return None
-        if _escapes(path, root):
-            return Head()
-        with _opened(path) as stream:
+        with opened_inside(path, root) as stream:
             return read_head(stream)
-    except (OSError, RuntimeError):
+    except UNOPENED:
         return Head()
 
 
@@ -197,33 +199,22 @@ def _read(root: Path, name: str, *, trusted: bool) -> ModelFile | UnreadFile | N
     try:
         if not os.path.lexists(path):
             return None
-        if not trusted and _escapes(path, root):
-            return UnreadFile(name, shown, "is a link to a place outside the model's folder")
-        return _read_regular(path, name, shown)
+        with opened(path) if trusted else opened_inside(path, root) as stream:
+            return _read_whole(stream, name, shown)
+    except OutsideError:
+        return UnreadFile(name, shown, "is a link to a place outside the model's folder")
+    except NotRegularError:
+        return UnreadFile(name, shown, "is not a regular file")
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, for pathlib before Python 3.13
         return UnreadFile(name, shown, f"cannot be opened: {_reason(error)}")
 
 
-def _read_regular(path: Path, name: str, shown: str) -> ModelFile | UnreadFile:
-    if not stat.S_ISREG(path.stat().st_mode):
-        return UnreadFile(name, shown, "is not a regular file")
+def _read_whole(stream: BinaryIO, name: str, shown: str) -> ModelFile | UnreadFile:
     limit = max_bytes(name)
-    with _opened(path) as stream:
-        data = stream.read(limit + 1)
+    data = stream.read(limit + 1)
     if len(data) > limit:
         return UnreadFile(name, shown, f"is larger than {limit // 1_000_000} MB")
     return ModelFile(name, shown, data)
-
-
-def _opened(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # a pipe put there since must not block
-
-
-def _escapes(path: Path, root: Path) -> bool:
-    """Whether a path leads out of the model's folder; the blobs of the Hub's cache, beside its snapshots, are inside."""
-    real, inside = path.resolve(), root.resolve()
-    blobs = inside.parent.parent / "blobs"
-    return not (real.is_relative_to(inside) or (inside.parent.name == "snapshots" and real.is_relative_to(blobs)))
 
 
 def _shown(path: Path) -> str:

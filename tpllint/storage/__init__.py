@@ -63,7 +63,7 @@ def with_base_model(resolved: Resolved, base: Resolved) -> Resolved:
     def apart(stored: Stored) -> Stored:
         """Under the path that findings print, which no file of the model itself has."""
         shown = stored.file.shown
-        return replace(stored, file=stored.file._replace(name=shown), label=f"{shown}:{stored.name}")
+        return replace(stored, file=stored.file._replace(name=shown), label=f"{shown}:{stored.label}")
 
     view = tokenizer._replace(loader=BASE_MODEL, templates=tuple(map(apart, tokenizer.templates)), shadowed=())
     files = tuple(stored.file for stored in view.templates)
@@ -129,7 +129,7 @@ def _labelled(views: Sequence[View]) -> Iterator[View]:
 
     def label(held: Iterable[Stored]) -> tuple[Stored, ...]:
         return tuple(
-            stored if stored.place in own else replace(stored, label=f"{stored.file.name}:{stored.name}") for stored in held
+            stored if stored.place in own else replace(stored, label=f"{stored.file.name}:{stored.label}") for stored in held
         )
 
     for view in views:

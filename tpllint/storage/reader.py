@@ -26,6 +26,7 @@ from tpllint.sources.files import (
 from tpllint.storage.misplaced import MAX_FILES, misplaced
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, embedded, json_of, kind_of, text_of
 from tpllint.storage.repeats import Repetitions, repeated_keys, repeated_names
+from tpllint.storage.template_names import unsafe_names
 from tpllint.storage.views import Places, View, processor_view, tokenizer_view
 from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
 
@@ -170,7 +171,7 @@ class Reader:
         except Unreadable as error:
             self._fact(file, error)
             return {}
-        self.facts += repeated_names(file, entries)
+        self.facts += [*repeated_names(file, entries), *unsafe_names(file, entries)]
         found = {stored.name: stored for stored in entries}
         kept = {name: stored for name, stored in found.items() if len(stored.source) <= MAX_TEMPLATE_BYTES}
         if len(kept) < len(found):

@@ -11,10 +11,11 @@ from typing import Any
 
 from tpllint.quoting import quoted
 from tpllint.sources.files import LEGACY_TEMPLATE, PROCESSOR, ModelFile
-from tpllint.span import NEWLINE, Position, Span, json_string_at, json_value_at, offset_at, offset_in_json_string, position_at
+from tpllint.span import NEWLINE, Position, Span, json_string_at, json_value_at, offset_at, offset_in_json_string
 
 DEFAULT = "default"
 BYTE_ORDER_MARK = "\ufeff"
+MAX_LABEL = 255
 FOR_PROCESSORS = (LEGACY_TEMPLATE, PROCESSOR)
 
 
@@ -59,15 +60,14 @@ class Stored:
         """Where a span of the template stands in the file that the user has open."""
         if not self.keys:
             return Span(start, end)
-        text, quote = self._literal
-        begin, stop = (offset_in_json_string(text, quote, offset_at(self.source, at)) for at in (start, end))
-        return Span(position_at(text, begin), position_at(text, stop))
+        lined, quote = self.file.lined, self._quote
+        begin, stop = (offset_in_json_string(lined.text, quote, offset_at(self.source, at)) for at in (start, end))
+        return Span(lined.position(begin), lined.position(stop))
 
     @functools.cached_property
-    def _literal(self) -> tuple[str, int]:
-        """The file's text, and where the string that holds the template begins in it."""
-        text = self.file.data.decode("utf-8")
-        return text, json_string_at(text, self.keys) or 0
+    def _quote(self) -> int:
+        """Where the string that holds the template begins in the file's text."""
+        return json_string_at(self.file.lined.text, self.keys) or 0
 
 
 class Unreadable(Exception):
@@ -124,19 +124,24 @@ def embedded(file: ModelFile, held: Any) -> Iterator[Stored]:
     if isinstance(held, str):
         yield Stored(DEFAULT, held, file, ("chat_template",))
     elif isinstance(held, dict):
-        for name, source in held.items():
+        for number, (name, source) in enumerate(held.items()):
             if not isinstance(source, str):
                 raise _unfit(file, (name,), f"holds a chat template {quoted(name)} that is {kind_of(source)}; expected text")
-            yield Stored(name, source, file, ("chat_template", name))
+            yield Stored(name, source, file, ("chat_template", name), _label(name, number))
     elif isinstance(held, list) and file.name in FOR_PROCESSORS:
         raise _unfit(file, (), 'holds a "chat_template" that is a list; expected text, which is all that a processor takes')
     elif isinstance(held, list):
         for index, entry in enumerate(held):
             name, source = _named(file, index, entry)
-            yield Stored(name, source, file, ("chat_template", index, "template"))
+            yield Stored(name, source, file, ("chat_template", index, "template"), _label(name, index))
     else:
         expected = "expected text or a list of named templates"
         raise _unfit(file, (), f'holds a "chat_template" that is {kind_of(held)}; {expected}')
+
+
+def _label(name: str, number: int) -> str:
+    """The name, or the beginning of one so long that no report could repeat it with every finding."""
+    return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL // 2]}... (entry {number})"
 
 
 def _named(file: ModelFile, index: int, entry: Any) -> tuple[str, str]:
@@ -150,9 +155,8 @@ def _named(file: ModelFile, index: int, entry: Any) -> tuple[str, str]:
 
 def _unfit(file: ModelFile, keys: tuple[str | int, ...], detail: str) -> Unreadable:
     """What stands under "chat_template" and these keys is not what it must be."""
-    text = file.data.decode("utf-8")
-    at = json_value_at(text, ("chat_template", *keys))
-    position = None if at is None else position_at(text, at)
+    at = json_value_at(file.lined.text, ("chat_template", *keys))
+    position = None if at is None else file.lined.position(at)
     return Unreadable(detail, None if position is None else (position.line, position.column))
 
 

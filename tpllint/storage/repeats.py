@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tpllint.job import Fact
 from tpllint.quoting import listed, quoted
 from tpllint.sources.files import ADDED_TOKENS, CONFIG, LEGACY_TEMPLATE, TOKENS_MAP, ModelFile
-from tpllint.span import json_string_at, position_at
+from tpllint.span import json_string_at
 from tpllint.storage.reading import Stored
 
 MAX_FACTS = 10
@@ -48,9 +48,8 @@ def repeated_keys(file: ModelFile, keys: Sequence[str]) -> Iterator[Fact]:
     wanted = {key for key in keys if file.name in ABOUT_CHATS or NAMES_WHAT_MATTERS.fullmatch(key)}
     if not wanted:
         return
-    text = file.data.decode("utf-8")
-    for repeat in _placed(text, wanted):
-        at, before = (None if offset is None else _line_and_column(text, offset) for offset in (repeat.last, repeat.first))
+    for repeat in _placed(file.lined.text, wanted):
+        at, before = (None if offset is None else _line_and_column(file, offset) for offset in (repeat.last, repeat.first))
         yield Fact("duplicate-key", file.shown, f"repeats the key {quoted(repeat.key)} with another value", at, before)
 
 
@@ -76,13 +75,12 @@ def repeated_names(file: ModelFile, entries: Sequence[Stored]) -> Iterator[Fact]
 
 
 def _place_of_name(file: ModelFile, stored: Stored) -> tuple[int, int] | None:
-    text = file.data.decode("utf-8")
-    at = json_string_at(text, (*stored.keys[:2], "name"))
-    return None if at is None else _line_and_column(text, at)
+    at = json_string_at(file.lined.text, (*stored.keys[:2], "name"))
+    return None if at is None else _line_and_column(file, at)
 
 
-def _line_and_column(text: str, offset: int) -> tuple[int, int]:
-    position = position_at(text, offset)
+def _line_and_column(file: ModelFile, offset: int) -> tuple[int, int]:
+    position = file.lined.position(offset)
     return position.line, position.column
 
 
