@@ -4,7 +4,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from tpllint import Bad, Good, Influence, Place, Problem, Render, Rule, Severity, Template, canonical, quoted, selections
+from tpllint import (
+    TOGETHER,
+    Bad,
+    Good,
+    Influence,
+    Place,
+    Problem,
+    Render,
+    Rule,
+    Severity,
+    Template,
+    canonical,
+    quoted,
+    selections,
+)
 
 SAID = {
     "content": "what a message says",
@@ -162,7 +176,7 @@ def _long(template: Template) -> Iterator[Problem]:
     messages = ((f"a long {role} message", told, like) for role, told, like in template.canaries.long_messages())
     for what, render, like in (("a long chat", template.canaries.long_chat(), usual), *messages):
         news = template.interference.news(render, like)
-        if news:
+        if len(news.split()) >= TOGETHER:
             yield Problem(
                 f"{what} brings {quoted(news)} into the prompt", help=HELP, render=render, shows=news, usual=like.text
             )
