@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -244,6 +245,6 @@ def _given(path: str) -> Stored:
     if file is None or not Path(path).is_file():
         raise RepairableError("unknown-kind", f"not a template: {path}", "--chat-template takes a .jinja file")
     try:
-        return Stored(DEFAULT, text_of(file), file._replace(name=TEMPLATE))
+        return Stored(DEFAULT, text_of(file), replace(file, name=TEMPLATE))
     except Unreadable as error:
         raise RepairableError("unreadable", f"{path} {error}", "--chat-template takes a UTF-8 .jinja file") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple, TypeVar
 
@@ -71,7 +72,8 @@ def companions(name: str) -> tuple[str, ...]:
     return JSON_FILES if name.endswith(".jinja") else (TOKENS_MAP, *NEIGHBOURS)
 
 
-class ModelFile(NamedTuple):
+@dataclass(frozen=True)
+class ModelFile:
     """One file that was read whole. `name` is its POSIX path inside the model, `shown` the path that findings print."""
 
     name: str

@@ -63,7 +63,7 @@ def with_base_model(resolved: Resolved, base: Resolved) -> Resolved:
     def apart(stored: Stored) -> Stored:
         """Under the path that findings print, which no file of the model itself has."""
         shown = stored.file.shown
-        return replace(stored, file=stored.file._replace(name=shown), label=f"{shown}:{stored.label}")
+        return replace(stored, file=replace(stored.file, name=shown), label=f"{shown}:{stored.label}")
 
     view = tokenizer._replace(loader=BASE_MODEL, templates=tuple(map(apart, tokenizer.templates)), shadowed=())
     files = tuple(stored.file for stored in view.templates)
