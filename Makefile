@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install
 CHECK := $(VENV)/bin/tpllint check --offline
 
-BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial
+BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial waits-for-a-word
 TYPED := tpllint rules tests benchmarks fuzz docs/generate.py
 FUZZ_SECONDS ?= 600
 
