@@ -101,8 +101,10 @@ class HiddenInstruction(Rule):
         ),
     )
 
-    def check_template(self, template: Template) -> Iterator[Problem]:
+    def check_source(self, template: Template) -> Iterator[Problem]:
         yield from _in_tokens(template)
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
         found = next(_behind_the_question(template), None)
         if found is not None:
             yield found

@@ -32,7 +32,9 @@ def template(source: str) -> Template:
 
 def warned_of(source: str) -> list[str]:
     one = template(source)
-    found = ((rule, problem) for rule in SECURITY for problem in rule.check_template(one))
+    found = (
+        (rule, problem) for rule in SECURITY for check in (rule.check_source, rule.check_template) for problem in check(one)
+    )
     return [rule.name for rule, problem in found if (problem.severity or rule.severity) is not Severity.INFO]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
 
 from tpllint.analysis.dependence import CONTENT, COUNT, DATE, LENGTH, NAME, NONE, POSITION, RANDOM, Sources
+from tpllint.analysis.folding import NOT_CONSTANT, Folding
 from tpllint.analysis.phrases import TOGETHER, runs
+from tpllint.analysis.predicates import is_asked_anywhere
+from tpllint.analysis.syntax import walk
 from tpllint.span import Place
 
 if TYPE_CHECKING:
@@ -27,26 +30,51 @@ class Selection(NamedTuple):
 
 
 def selections(template: Template) -> Iterator[Selection]:
-    """Constant texts that are looked up, cut or repeated by what a message says, a length, a count or the date."""
-    syntax, dependence = template.syntax, template.dependence
-    if syntax is None or dependence is None:
+    """Constant texts that are looked up, cut or repeated by what a message says, a length, a count or the date.
+
+    What is picked by a predicate is left out: that can be forced, and then it is known what comes of it.
+    """
+    syntax, dependence, folding = template.syntax, template.dependence, template.folding
+    if syntax is None or dependence is None or folding is None:
         return
     for node in syntax.find("Getitem", "Mul"):
-        texts, by = (node.node, node.arg) if isinstance(node, nodes.Getitem) else (node.left, node.right)
-        for written, picked in ((texts, by), *(((by, texts),) if isinstance(node, nodes.Mul) else ())):
-            words = _sentence(written)
-            sources = dependence.of(picked) & PICKING if words else NONE
-            if sources:
+        for written, picked in _ways(node):
+            sources = NONE if _is_asked(picked) else dependence.of(picked) & PICKING
+            words = _sentence(folding, written) if sources else ""
+            if words:
                 yield Selection(syntax.expression(node), sources, words)
 
 
-def _sentence(node: nodes.Node) -> str:
-    """The longest run of at least a few words in the values of a literal; empty where there is none."""
-    if isinstance(node, nodes.Dict):
-        return max((_sentence(pair.value) for pair in node.items), key=len, default="")
-    if isinstance(node, nodes.List | nodes.Tuple):
-        return max(map(_sentence, node.items), key=len, default="")
-    if not (isinstance(node, nodes.Const) and isinstance(node.value, str)):
-        return ""
-    run = max(runs(node.value), key=lambda run: len(run.words), default=None)
-    return node.value[run.start : run.end] if run and len(run.words) >= TOGETHER else ""
+def _ways(node: nodes.Getitem | nodes.Mul) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+    """What may be written, and what it is picked or repeated by."""
+    if isinstance(node, nodes.Getitem):
+        yield node.node, node.arg
+    else:
+        yield node.left, node.right
+        yield node.right, node.left
+
+
+def _is_asked(node: nodes.Node) -> bool:
+    return any(map(is_asked_anywhere, walk(node)))
+
+
+def _sentence(folding: Folding, node: nodes.Node) -> str:
+    """The longest run of at least a few words in a constant value, or in a constant part of one; empty where there is none."""
+    value = folding.value(node)
+    if value is not NOT_CONSTANT:
+        return max(map(_longest, _texts(value)), key=len, default="")
+    parts = (pair.value for pair in node.items) if isinstance(node, nodes.Dict) else getattr(node, "items", ())
+    return max((_sentence(folding, part) for part in parts), key=len, default="")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+def _longest(text: str) -> str:
+    run = max(runs(text), key=lambda run: len(run.words), default=None)
+    return text[run.start : run.end] if run and len(run.words) >= TOGETHER else ""
