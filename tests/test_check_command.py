@@ -298,7 +298,7 @@ def test_a_conversation_of_your_own_has_to_render_and_to_show(tmp_path: Path) ->
     refuses = "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}{% endfor %}" + GOOD
     write(tmp_path, t__jinja=refuses, silent__jinja=GOOD.replace("m.content", "m.content | replace('kelp', '')"))
     write(tmp_path, agent__json='[{"role": "user", "content": "kelp"}, {"role": "tool", "content": "x"}]')
-    done = check_json(tmp_path, "t.jinja", "silent.jinja", "--conversation", "agent.json")
+    done = check_json(tmp_path, "t.jinja", "silent.jinja", "--conversation", "agent.json", "--ignore", "TPL807")
     assert [(f["rule"], f["target"], f["evidence"]["conversation"]) for f in done.json()["findings"]] == [
         ("template-render-error", "t.jinja", "agent.json"),
         ("role-dropped", "silent.jinja", "agent.json"),

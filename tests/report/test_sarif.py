@@ -74,6 +74,7 @@ def test_fingerprint_and_evidence_are_those_of_the_json_report(tmp_path: Path, s
         "template": "default",
         "conversation": finding["evidence"]["conversation"],
         "excerpt": finding["evidence"]["excerpt"],
+        "usual": finding["evidence"]["usual"],
         "input": finding["evidence"]["input"],
     }
 

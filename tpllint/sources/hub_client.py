@@ -79,6 +79,8 @@ def require_host(target: HubTarget, url: str) -> None:
     Where the user has named another endpoint, its files may lie on any host.
     """
     there, home = urlsplit(url), urlsplit(endpoint(target))
+    if home.hostname is None:
+        raise failure("invalid-hub-settings", target)
     is_known = not _is_public(home.hostname) or _is_public(there.hostname)
     if not is_known or there.scheme not in ("https", home.scheme):
         raise failure("malformed-hub-answer", target)
