@@ -25,7 +25,7 @@ SHAPES = frozenset(
     )
 )
 """Tests of what a value is, not of what it says."""
-EMPTY = (None, "", 0, False, True)
+EMPTY = (None, "", 0)
 ROLES = frozenset(
     (
         *("system", "user", "assistant", "tool", "developer", "function", "ipython", "model", "bot", "human", "gpt", "ai"),
@@ -123,7 +123,7 @@ def _asks_for_shape(node: nodes.Node) -> bool:
 def _is_empty(node: nodes.Node) -> bool:
     if isinstance(node, nodes.List | nodes.Tuple | nodes.Dict):
         return not node.items
-    return isinstance(node, nodes.Const) and any(node.value is empty or node.value == empty for empty in EMPTY)
+    return isinstance(node, nodes.Const) and (node.value is True or any(node.value == empty for empty in EMPTY))
 
 
 PLAIN_FILTERS = frozenset(("trim", "length", "count", "list", "default", "d", "first", "last", "string", "select"))
