@@ -311,7 +311,7 @@ def test_a_value_of_a_wrong_type_is_placed(pool: Pool, tmp_path: Path, held: obj
 
 def test_a_finding_about_a_copy_that_a_limit_stops_claims_nothing_of_it(pool: Pool, tmp_path: Path) -> None:
     endless = "{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(0) }}"
-    (finding,) = said(pool, tmp_path, {JINJA: GOOD, CONFIG: holds(endless)}, "shadowed-template", "TPL8")
+    (finding,) = said(pool, tmp_path, {JINJA: GOOD, CONFIG: holds(endless)}, "shadowed-template")
     assert finding.message == f"{CONFIG} holds another template than {JINJA}, which is loaded instead"
     assert finding.severity == "warning"
 

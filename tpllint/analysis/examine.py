@@ -26,6 +26,7 @@ from tpllint.severity import Severity
 from tpllint.span import position_at
 
 PROCESSOR = "processor"
+SECURITY = "security"
 MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
 MAX_COUNTED = 1000
@@ -42,7 +43,10 @@ Check = Callable[[Template], Iterator[Problem]]
 
 
 def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
-    """Run the rules, what needs no execution first, and send each problem as soon as it is known."""
+    """Run the rules, what needs no execution first, and send each problem as soon as it is known.
+
+    Of copies that transformers does not load only the security rules speak: another engine or converter may take them.
+    """
     deadline = Deadline()
     every = tuple(_templates(job, deadline))
     templates = tuple(template for template, variant in zip(every, job.templates, strict=True) if variant.checked)
@@ -52,14 +56,16 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
         for message in suppressions(template):
             send(message)
     _check_model(model, (rule for rule in rules if rule.static), send)
+    vetting = [rule for rule in rules if rule.category == SECURITY]
+    copies = tuple(model.copies())
     for executes in (False, True):
-        for template in templates:
-            for rule, check in _checks(rules, executes=executes):
+        for template in (*templates, *copies):
+            for rule, check in _checks(vetting if template in copies else rules, executes=executes):
                 _run(rule, partial(_told, job, rule, check, template), template, send)
                 _note_questions(rule, template.tokenizer, job, questions)
     _check_model(model, (rule for rule in rules if not rule.static), send)
     undecided = {template.label: why for template in templates if (why := template.undecided) is not None}
-    send({"kind": "done", "exhausted": _exhausted(templates), "undecided": undecided, "questions": questions})
+    send({"kind": "done", "exhausted": _exhausted((*templates, *copies)), "undecided": undecided, "questions": questions})
 
 
 def _checks(rules: Sequence[Rule], *, executes: bool) -> Iterator[tuple[Rule, Check]]:

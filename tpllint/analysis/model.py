@@ -54,6 +54,15 @@ class Model(NamedTuple):
         """What this loader makes of the files; None where the model has no such thing."""
         return next((view for view in self.views if view.loader == loader), None)
 
+    def copies(self) -> Iterator[Template]:
+        """The templates that stand where a loader looks, that none loads and that say something else than those, each once."""
+        told = {template.text for template in self.templates}
+        for view in self.views:
+            for copy in view.shadowed:
+                if copy.text not in told:
+                    told.add(copy.text)
+                    yield copy
+
     def discarded(self) -> tuple[Template, ...]:
         """The templates whose names the tokenizer loses while it has a default one."""
         view = self.view("tokenizer")
