@@ -309,7 +309,7 @@ def test_a_reader_that_has_seen_enough_ends_the_run_without_a_word(tmp_path: Pat
 def test_a_disk_without_room_for_what_is_kept_is_told(tmp_path: Path, output_format: str) -> None:
     """The limit on the size of a file stands for the full disk. What is kept of each target is more than all of it."""
     path = "/".join(["missing" * 30] * 12)
-    listed(tmp_path, [f"{path}/{index}" for index in range(400)])
+    listed(tmp_path, [f"{path}/{index}" for index in range(600)])
     run = ("check", "--no-config", "--from-file", "list", "--output-format", output_format)
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))

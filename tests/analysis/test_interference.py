@@ -98,7 +98,7 @@ def test_a_key_of_a_part_is_no_word() -> None:
 
 
 def test_a_run_that_does_not_end_is_told_as_a_limit() -> None:
-    loops = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
+    loops = "{% macro f(n) %}{% if n > 0 %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(40) }}"
     one = template(f"{{% if 'go' in messages[0].content %}}{loops}{{% endif %}}" + PROMPTED)
     assert one.interference.influences == ()
     assert any("no conversation reaches" in step for step in one.exhausted)

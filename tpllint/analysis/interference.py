@@ -261,7 +261,8 @@ class Interference:
             with self._template.running(most=MOST_SECONDS):
                 return forcing.run(context, forced)
         except LimitReached:
-            self._template.exhausted.setdefault(FORCING, f"a run of more than {MOST_SECONDS:g} seconds")
+            if not self._template.costs:  # else it is known what runs without end there
+                self._template.exhausted.setdefault(FORCING, f"a run of more than {MOST_SECONDS:g} seconds")
             return None
 
 
