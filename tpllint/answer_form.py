@@ -88,6 +88,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         "engine": _maybe(_is_text),
         "conversation": _maybe(_is_text),
         "excerpt": _maybe(_is_text),
+        "usual": _maybe(_is_text),
         "input": _maybe(_has(_INPUTS)),
         "related": _maybe(_list_of(_has({"message": _is_text, **_WHERE}))),
         **_WHERE,

@@ -119,7 +119,8 @@ class ContentTriggeredText(Rule):
         told: set[str] = set()
         for influence in template.interference.influences:
             told.update(influence.predicate.words)
-            yield _forced(template, influence)
+            if influence.words:
+                yield _forced(template, influence)
         yield from _planted(template, told)
         yield from _long(template)
 

@@ -101,6 +101,7 @@ class MessageRewritten(Rule):
                 whole.add(role)
             elif problem is not None:
                 yield problem
+        yield from _dropped(template)
         yield from _planted(template, whole)
         yield from _long_messages(template, whole)
         yield from _long_chat(template, whole)
@@ -155,6 +156,20 @@ def _instead(render: Render, word: str) -> str | None:
     found = [run for run in runs(text, words_of(said), start, max(end, 0)) if len(run.words) >= TOGETHER]
     longest = max(found, key=lambda run: len(run.words), default=None)
     return text[longest.start : longest.end] if longest else None
+
+
+def _dropped(template: Template) -> Iterator[Problem]:
+    """Messages that are missing where a condition comes out as in no ordinary conversation."""
+    for influence in template.interference.influences:
+        if influence.lost and not influence.words:
+            code = template.text[influence.place.start : influence.place.end]
+            yield Problem(
+                f"{quoted(code)} decides on whether the message {quoted(influence.lost)} is in the prompt",
+                help="write every message, whatever it or another one says, and whenever",
+                place=influence.place,
+                render=influence.render,
+                usual=influence.usual.text,
+            )
 
 
 def _planted(template: Template, whole: set[str]) -> Iterator[Problem]:

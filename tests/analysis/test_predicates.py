@@ -88,9 +88,10 @@ def test_only_roles_that_clients_send_are_usual(role: str, usual: bool) -> None:
     assert found.asks_for_a_usual_role is usual
 
 
-def test_a_role_whose_branch_writes_its_message_speaks() -> None:
+def test_a_role_whose_branch_writes_its_message_may_bring_words_in() -> None:
     source = (
-        "{% for m in messages %}{% if m.role == 'critic' %}Note: {{ m.content }}{% elif m.role == 'judge' %}x{% endif %}"
-        "{% endfor %}"
+        "{% for m in messages %}{% if m.role == 'critic' %}Note of a critic: {{ m.content }}{% elif m.role == 'Judge' %}"
+        "The judge has spoken.{% else %}{{ m.content }}{% endif %}{% endfor %}"
     )
-    assert [found.speaks for found in predicates(source)] == [True, False]
+    (influence,) = Template("default", source, {}).interference.influences
+    assert influence.words == "The judge has spoken"

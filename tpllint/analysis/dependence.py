@@ -31,6 +31,8 @@ _GIVEN = {
 """What names hold from the start."""
 _KEYS = {"role": ROLE, "from": ROLE, "type": KIND, "name": NAME}
 _STRUCTURE = frozenset(("tool_calls", "function", "function_call", "functions", "tools", "previtem", "nextitem"))
+_TEXTS = frozenset(("content", "text", "value", "reasoning_content", "reasoning", "thinking", "refusal"))
+"""Keys under which messages and their parts say something; any other is the client's own, and structure."""
 _DATA = frozenset(("arguments", "parameters", "properties", "id", "tool_call_id", "documents"))
 """Keys under which a message holds messages, or what a program wrote."""
 _COUNTING = ("length", "count")
@@ -159,8 +161,10 @@ class Dependence:
             return frozenset({_KEYS[key]})
         if POSITION in held:
             return frozenset({CONVERSATION if key in _STRUCTURE else POSITION})
+        if key in _TEXTS and held & {CONVERSATION, CONTENT}:
+            return frozenset({CONTENT})
         if CONVERSATION in held:
-            return frozenset({CONVERSATION if key in _STRUCTURE else TOOLS if key in _DATA else CONTENT})
+            return frozenset({CONVERSATION if key in _STRUCTURE else TOOLS if key in _DATA else KIND})
         return held
 
     def _filtered(self, node: nodes.Filter) -> Sources:

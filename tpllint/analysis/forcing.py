@@ -27,9 +27,10 @@ _BRANCHES = (nodes.If, nodes.CondExpr, nodes.For)
 
 
 class Run(NamedTuple):
-    """What one run did: its text, None where it raised, and the outcomes that came about by themselves, in order."""
+    """What one run did: what it wrote, `whole` unless it raised, and the outcomes that came about by themselves, in order."""
 
-    text: str | None
+    written: str
+    whole: bool
     asked: Mapping[Outcome, None]
 
 
@@ -88,22 +89,23 @@ class Forcing:
         environment.forced, environment.asked = forced, {}
         written: list[str] = []
         environment.generation.begin(written)
+        whole = False
         try:
-            text = self._text(context, written)
-        except Exception:  # what a template refuses, or fails at, ends there
-            text = None
+            self._write(context, written)
+            whole = True
+        except Exception:  # what a template refuses, or fails at, ends there; what it wrote before is looked at
+            pass
         finally:
             environment.generation.written = None
-        return Run(text, environment.asked)
+        return Run("".join(written), whole, environment.asked)
 
-    def _text(self, context: Mapping[str, Any], written: list[str]) -> str:
+    def _write(self, context: Mapping[str, Any], written: list[str]) -> None:
         size = 0
         for piece in self._compiled.root_render_func(self._compiled.new_context(dict(context))):
             written.append(piece)
             size += len(piece)
             if size > MAX_OUTPUT_CHARACTERS:
                 raise OutputLimit
-        return "".join(written)
 
 
 class _Wrapping:

@@ -8,12 +8,13 @@ only then, one after the other. Words that come out under force alone are what t
 from __future__ import annotations
 
 import functools
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tpllint.analysis.anatomy import sentinels
+from tpllint.analysis.anatomy import sentinels, spoken
 from tpllint.analysis.dependence import (
     CONTENT,
     CONVERSATION,
@@ -26,15 +27,15 @@ from tpllint.analysis.dependence import (
     POSITION,
     RANDOM,
     ROLE,
-    TOOLS,
 )
 from tpllint.analysis.forcing import Forcing
 from tpllint.analysis.forcing import Run as ForcedRun
-from tpllint.analysis.limits import LimitReached
+from tpllint.analysis.limits import LimitReached, TimeIsUp
 from tpllint.analysis.markers import shared
 from tpllint.analysis.phrases import SENTENCE, TOGETHER, Known, Run, runs, words_of
-from tpllint.analysis.predicates import Predicate, predicate_of
+from tpllint.analysis.predicates import Predicate, predicate_of, speaks
 from tpllint.analysis.renders import Render, context_of
+from tpllint.analysis.syntax import asks_for
 from tpllint.conversations import Conversation, canonical
 from tpllint.conversations.words import SECOND_ANSWER, SECOND_RESULT
 from tpllint.severity import Severity
@@ -54,19 +55,27 @@ STRUCTURES = (
 UNPROMPTED = ("user-assistant", "user", "tool-call")
 """Those that are rendered without a generation prompt as well."""
 DOCUMENT = {"title": SECOND_ANSWER, "text": SECOND_RESULT}
-MOST_RUNS = 800
+MOST_RUNS = 1500
 """How many runs are forced; no published template takes a quarter of them."""
-MOST_DEEP = 6
+MOST_DEEP = 12
 """How many predicates are forced together to get at code within code."""
 FORCING = "running code that no conversation reaches"
 MOST_SECONDS = 1.0
 """How long a forced run may take: code that nobody is meant to reach may never end."""
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+"""Of an object in memory: another one in every run."""
+GRAVE = frozenset((CONTENT, LENGTH, DATE, RANDOM))
+"""What may decide on nothing at all."""
+LIGHT = frozenset((NAME, ENGINE, COUNT, POSITION))
+"""What good templates look at, though not to choose sentences by."""
+SPEAKERS = ("user", "system", "assistant")
+"""Whose messages have to be in the prompt, whatever comes out how."""
 
 
 class Base(NamedTuple):
     """A run with which a forced one is compared; `chain` are the predicates that were forced already to get there.
 
-    `said` are the words of the conversation's data and `texts` what its messages say; `known` are the words of a forced base.
+    `said` are the words of the conversation's data and `texts` what its messages say; `known` are the words of the run itself.
     """
 
     render: Render
@@ -74,17 +83,33 @@ class Base(NamedTuple):
     said: frozenset[str]
     texts: tuple[str, ...]
     text: str
-    chain: Mapping[int, bool]
     known: Known
+    chain: Mapping[int, bool] = {}
+
+    @property
+    def spoken(self) -> Iterator[str]:
+        """What the user, the operator and the assistant say."""
+        conversation = self.render.recipe.conversation if self.render.recipe else None
+        return (said for role, said in spoken(conversation) if role in SPEAKERS) if conversation else iter(())
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Who speaks in the conversation."""
+        messages = self.render.recipe.conversation.messages if self.render.recipe else ()
+        return frozenset(str(message.get("role")) for message in messages)
 
 
 class Forced(NamedTuple):
-    """A predicate and the outcome that it is to have in a run; `others` are bases to try where it changes nothing in this."""
+    """A predicate and the outcome that it is to have in a run; `others` are bases to try where it changes nothing in this one.
+
+    `alone`: conversations bring both outcomes about, so that only what differs between the two counts.
+    """
 
     number: int
     outcome: bool
     base: Base
     others: tuple[Base, ...] = ()
+    alone: bool = False
 
     @property
     def chain(self) -> Mapping[int, bool]:
@@ -94,14 +119,15 @@ class Forced(NamedTuple):
     def elsewhere(self) -> Iterator[Forced]:
         """The same in the next of the other bases."""
         if self.others:
-            yield Forced(self.number, self.outcome, self.others[0], self.others[1:])
+            yield self._replace(base=self.others[0], others=self.others[1:])
 
 
 class Influence(NamedTuple):
-    """A predicate, its place, and the words that come into a prompt when it comes out as no ordinary conversation makes it.
+    """A predicate, its place, and what becomes of a prompt when it comes out otherwise.
 
-    `usual` is the render without them, `render` the same conversation with them, `words` the longest run of them. `outcome` is
-    how the predicate comes out then.
+    `usual` is the render of a conversation as it comes out by itself, `render` the same while the predicate is forced to be
+    `outcome`. `words` is the longest run of words that come in, `lost` what a message says that is missing then; at least one
+    of them is there.
     """
 
     predicate: Predicate
@@ -110,6 +136,7 @@ class Influence(NamedTuple):
     usual: Render
     render: Render
     words: str
+    lost: str
     severity: Severity
 
 
@@ -140,23 +167,32 @@ class Interference:
             return None
         try:
             with self._template.running():
-                return Forcing(syntax.tree)
-        except (Exception, LimitReached):  # the plain compilation succeeded; what wrapping it breaks is not decided
+                pass
+            return Forcing(syntax.tree)  # without an alarm: it must not ring while the tree is wrapped
+        except (Exception, LimitReached) as error:  # the plain compilation succeeded: what wrapping it breaks is not decided
+            self._undecided(f"its conditions cannot be followed: {str(error) or type(error).__name__}")
             return None
+
+    def _undecided(self, why: str) -> None:
+        if not self._template.costs:  # else it is known already what runs without end there
+            self._template.exhausted.setdefault(FORCING, why)
 
     def _observe(self, forcing: Forcing) -> None:
         """Note how the predicates come out by themselves in each conversation."""
         for render in self._ordinary:
             base = self._base(render)
-            run = self._run(forcing, base.context, {})
-            if run is None or run.text != render.text:
+            run = None if render.limited else self._run(forcing, base.context, {})
+            if run is None:
+                continue
+            if run.whole is not (render.text is not None) or (run.whole and not _is_same(run.written, base.text)):
+                self._undecided("its prompt is another one each time")
                 continue
             for number, outcome in run.asked:
                 self._reached.setdefault(number, {}).setdefault(outcome, []).append(base)
 
     def _forced(self, forcing: Forcing) -> Iterator[tuple[int, Influence]]:
         """Force what never came about, and in code that is reached only then what comes about there no more than once."""
-        waiting = deque(self._undecided())
+        waiting = deque(self._to_force(forcing))
         reached = set(self._reached)
         while waiting and self._left > 0:
             forced = waiting.popleft()
@@ -164,62 +200,102 @@ class Interference:
             run = self._run(forcing, forced.base.context, forced.chain)
             if run is None:
                 continue
-            if run.text is None or run.text == forced.base.text:
+            if forced.base.text.startswith(run.written):
                 waiting.extend(forced.elsewhere())
             else:
-                yield from self._influence(forcing, forced.chain, forced.base, run.text)
+                yield from self._influence(forcing, forced, run)
             fresh = [asked for asked in run.asked if asked[0] not in reached]
-            if fresh and len(forced.chain) < MOST_DEEP:
+            if fresh and len(forced.chain) == MOST_DEEP:
+                self._undecided(f"conditions within conditions, more than {MOST_DEEP} deep")
+            elif fresh:
                 reached.update(found for found, _ in fresh)
-                deeper = self._deeper(forced.base, forced.chain, run.text)
+                deeper = self._deeper(forced, run)
                 waiting.extend(Forced(found, not natural, deeper) for found, natural in fresh)
         if waiting:
-            self._template.exhausted.setdefault(FORCING, f"more than {MOST_RUNS} runs")
+            self._undecided(f"more than {MOST_RUNS} runs")
 
-    def _undecided(self) -> Iterator[Forced]:
+    def _to_force(self, forcing: Forcing) -> Iterator[Forced]:
         for number, outcomes in self._reached.items():
-            if len(outcomes) == 1:
-                for outcome, bases in outcomes.items():
-                    rendered = [base for base in bases if base.text] or bases[:1]
-                    yield Forced(number, not outcome, rendered[0], tuple(rendered[1:][-1:]))
+            grave = self._is_grave(forcing, number)
+            for outcome, bases in outcomes.items():
+                rendered = [base for base in bases if base.text] or bases[:1]
+                others = _of_other_roles(rendered) if grave else rendered[1:][-1:]
+                if len(outcomes) == 1:
+                    yield Forced(number, not outcome, rendered[0], tuple(others))
+                elif grave:
+                    yield Forced(number, not outcome, rendered[0], alone=True)
 
-    def _deeper(self, base: Base, chain: Mapping[int, bool], text: str | None) -> Base:
-        if text is None:
-            return base._replace(chain=chain)
-        known = Known()
-        known.learn(runs(without(text, base.texts), base.said))
-        return base._replace(chain=chain, text=text, known=known)
+    def _is_grave(self, forcing: Forcing, number: int) -> bool:
+        """Whether nothing at all may depend on a predicate, whatever conversations bring about."""
+        predicate = self._predicate(forcing, number)
+        is_free = predicate.shape or predicate.is_a_command or forcing.looks_for_keys(number)
+        return bool(predicate.sources & GRAVE) and not is_free
 
-    def _influence(self, forcing: Forcing, chain: Mapping[int, bool], base: Base, text: str) -> Iterator[tuple[int, Influence]]:
-        news = self._news(base, text)
-        most = max((len(run.words) for run in news), default=0)
-        for number in reversed(chain) if news else ():
-            predicate = self._predicate(forcing, number)
-            level = None if forcing.looks_for_keys(number) else judged(predicate, most)
+    def _deeper(self, forced: Forced, run: ForcedRun) -> Base:
+        base = forced.base._replace(chain=forced.chain)
+        return base._replace(text=run.written, known=_known(run.written, base.texts, base.said)) if run.whole else base
+
+    def _influence(self, forcing: Forcing, forced: Forced, run: ForcedRun) -> Iterator[tuple[int, Influence]]:
+        """What a run tells of the predicates that were forced in it: of the last one that may not decide on it."""
+        base, text = forced.base, run.written
+        news = self._news(base, text, alone=forced.alone)
+        longest = max(news, key=lambda run: len(run.words), default=None)
+        lost = next((said for said in base.spoken if said in base.text and said not in text), "") if run.whole else ""
+        for number in reversed(forced.chain) if longest or lost else ():
+            level = self._level(forcing, number, len(longest.words) if longest else 0, lost)
             if level is not None:
-                run = max(news, key=lambda run: len(run.words))
-                words = text[run.start : run.end]
-                forced = base.render._replace(text=text, error=None, blocks=())
-                place = self._place(forcing, number)
-                yield number, Influence(predicate, place, chain[number], base.render, forced, words, level)
+                words = text[longest.start : longest.end] if longest else ""
+                place, render = self._place(forcing, number), _as_forced(base.render, text)
+                predicate, outcome = self._predicate(forcing, number), forced.chain[number]
+                yield number, Influence(predicate, place, outcome, base.render, render, words, lost, level)
                 return
 
-    def _news(self, base: Base, text: str) -> tuple[Run, ...]:
+    def _level(self, forcing: Forcing, number: int, words: int, lost: str) -> Severity | None:
+        """How bad it is what a predicate decides on; None where it may."""
+        predicate = self._predicate(forcing, number)
+        if forcing.looks_for_keys(number) or predicate.shape or predicate.asks_for_a_usual_role:
+            return None
+        if lost and predicate.sources & (GRAVE | {COUNT}) and not (predicate.is_a_command or self._names_a_key(predicate)):
+            return Severity.ERROR
+        level = judged(predicate, words)
+        if level is not None and ROLE in predicate.sources and not predicate.sources & GRAVE and self._speaks(forcing, number):
+            return None
+        return level
+
+    def _names_a_key(self, predicate: Predicate) -> bool:
+        """Whether the template takes entries by the words that a predicate looks for, so that it may look for a key."""
+        syntax = self._template.syntax
+        return bool(predicate.words) and syntax is not None and asks_for(syntax.tree, frozenset(predicate.words))
+
+    def _speaks(self, forcing: Forcing, number: int) -> bool:
+        assert self._template.syntax is not None
+        assert self._template.dependence is not None
+        return speaks(forcing.predicates[number], self._template.syntax, self._template.dependence)
+
+    def _news(self, base: Base, text: str, *, alone: bool = False) -> tuple[Run, ...]:
         """The runs of words that only a forced prompt has, looked for in the lines in which it differs."""
         start = shared(base.text, text)
         end = len(text) - shared(base.text[start:][::-1], text[start:][::-1])
         start, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         found = runs(without(text, base.texts), base.said, start, len(text) if stop < 0 else stop)
-        return tuple(run for run in found if not (self._known.knows(run) or base.known.knows(run)))
+        return tuple(run for run in found if not (base.known.knows(run) or (not alone and self._known.knows(run))))
 
     def _place(self, forcing: Forcing, number: int) -> Place:
         assert self._template.syntax is not None
         return self._template.syntax.expression(forcing.predicates[number])
 
     def _predicate(self, forcing: Forcing, number: int) -> Predicate:
-        assert self._template.syntax is not None
-        assert self._template.dependence is not None
-        return predicate_of(forcing.predicates[number], self._template.syntax, self._template.dependence)
+        if number not in self._predicates:
+            assert self._template.syntax is not None
+            assert self._template.dependence is not None
+            self._predicates[number] = predicate_of(
+                forcing.predicates[number], self._template.syntax, self._template.dependence
+            )
+        return self._predicates[number]
+
+    @functools.cached_property
+    def _predicates(self) -> dict[int, Predicate]:
+        return {}
 
     @functools.cached_property
     def _ordinary(self) -> tuple[Render, ...]:
@@ -245,45 +321,72 @@ class Interference:
             return ""
         conversation = render.recipe.conversation
         said = words_of([conversation.messages, conversation.tools])
-        base = Base(usual, {}, said, _texts(conversation), usual.text, {}, Known())
-        found = self._news(base, render.text)
-        run = max(found, key=lambda run: len(run.words), default=None)
+        base = Base(usual, {}, said, _texts(conversation), usual.text, Known())
+        run = max(self._news(base, render.text), key=lambda run: len(run.words), default=None)
         return render.text[run.start : run.end] if run else ""
 
     def _base(self, render: Render) -> Base:
         assert render.recipe is not None
         conversation = render.recipe.conversation
         context = context_of(self._template.inputs(conversation), generation_prompt=render.recipe.generation_prompt)
-        return Base(render, context, _said(conversation.name), _texts(conversation), render.text or "", {}, Known())
+        said, texts, text = _said(conversation.name), _texts(conversation), render.text or ""
+        return Base(render, context, said, texts, text, _known(text, texts, said))
 
     def _run(self, forcing: Forcing, context: Mapping[str, Any], forced: Mapping[int, bool]) -> ForcedRun | None:
         try:
             with self._template.running(most=MOST_SECONDS):
                 return forcing.run(context, forced)
-        except LimitReached:
-            if not self._template.costs:  # else it is known what runs without end there
-                self._template.exhausted.setdefault(FORCING, f"a run of more than {MOST_SECONDS:g} seconds")
-            return None
+        except TimeIsUp:
+            self._undecided(f"it takes more than {MOST_SECONDS:g} seconds")
+        except LimitReached as error:
+            self._undecided(str(error))
+        return None
 
 
 def judged(predicate: Predicate, words: int) -> Severity | None:
     """How bad it is that a predicate decides on so many words in a row; None where that is no news of it."""
-    if predicate.shape:
-        return None
     sources = predicate.sources
     if sources & {CONTENT, LENGTH}:
         if predicate.is_a_command:
             return Severity.INFO if words >= SENTENCE else None
         spoken = not predicate.words or any(letter.isalpha() for word in predicate.words for letter in word)
         return Severity.ERROR if words >= (1 if spoken else TOGETHER) else None
-    if sources & {DATE, RANDOM, ENGINE, NAME, COUNT, POSITION}:
-        return Severity.ERROR if words >= TOGETHER else None
-    if sources & {CONVERSATION, TOOLS} and KIND not in sources and predicate.words:
-        return Severity.ERROR if words >= SENTENCE else None
-    if ROLE in sources and not (predicate.asks_for_a_usual_role or predicate.speaks):
+    if words < TOGETHER:
         odd = any(not word.replace("_", "").replace("-", "").isalnum() for word in predicate.words)
-        return Severity.ERROR if words >= (1 if odd else TOGETHER) else None
-    return None
+        return Severity.WARNING if words and odd and ROLE in sources else None
+    if sources & GRAVE:
+        return Severity.ERROR
+    if sources & (LIGHT | {ROLE}):
+        return Severity.WARNING
+    is_said = words >= SENTENCE and bool(predicate.words) and CONVERSATION in sources and KIND not in sources
+    return Severity.WARNING if is_said else None
+
+
+def _of_other_roles(bases: Sequence[Base]) -> list[Base]:
+    """The first of the bases for each set of roles that speak, apart from that of the very first."""
+    found = {bases[0].roles: bases[0]}
+    for base in bases:
+        found.setdefault(base.roles, base)
+    return list(found.values())[1:]
+
+
+def _as_forced(render: Render, text: str) -> Render:
+    """A render of a conversation in which something was forced: its evidence says so."""
+    assert render.recipe is not None
+    conversation = render.recipe.conversation
+    forced = replace(conversation, name=f"{conversation.name}, with this condition forced")
+    return render._replace(text=text, error=None, blocks=(), recipe=render.recipe._replace(conversation=forced))
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two prompts are the same but for addresses of objects."""
+    return one == other or ADDRESS.sub("", one) == ADDRESS.sub("", other)
+
+
+def _known(text: str, texts: Sequence[str], said: frozenset[str]) -> Known:
+    known = Known()
+    known.learn(runs(without(text, texts), said))
+    return known
 
 
 @functools.cache

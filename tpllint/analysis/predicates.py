@@ -12,16 +12,18 @@ from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
-from tpllint.analysis.dependence import CONTENT, ENGINE, ROLE, Dependence, Sources
+from tpllint.analysis.dependence import CONTENT, CONVERSATION, COUNT, ENGINE, POSITION, ROLE, Dependence, Sources
 from tpllint.analysis.markers import BARE_MARKER
 from tpllint.analysis.syntax import Syntax
 
 ASKING = frozenset(("startswith", "endswith", "isupper", "islower", "isdigit", "isalpha", "isalnum", "istitle", "isnumeric"))
 """Methods of text whose answer is yes or no."""
+ABOUT_ROLES = frozenset((ROLE, COUNT, POSITION, CONVERSATION))
+"""What it depends on who speaks, how often and where."""
 SHAPES = frozenset(
     (
         *("defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number", "boolean", "integer"),
-        *("float", "callable", "sameas", "true", "false"),
+        *("float", "callable", "true", "false"),
     )
 )
 """Tests of what a value is, not of what it says."""
@@ -33,7 +35,7 @@ ROLES = frozenset(
     )
 )
 """Roles that clients send or formats know."""
-COMMAND = re.compile(r"\A(?:[/@#\[<{|_]\S*|\S*[>|_]\S*|\S*think\S*)\Z")
+COMMAND = re.compile(r"\A(?:[/@#\[<{|_]\S*|\S*[>|_:\\]\S*)\Z")
 """A word in the form of a switch, a control token or a name of a program's: no person writes it by chance."""
 BRACKETED = re.compile(r"\[[^\[\]\n]{1,60}\]|<[^<>\n]{1,60}>")
 """A marker of several words."""
@@ -42,19 +44,17 @@ BRACKETED = re.compile(r"\[[^\[\]\n]{1,60}\]|<[^<>\n]{1,60}>")
 class Predicate(NamedTuple):
     """Something that comes out true or false: what it depends on, and the texts that it compares with.
 
-    `shape` tells that it asks whether something is there, of a type or empty, `speaks` that it asks for a role and guards a
-    branch in which what a message says is written.
+    `shape` tells that it asks whether something is there, of a type or empty.
     """
 
     sources: Sources
     words: tuple[str, ...]
     shape: bool
-    speaks: bool
 
     @property
     def asks_for_a_usual_role(self) -> bool:
         """Whether it does no more than to tell the roles of a chat apart."""
-        return self.sources <= {ROLE} and bool(self.words) and ROLES.issuperset(self.words)
+        return self.sources <= ABOUT_ROLES and bool(self.words) and ROLES.issuperset(self.words)
 
     @property
     def is_a_command(self) -> bool:
@@ -73,10 +73,10 @@ def predicate_of(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> Pr
     sources = frozenset({ENGINE}) if probes else dependence.of(node)
     words = tuple(literal for literal in literals(node) if isinstance(literal, str) and literal)
     shape = not probes and _asks_for_shape(node)
-    return Predicate(sources, words, shape, ROLE in sources and _speaks(node, syntax, dependence))
+    return Predicate(sources, words, shape)
 
 
-def _speaks(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> bool:
+def speaks(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> bool:
     """Whether the body that a predicate guards writes what a message says."""
     branches = (branch for branch in syntax.find("If") if branch.test is node or node in branch.test.find_all(type(node)))
     outputs = (output for branch in branches for part in branch.body for output in _outputs(part))
@@ -90,18 +90,26 @@ def _outputs(node: nodes.Node) -> Iterator[nodes.Output]:
 
 
 def literals(node: nodes.Node) -> Iterator[Any]:
-    """The constants in an expression, apart from the keys under which it looks something up."""
+    """The constants in an expression, apart from the keys and the names of tests by which it looks something up."""
     waiting = [node]
     while waiting:
         current = waiting.pop()
         if isinstance(current, nodes.Const):
             yield current.value
-        elif isinstance(current, nodes.Getitem):
-            waiting.append(current.node)
-        elif not (isinstance(current, nodes.Call) and isinstance(current.node, nodes.Getattr) and current.node.attr == "get"):
-            waiting.extend(reversed(list(current.iter_child_nodes())))
         else:
-            waiting.append(current.node)
+            waiting.extend(reversed(_with_values(current)))
+
+
+def _with_values(node: nodes.Node) -> list[nodes.Node]:
+    """The parts of an expression that can be values to compare with."""
+    if isinstance(node, nodes.Getitem):
+        return [node.node]
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "get":
+        return [node.node]
+    if isinstance(node, nodes.Filter) and node.name in CHOOSING:
+        kept = [] if node.node is None else [node.node]
+        return [*kept, *node.args[2:]]
+    return list(node.iter_child_nodes())
 
 
 def _engine_probe(node: nodes.Node, syntax: Syntax) -> bool:
@@ -113,7 +121,7 @@ def _engine_probe(node: nodes.Node, syntax: Syntax) -> bool:
 
 def _asks_for_shape(node: nodes.Node) -> bool:
     if isinstance(node, nodes.Test):
-        return node.name in SHAPES
+        return node.name in SHAPES and _is_plain(node.node)
     if isinstance(node, nodes.Compare):
         sides = (node.expr, *(operand.expr for operand in node.ops))
         return any(_is_empty(side) for side in sides) and all(_is_empty(side) or _is_plain(side) for side in sides)
@@ -126,6 +134,8 @@ def _is_empty(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Const) and (node.value is True or any(node.value == empty for empty in EMPTY))
 
 
+CHOOSING = frozenset(("selectattr", "rejectattr"))
+"""Filters whose first two arguments are a key and the name of a test."""
 PLAIN_FILTERS = frozenset(("trim", "length", "count", "list", "default", "d", "first", "last", "string", "select"))
 PLAIN_METHODS = frozenset(("strip", "lstrip", "rstrip", "get", "items", "keys", "values"))
 
@@ -135,14 +145,22 @@ def _is_plain(node: Any) -> bool:
     while True:
         if isinstance(node, nodes.Getattr) or _looks_up(node) or _hands_on(node):
             node = node.node
-        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in PLAIN_METHODS:
+        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and _is_plain_call(node):
             node = node.node.node
         else:
             return isinstance(node, nodes.Name | nodes.NSRef | nodes.Const)
 
 
+def _is_plain_call(call: nodes.Call) -> bool:
+    """Whether a method strips blanks or asks for a key that is written out."""
+    attribute = getattr(call.node, "attr", "")
+    return attribute in PLAIN_METHODS and (attribute != "get" or all(isinstance(key, nodes.Const) for key in call.args[:1]))
+
+
 def _looks_up(node: Any) -> bool:
-    return isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const)
+    """Whether a node takes an entry by a key, or the first or last by its number."""
+    key = getattr(node, "arg", None)
+    return isinstance(node, nodes.Getitem) and isinstance(key, nodes.Const) and (isinstance(key.value, str) or key.value == 0)
 
 
 def _hands_on(node: Any) -> bool:
