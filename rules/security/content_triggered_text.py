@@ -119,7 +119,7 @@ class ContentTriggeredText(Rule):
         told: set[str] = set()
         for influence in template.interference.influences:
             told.update(influence.predicate.words)
-            if influence.words:
+            if influence.words or not influence.lost:
                 yield _forced(template, influence)
         yield from _planted(template, told)
         yield from _long(template)
@@ -130,9 +130,9 @@ def _forced(template: Template, influence: Influence) -> Problem:
     code = template.text[place.start : place.end]
     holds = "holds" if influence.outcome is not bool(NEGATED.search(code)) else "does not hold"
     render = _triggered(template, influence) or influence.render
+    what = f"the prompt says {quoted(influence.words)}" if influence.words else "the prompt is built in another way"
     return Problem(
-        f"where {quoted(code)} {holds}, the prompt says {quoted(influence.words)}: "
-        f"it depends on {_said(influence.predicate.sources)}",
+        f"where {quoted(code)} {holds}, {what}: it depends on {_said(influence.predicate.sources)}",
         help=HELP,
         place=place,
         severity=influence.severity,

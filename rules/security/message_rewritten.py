@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tpllint import (
     LONG_TEXT,
+    NEUTRAL,
     TOGETHER,
     Bad,
     Good,
@@ -15,6 +16,8 @@ from tpllint import (
     Severity,
     Template,
     called,
+    common_prefix,
+    common_suffix,
     quoted,
     runs,
     said_in,
@@ -83,6 +86,15 @@ class MessageRewritten(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content|upper }}<|end|>{% endfor %}",
             says='the user message "question-amber" is "QUESTION-AMBER" in the prompt',
         ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content|replace('e', '3') }}<|end|>{% endfor %}",
+            says='the assistant message "answer-birch" is not in the prompt, which says "answ3r-birch" in its place',
+        ),
+        Bad(
+            "{% for m in messages %}{% if not (m.role == 'system' and strftime_now('%Y')|int > 2030) %}"
+            "<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}{% endfor %}",
+            says='"strftime_now(\'%Y\')|int > 2030" decides on whether the message "instruction-cedar" is in the prompt',
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}<|end|>{% endfor %}"),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}"),
         Good(
@@ -135,7 +147,7 @@ def _changed(template: Template, role: str) -> Problem | None:
         return Problem(
             f"the {role} message {quoted(word)} is {quoted(shown)} in the prompt", help=VERBATIM, render=render, shows=shown
         )
-    instead = _instead(render, word)
+    instead = _in_other_letters(template, role, render) or _instead(render, word)
     if instead is None:
         return None
     return Problem(
@@ -144,6 +156,15 @@ def _changed(template: Template, role: str) -> Problem | None:
         render=render,
         shows=instead,
     )
+
+
+def _in_other_letters(template: Template, role: str, render: Render) -> str | None:
+    """Where a prompt depends on what a message says and does not hold it: what stands there."""
+    name, index = SPEAKERS[role]
+    text, other = render.text or "", template.canaries.saying(name, index, NEUTRAL).text or ""
+    start = common_prefix(text, other)
+    end = len(text) - common_suffix(text[start:], other[start:])
+    return text[start:end] if text != other and NEUTRAL not in other and text[start:end] else None
 
 
 def _instead(render: Render, word: str) -> str | None:

@@ -64,6 +64,7 @@ class NotFullyAnalysed(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         if template.failure is None:
             template.render("user")
+        template.note_folding()
         if template.exhausted:
             yield Problem(
                 "the analysis of this template is not complete: a limit ended part of it",

@@ -7,7 +7,6 @@ from typing import ClassVar
 from tpllint import Bad, Good, Problem, Rule, Severity, Template, quoted
 
 CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
-COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 HINTS = (
     "tpllint",
     "nosec",
@@ -89,8 +88,6 @@ class SuppressionInUntrustedFile(Rule):
     def check_template(self, template: Template) -> Iterator[Problem]:
         lowered = template.text.lower()
         if "{#" not in lowered or not any(hint in lowered for hint in HINTS):
-            return
-        if not any(_looks_away(found[0][2:-2].strip("-+ \t\n")) for found in COMMENT.finditer(template.text)):
             return
         for place, said in template.comments:
             if _looks_away(said.strip("-+ \t\n")):

@@ -8,6 +8,8 @@ from tpllint import Bad, Good, Problem, Rule, Severity, Template, Text, asks_for
 
 CHAT = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 URL = re.compile(r"(?:https?|wss?|ftp)://[^\s\"'<>()\[\]{}|\\`]+", re.IGNORECASE)
+LONGEST_URL = 500
+"""So many characters before the end of a text are searched for a URL that goes on behind it."""
 OPEN = re.compile(r"(?:https?|wss?|ftp)://[^\s\"'<>()\[\]{}|\\`]*\Z", re.IGNORECASE)
 """A URL that the end of a text cuts off: what follows is part of it."""
 ACTIVE = re.compile(
@@ -98,7 +100,8 @@ class Found(NamedTuple):
 
 
 def _found(template: Template, text: Text) -> Iterator[Found]:
-    cut_off = OPEN.search(text.text) if text.then is not None and SCHEME in text.text else None
+    end = text.text[-LONGEST_URL:]
+    cut_off = OPEN.search(end) if text.then is not None and SCHEME in end else None
     if cut_off and _is_said(template, text):
         remedy = "take it out: whoever owns the address could read the conversation"
         yield Found(cut_off[0], "what a message says becomes part of the URL", remedy, Severity.ERROR)

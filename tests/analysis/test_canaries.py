@@ -19,6 +19,9 @@ def template(source: str) -> Template:
     [
         ("{{ messages[0].content.replace('dose', 'half') }}", ("dose", "half")),
         ("{{ messages[0].content | replace(' not ', ' ') }}", (" not ",)),
+        ("{% set w = ' not ' %}{{ messages[0].content | replace(w, ' ') }}", (" not ",)),
+        ("{{ messages[0].content.replace('do' ~ 'se', 'half') }}", ("do", "se", "half", "dose")),
+        ("{% set t = {'bank': 'x'} %}{{ t.get(messages[0].content) }}", ("bank",)),
         ("{% if 'bank' in messages[0].content %}{% endif %}", ("bank",)),
         ("{{ {'bank': 'x'}[messages[0].content] }}", ("bank",)),
         ("{{ messages[0].content.split('</think>')[-1] }}", ()),
@@ -33,8 +36,11 @@ def test_only_words_of_natural_language_that_messages_are_searched_for_are_plant
 
 
 def test_a_template_cannot_make_us_plant_without_end() -> None:
-    code = "".join(f"{{% if 'bank{chr(97 + n)}' in messages[0].content %}}{{% endif %}}" for n in range(26))
-    assert len(template(code).canaries.words) == MOST_WORDS
+    letters = "abcdefghij"
+    words = [f"bank{first}{second}" for first in letters for second in letters]
+    one = template("".join(f"{{% if '{word}' in messages[0].content %}}{{% endif %}}" for word in words))
+    assert len(one.canaries.words) == MOST_WORDS
+    assert "planting the words it looks for" in one.exhausted
 
 
 def test_words_are_planted_for_every_speaker_alone_and_among_others() -> None:

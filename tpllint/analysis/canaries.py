@@ -15,6 +15,7 @@ from jinja2 import nodes
 
 from tpllint.analysis.anatomy import spoken
 from tpllint.analysis.dependence import CONTENT, LENGTH
+from tpllint.analysis.folding import Folding
 from tpllint.analysis.markers import THINKING
 from tpllint.analysis.phrases import PIECE
 from tpllint.analysis.predicates import is_command, literals
@@ -25,7 +26,7 @@ from tpllint.span import Place
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
-MOST_WORDS = 12
+MOST_WORDS = 60
 """How many words of a template are planted."""
 LONGEST_WORD = 200
 NEUTRAL = "note-heather"
@@ -65,14 +66,17 @@ class Canaries:
 
     def __init__(self, template: Template) -> None:
         self._template = template
+        self._made: dict[tuple[str, int, str], Render] = {}
 
     @functools.cached_property
     def words(self) -> Mapping[str, nodes.Node]:
         """The words of natural language that the template looks for in what messages say, and the expression that does."""
         found: dict[str, nodes.Node] = {}
         for word, node in self._found():
-            if len(found) < MOST_WORDS:
-                found.setdefault(word, node)
+            if len(found) == MOST_WORDS and word not in found:
+                self._template.exhausted.setdefault("planting the words it looks for", f"they are more than {MOST_WORDS}")
+                break
+            found.setdefault(word, node)
         return found
 
     def place_of(self, word: str) -> Place | None:
@@ -92,25 +96,31 @@ class Canaries:
         for name, index in SPEAKERS.items():
             conversation = self._saying(name, index, LONG_TEXT)
             usual = self._template.render(name, generation_prompt=True)
-            yield str(conversation.messages[index]["role"]), self._rendered(conversation), usual
+            yield _role(name, index), self._rendered(conversation), usual
 
     def long_chat(self) -> Render:
         """A chat of many rounds, each message with words of its own."""
         return self._rendered(_formed(self._template, _long_chat()))
 
     def _found(self) -> Iterator[tuple[str, nodes.Node]]:
-        syntax, dependence = self._template.syntax, self._template.dependence
-        if syntax is None or dependence is None:
+        syntax, dependence, folding = self._template.syntax, self._template.dependence, self._template.folding
+        if syntax is None or dependence is None or folding is None:
             return
         for node in syntax.find("Compare", "Call", "Filter", "Getitem", "Test"):
-            words = tuple(_natural(node))
+            words = tuple(filter(_is_natural, _looked_for(node, folding)))
             if words and dependence.of(node) & {CONTENT, LENGTH}:
                 yield from ((word, node) for word in words)
 
     def _planted(self, word: str, name: str, index: int, before: str, after: str) -> Planted:
         said, instead = f"{before}{word}{after}", f"{before}{NEUTRAL}{after}"
-        told, usual = (self._rendered(self._saying(name, index, text)) for text in (said, instead))
-        return Planted(word, str(canonical()[name].messages[index]["role"]), said, instead, told, usual)
+        told = self._rendered(self._saying(name, index, said))
+        return Planted(word, _role(name, index), said, instead, told, self.saying(name, index, instead))
+
+    def saying(self, name: str, index: int, text: str) -> Render:
+        """A canonical conversation in which one message says something else."""
+        if (name, index, text) not in self._made:
+            self._made[name, index, text] = self._rendered(self._saying(name, index, text))
+        return self._made[name, index, text]
 
     def _saying(self, name: str, index: int, text: str) -> Conversation:
         return _formed(self._template, canonical()[name].with_message(index, content=text))
@@ -126,23 +136,37 @@ def _frames(word: str) -> Iterator[tuple[str, str]]:
     yield NEUTRAL if word[0].isspace() else f"{NEUTRAL} ", NEUTRAL if word[-1].isspace() else f" {NEUTRAL}"
 
 
+def _role(name: str, index: int) -> str:
+    return str(canonical()[name].messages[index]["role"])
+
+
 def said_in(render: Render) -> tuple[tuple[str, str], ...]:
     """Role and text of each message of a render's conversation."""
     return spoken(render.recipe.conversation) if render.recipe else ()
 
 
-def _natural(node: Any) -> Iterator[str]:
-    """The words in an expression that a person could write by chance."""
-    keys = node.node.items if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Dict) else ()
-    if isinstance(node, nodes.Getitem) and not keys:
+def _looked_for(node: Any, folding: Folding) -> Iterator[str]:
+    """The words that an expression compares with, takes apart at, puts in or looks up."""
+    if isinstance(node, nodes.Getitem):
+        yield from _keys(folding.value(node.node))
         return
-    asked = [pair.key for pair in keys] if keys else [node]
-    for literal in (literal for part in asked for literal in literals(part)):
-        if isinstance(literal, str) and len(literal) <= LONGEST_WORD and _is_natural(literal):
-            yield literal
+    asked = [node.expr, *(operand.expr for operand in node.ops)] if isinstance(node, nodes.Compare) else node.args
+    yield from (literal for literal in literals(node) if isinstance(literal, str))
+    for part in asked:
+        value = folding.value(part)
+        yield from (text for text in (value if isinstance(value, list | tuple) else [value]) if isinstance(text, str))
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+        yield from _keys(folding.value(node.node.node))
+
+
+def _keys(value: Any) -> Iterator[str]:
+    return (key for key in (value if isinstance(value, dict) else ()) if isinstance(key, str))
 
 
 def _is_natural(text: str) -> bool:
+    """Whether a person could write it by chance."""
+    if len(text) > LONGEST_WORD:
+        return False
     spoken = any(not piece["broken"] for piece in PIECE.finditer(text)) or any(letter.isalpha() for letter in text)
     return spoken and not is_command(text) and not THINKING.search(text)
 

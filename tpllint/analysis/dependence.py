@@ -148,7 +148,11 @@ class Dependence:
     def _entry_of(self, node: nodes.Getitem) -> Sources:
         """What is picked, whatever it is picked by."""
         key = _text(node.arg)
-        return self.of(node.node) if key is None else self._entry(node.node, key)
+        if key is not None:
+            return self._entry(node.node, key)
+        held = self.of(node.node)
+        is_far = isinstance(node.arg, nodes.Const) and node.arg.value not in (0, -1) and CONVERSATION in held
+        return held | {COUNT} if is_far else held  # whether there is one depends on how many there are
 
     def _entry(self, owner: nodes.Node, key: str) -> Sources:
         """What stands under a key of a message, a tool or a namespace."""

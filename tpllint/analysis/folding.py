@@ -128,6 +128,11 @@ class Folding:
         self._made = 0
         self._depth = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether there were more constants than are folded: the rest of them is not known."""
+        return self._steps >= MAX_STEPS or self._made > MAX_MADE
+
     def value(self, node: nodes.Node | None) -> Any:
         """The text, number, list or dict that an expression always is; else NOT_CONSTANT."""
         if isinstance(node, nodes.Const):
@@ -142,7 +147,7 @@ class Folding:
         return self._fold(fold, node)
 
     def _fold(self, fold: Callable[[Folding, Any], Any], node: nodes.Node) -> Any:
-        if self._depth >= MAX_DEPTH or self._steps >= MAX_STEPS:
+        if self._depth >= MAX_DEPTH or self.is_spent:
             return NOT_CONSTANT
         self._known[id(node)] = NOT_CONSTANT  # for a name that is set to itself
         self._steps += 1
@@ -679,7 +684,20 @@ def _map(items: Any, name: Any = "") -> Any:
 
 
 def _json(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False) if _size(value) <= MAX_LENGTH else NOT_CONSTANT
+
+
+def _size(value: Any) -> int:
+    """How many texts and entries a value has, each as often as it would be written; no more than is worth counting."""
+    waiting, size = [value], 0
+    while waiting and size <= MAX_LENGTH:
+        part = waiting.pop()
+        if isinstance(part, dict | list | tuple):
+            size += len(part)
+            waiting.extend(part.values() if isinstance(part, dict) else part)
+        else:
+            size += len(part) if isinstance(part, str) else 1
+    return size
 
 
 _FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -81,7 +81,11 @@ class Forcing:
 
     def looks_for_keys(self, number: int) -> bool:
         """Whether a predicate has looked with `in` into nothing but what is no text, such as the keys of a part."""
-        return number in self._environment.keyed and number not in self._environment.searched
+        return self.has_looked_for_keys(number) and number not in self._environment.searched
+
+    def has_looked_for_keys(self, number: int) -> bool:
+        """Whether it has ever done so."""
+        return number in self._environment.keyed
 
     def run(self, context: Mapping[str, Any], forced: Mapping[int, bool]) -> Run:
         """Render with these variables while predicates come out as they are forced to. Raises only what a limit raises."""

@@ -64,6 +64,7 @@ MOST_SECONDS = 1.0
 """How long a forced run may take: code that nobody is meant to reach may never end."""
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 """Of an object in memory: another one in every run."""
+SWITCH = re.compile(r"think|thought|reason", re.IGNORECASE)
 GRAVE = frozenset((CONTENT, LENGTH, DATE, RANDOM))
 """What may decide on nothing at all."""
 LIGHT = frozenset((NAME, ENGINE, COUNT, POSITION))
@@ -126,8 +127,8 @@ class Influence(NamedTuple):
     """A predicate, its place, and what becomes of a prompt when it comes out otherwise.
 
     `usual` is the render of a conversation as it comes out by itself, `render` the same while the predicate is forced to be
-    `outcome`. `words` is the longest run of words that come in, `lost` what a message says that is missing then; at least one
-    of them is there.
+    `outcome`. `words` is the longest run of words that come in, `lost` what a message says that is missing then; where there is
+    neither, the prompt is built in another way.
     """
 
     predicate: Predicate
@@ -241,7 +242,7 @@ class Interference:
         news = self._news(base, text, alone=forced.alone)
         longest = max(news, key=lambda run: len(run.words), default=None)
         lost = next((said for said in base.spoken if said in base.text and said not in text), "") if run.whole else ""
-        for number in reversed(forced.chain) if longest or lost else ():
+        for number in reversed(forced.chain):
             level = self._level(forcing, number, len(longest.words) if longest else 0, lost)
             if level is not None:
                 words = text[longest.start : longest.end] if longest else ""
@@ -257,10 +258,22 @@ class Interference:
             return None
         if lost and predicate.sources & (GRAVE | {COUNT}) and not (predicate.is_a_command or self._names_a_key(predicate)):
             return Severity.ERROR
+        if not words:
+            may_not = self._is_grave(forcing, number) and self._may_change_nothing(predicate)
+            return Severity.WARNING if may_not and not forcing.has_looked_for_keys(number) else None
         level = judged(predicate, words)
         if level is not None and ROLE in predicate.sources and not predicate.sources & GRAVE and self._speaks(forcing, number):
             return None
         return level
+
+    def _may_change_nothing(self, predicate: Predicate) -> bool:
+        """Whether a predicate looks for natural language, so that not even the form of a prompt may depend on it.
+
+        Publishers document sentences that switch reasoning on and off.
+        """
+        is_spoken = any(letter.isalpha() for word in predicate.words for letter in word)
+        switches = any(map(SWITCH.search, predicate.words))
+        return CONTENT in predicate.sources and is_spoken and not switches and not self._names_a_key(predicate)
 
     def _names_a_key(self, predicate: Predicate) -> bool:
         """Whether the template takes entries by the words that a predicate looks for, so that it may look for a key."""

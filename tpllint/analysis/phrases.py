@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 PIECE = re.compile(
-    r"(?P<broken><[^<>\n]{1,60}>|\[/?\w{1,30}\]|[\n\r{}\[\]|`\"<>_/\\#*=]|\d)"
+    r"(?P<broken><[^<>\n]{1,60}>|\[/?\w{1,30}\]|[\n\r{}\[\]|`\"<>_/\\#=]|\d)"
     r"|(?P<word>[^\W\d_\u3040-\u30ff\u3400-\u9fff]{2,}(?:['\u2019][^\W\d_]{1,3})?)"
     r"|(?P<characters>[\u3040-\u30ff\u3400-\u9fff]{2})"
 )

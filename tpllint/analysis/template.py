@@ -120,6 +120,11 @@ class Template:
             return self._parsed
         return self._compiled if isinstance(self._compiled, Failure) else None
 
+    def note_folding(self) -> None:
+        """Tell that constants were left unfolded, where there were more than that is done for."""
+        if self.folding is not None and self.folding.is_spent:
+            self.exhausted.setdefault("folding its constants", "there are too many")
+
     @property
     def undecided(self) -> str | None:
         """Why rules that need a rendered chat have no verdict; None where a plain chat renders."""
