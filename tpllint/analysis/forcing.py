@@ -60,8 +60,8 @@ class AskingEnvironment(ChatEnvironment):
 
         @pass_context
         def search(_: Context, value: Any, number: int) -> Any:
-            """What a predicate looks into with `in`: only in a text it looks for words."""
-            (self.searched if isinstance(value, str) else self.keyed).add(number)
+            """What a predicate looks into with `in`: in a message or a part it looks for keys."""
+            (self.keyed if isinstance(value, dict) else self.searched).add(number)
             return value
 
         return ask, search
@@ -80,7 +80,7 @@ class Forcing:
         self._compiled = JinjaTemplate.from_code(self._environment, code, self._environment.make_globals(None))
 
     def looks_for_keys(self, number: int) -> bool:
-        """Whether a predicate has looked with `in` into nothing but what is no text, such as the keys of a part."""
+        """Whether a predicate has looked with `in` into nothing but the keys of messages and parts."""
         return self.has_looked_for_keys(number) and number not in self._environment.searched
 
     def has_looked_for_keys(self, number: int) -> bool:

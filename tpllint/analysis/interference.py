@@ -243,7 +243,8 @@ class Interference:
         longest = max(news, key=lambda run: len(run.words), default=None)
         lost = next((said for said in base.spoken if said in base.text and said not in text), "") if run.whole else ""
         for number in reversed(forced.chain):
-            level = self._level(forcing, number, len(longest.words) if longest else 0, lost)
+            most, alone = len(longest.words) if longest else 0, len(forced.chain) == 1
+            level = self._level(forcing, number, most, lost, alone=alone)
             if level is not None:
                 words = text[longest.start : longest.end] if longest else ""
                 place, render = self._place(forcing, number), _as_forced(base.render, text)
@@ -251,15 +252,15 @@ class Interference:
                 yield number, Influence(predicate, place, outcome, base.render, render, words, lost, level)
                 return
 
-    def _level(self, forcing: Forcing, number: int, words: int, lost: str) -> Severity | None:
-        """How bad it is what a predicate decides on; None where it may."""
+    def _level(self, forcing: Forcing, number: int, words: int, lost: str, *, alone: bool) -> Severity | None:
+        """How bad it is what a predicate decides on, `alone` or with others that are forced; None where it may."""
         predicate = self._predicate(forcing, number)
         if forcing.looks_for_keys(number) or predicate.shape or predicate.asks_for_a_usual_role:
             return None
         if lost and predicate.sources & (GRAVE | {COUNT}) and not (predicate.is_a_command or self._names_a_key(predicate)):
             return Severity.ERROR
         if not words:
-            may_not = self._is_grave(forcing, number) and self._may_change_nothing(predicate)
+            may_not = alone and self._is_grave(forcing, number) and self._may_change_nothing(predicate)
             return Severity.WARNING if may_not and not forcing.has_looked_for_keys(number) else None
         level = judged(predicate, words)
         if level is not None and ROLE in predicate.sources and not predicate.sources & GRAVE and self._speaks(forcing, number):
