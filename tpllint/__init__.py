@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tpllint.analysis.amplification import Amplification, amplifications
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
-    from tpllint.analysis.canaries import LONG_TEXT, NEUTRAL, Planted, called, said_in
+    from tpllint.analysis.canaries import LONG_TEXT, NEUTRAL, ORDINARY, Planted, called, said_in
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
     from tpllint.analysis.encodings import Decoded, decoded, is_sentence
@@ -77,7 +77,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "tpllint.analysis.amplification": ("Amplification", "amplifications"),
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
-    "tpllint.analysis.canaries": ("LONG_TEXT", "NEUTRAL", "Planted", "called", "said_in"),
+    "tpllint.analysis.canaries": ("LONG_TEXT", "NEUTRAL", "ORDINARY", "Planted", "called", "said_in"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
     "tpllint.analysis.encodings": ("Decoded", "decoded", "is_sentence"),
@@ -153,6 +153,7 @@ __all__ = [
     "MISSING",
     "NEUTRAL",
     "NOT_CONSTANT",
+    "ORDINARY",
     "QUESTION",
     "REASONING_FIELDS",
     "REMARK",

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from tpllint import (
+    BARE_MARKER,
     LONG_TEXT,
     NEUTRAL,
+    ORDINARY,
+    THINKING,
     TOGETHER,
     Bad,
     Good,
@@ -35,9 +39,12 @@ class MessageRewritten(Rule):
 
     ## What it does
     Plants the words that the template looks for in messages of the user, the system and the assistant, and looks for the whole
-    message in the prompt. So it does with a message of 1,500 words, which must not be cut, and with a chat of 24 rounds, of
+    message in the prompt. So it does with a message as people write, with capitals, numbers, punctuation, a tag and an address,
+    with one of 1,500 words, which must not be cut, and with a chat of 24 rounds, of
     which none may be missing. A message whose letters change or in whose place other words stand is reported as well, and with
     a warning a system message that comes behind the user's.
+
+    A sign that the template looks for, such as two brackets, must not become the control tokens that open or close a turn.
 
     Blanks around a text, control tokens and commands that are taken out, and answers taken apart around their reasoning are
     left alone; so is a system message that is written into the user's first turn. A message that is just not there is told
@@ -95,6 +102,14 @@ class MessageRewritten(Rule):
             "<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}{% endfor %}",
             says='"strftime_now(\'%Y\')|int > 2030" decides on whether the message "instruction-cedar" is in the prompt',
         ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content|striptags }}<|end|>{% endfor %}",
+            says="a user message with capitals, numbers, a tag and an address is not in the prompt letter by letter",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content|replace('[[', '<|end|><|system|>') }}<|end|>{% endfor %}",
+            says='a user message that holds "[[" brings another "<|end|>" into the prompt',
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}<|end|>{% endfor %}"),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}"),
         Good(
@@ -115,6 +130,8 @@ class MessageRewritten(Rule):
                 yield problem
         yield from _dropped(template)
         yield from _planted(template, whole)
+        yield from _turned(template, whole)
+        yield from _ordinary(template, whole)
         yield from _long_messages(template, whole)
         yield from _long_chat(template, whole)
         yield from _moved(template)
@@ -220,6 +237,38 @@ def _as_shown(planted: Planted) -> str:
 def _holds(text: str, said: str) -> bool:
     """Whether a prompt holds a message whole, blanks aside."""
     return said.strip() in text or "".join(said.split()) in "".join(text.split())
+
+
+def _turned(template: Template, whole: set[str]) -> Iterator[Problem]:
+    """A sign in a user's message that becomes the control tokens around turns."""
+    around = "".join(template.anatomy.gaps("user") or ())
+    markers = {marker for marker in BARE_MARKER.findall(around) if not THINKING.search(marker)}
+    for planted in template.canaries.signed() if "user" in whole else ():
+        text, usual = planted.render.text or "", planted.usual.text or ""
+        for marker in sorted(markers):
+            if text.count(marker) - planted.said.count(marker) > usual.count(marker) and usual:
+                yield Problem(
+                    f"a user message that holds {quoted(planted.word)} brings another {quoted(marker)} into the prompt",
+                    help=VERBATIM,
+                    render=planted.render,
+                    shows=marker,
+                    usual=planted.usual.text,
+                )
+                return
+
+
+def _ordinary(template: Template, whole: set[str]) -> Iterator[Problem]:
+    """A text as people write that is not whole in the prompt; written as JSON it is."""
+    for role, render in template.canaries.ordinary_messages():
+        spellings = (ORDINARY, json.dumps(ORDINARY.strip()), json.dumps(ORDINARY.strip(), ensure_ascii=False))
+        if role in whole and render.text is not None and not any(_holds(render.text, said.strip('"')) for said in spellings):
+            yield Problem(
+                f"{called(role)} message with capitals, numbers, a tag and an address is not in the prompt letter by letter",
+                help=VERBATIM,
+                render=render,
+                shows=next((word for word in ORDINARY.split() if word in render.text), None),
+            )
+            return
 
 
 def _long_messages(template: Template, whole: set[str]) -> Iterator[Problem]:

@@ -33,6 +33,11 @@ NEUTRAL = "note-heather"
 """What stands where a word can be planted: no template has it."""
 LONG_TEXT = " ".join(f"kelp-{number}" for number in range(1500))
 """A text of 1,500 words, longer than what most people write."""
+ORDINARY = (
+    "No, I did NOT pay 100 of the 1,000 euros (that's \u20ac10; see a < b & b > c).\n\n"
+    "Must I go to https://example.com/a_b?q=1 again and again and <b>again</b>? Thanks!\n"
+)
+"""A text as people write: capitals, numbers, punctuation, a tag, an address, words said twice, an empty line."""
 ROUNDS = 24
 SPEAKERS = {"user": 0, "system-user": 0, "user-assistant-user": 1}
 """Canonical conversations with the index of the message into which words are planted."""
@@ -79,6 +84,17 @@ class Canaries:
             found.setdefault(word, node)
         return found
 
+    @functools.cached_property
+    def signs(self) -> tuple[str, ...]:
+        """The other texts that the template looks for in what messages say: commands, control tokens, punctuation."""
+        found = dict.fromkeys(sign for sign, _ in self._asked() if sign.strip() and not _is_natural(sign))
+        return tuple(found)[:MOST_WORDS]
+
+    def signed(self) -> Iterator[Planted]:
+        """Every such sign among the words of a user."""
+        for sign in self.signs:
+            yield self._planted(sign, "user", 0, f"{NEUTRAL} ", f" {NEUTRAL}")
+
     def place_of(self, word: str) -> Place | None:
         """Where the template looks for a word."""
         syntax = self._template.syntax
@@ -98,18 +114,28 @@ class Canaries:
             usual = self._template.render(name, generation_prompt=True)
             yield _role(name, index), self._rendered(conversation), usual
 
+    def ordinary_messages(self) -> Iterator[tuple[str, Render]]:
+        """The role and the render of conversations with a message that says ORDINARY."""
+        for name, index in SPEAKERS.items():
+            conversation = self._saying(name, index, ORDINARY)
+            yield str(conversation.messages[index]["role"]), self._rendered(conversation)
+
     def long_chat(self) -> Render:
         """A chat of many rounds, each message with words of its own."""
         return self._rendered(_formed(self._template, _long_chat()))
 
     def _found(self) -> Iterator[tuple[str, nodes.Node]]:
+        yield from ((word, node) for word, node in self._asked() if _is_natural(word))
+
+    def _asked(self) -> Iterator[tuple[str, nodes.Node]]:
+        """The texts that the template looks for in what messages say, and the expressions that do."""
         syntax, dependence, folding = self._template.syntax, self._template.dependence, self._template.folding
         if syntax is None or dependence is None or folding is None:
             return
         for node in syntax.find("Compare", "Call", "Filter", "Getitem", "Test"):
-            words = tuple(filter(_is_natural, _looked_for(node, folding)))
-            if words and dependence.of(node) & {CONTENT, LENGTH}:
-                yield from ((word, node) for word in words)
+            texts = tuple(_looked_for(node, folding))
+            if texts and dependence.of(node) & {CONTENT, LENGTH}:
+                yield from ((text, node) for text in texts if 0 < len(text) <= LONGEST_WORD)
 
     def _planted(self, word: str, name: str, index: int, before: str, after: str) -> Planted:
         said, instead = f"{before}{word}{after}", f"{before}{NEUTRAL}{after}"
@@ -164,9 +190,7 @@ def _keys(value: Any) -> Iterator[str]:
 
 
 def _is_natural(text: str) -> bool:
-    """Whether a person could write it by chance."""
-    if len(text) > LONGEST_WORD:
-        return False
+    """Whether a person could write a text by chance."""
     spoken = any(not piece["broken"] for piece in PIECE.finditer(text)) or any(letter.isalpha() for letter in text)
     return spoken and not is_command(text) and not THINKING.search(text)
 
