@@ -8,6 +8,7 @@ from tpllint import (
     LONG_TEXT,
     NEUTRAL,
     ORDINARY,
+    RESULT,
     THINKING,
     TOGETHER,
     Bad,
@@ -38,11 +39,11 @@ class MessageRewritten(Rule):
     """What a message says is changed on its way into the prompt.
 
     ## What it does
-    Plants the words that the template looks for in messages of the user, the system and the assistant, and looks for the whole
-    message in the prompt. So it does with a message as people write, with capitals, numbers, punctuation, a tag and an address,
-    with one of 1,500 words, which must not be cut, and with a chat of 24 rounds, of
-    which none may be missing. A message whose letters change or in whose place other words stand is reported as well, and with
-    a warning a system message that comes behind the user's.
+    Plants the words that the template looks for in messages of the user, the system, the assistant and a tool, and looks
+    for the whole message in the prompt. So it does with a message as people write, with capitals, numbers, punctuation, a
+    tag and an address, with one of 1,500 words, which must not be cut, and with a chat of 24 rounds, of which none may be
+    missing. A message whose letters change or in whose place other words stand is reported as well, and with a warning a
+    system message that comes behind the user's.
 
     A sign that the template looks for, such as two brackets, must not become the control tokens that open or close a turn.
 
@@ -71,6 +72,12 @@ class MessageRewritten(Rule):
         Bad(
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content[:4000] }}<|end|>{% endfor %}",
             says="a user message of 1500 words is not whole in the prompt",
+            better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content[:500] if m.role == 'tool' else m.content }}<|end|>"
+            "{% endfor %}",
+            says="a tool message of 1500 words is not whole in the prompt",
             better="{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
         ),
         Bad(
@@ -128,6 +135,8 @@ class MessageRewritten(Rule):
                 whole.add(role)
             elif problem is not None:
                 yield problem
+        if RESULT in (template.render("tool-loop", generation_prompt=True).text or ""):
+            whole.add("tool")
         yield from _dropped(template)
         yield from _planted(template, whole)
         yield from _turned(template, whole)
@@ -235,8 +244,10 @@ def _as_shown(planted: Planted) -> str:
 
 
 def _holds(text: str, said: str) -> bool:
-    """Whether a prompt holds a message whole, blanks aside."""
-    return said.strip() in text or "".join(said.split()) in "".join(text.split())
+    """Whether a prompt holds a message whole, blanks aside, as it is or as JSON spells it."""
+    bare, packed = said.strip(), "".join(text.split())
+    spelt = (bare, *(json.dumps(bare, ensure_ascii=flag)[1:-1] for flag in (False, True)))
+    return any(spelling in text or "".join(spelling.split()) in packed for spelling in spelt)
 
 
 def _turned(template: Template, whole: set[str]) -> Iterator[Problem]:
@@ -260,8 +271,7 @@ def _turned(template: Template, whole: set[str]) -> Iterator[Problem]:
 def _ordinary(template: Template, whole: set[str]) -> Iterator[Problem]:
     """A text as people write that is not whole in the prompt; written as JSON it is."""
     for role, render in template.canaries.ordinary_messages():
-        spellings = (ORDINARY, json.dumps(ORDINARY.strip()), json.dumps(ORDINARY.strip(), ensure_ascii=False))
-        if role in whole and render.text is not None and not any(_holds(render.text, said.strip('"')) for said in spellings):
+        if role in whole and render.text is not None and not _holds(render.text, ORDINARY):
             yield Problem(
                 f"{called(role)} message with capitals, numbers, a tag and an address is not in the prompt letter by letter",
                 help=VERBATIM,

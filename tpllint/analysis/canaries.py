@@ -39,7 +39,7 @@ ORDINARY = (
 )
 """A text as people write: capitals, numbers, punctuation, a tag, an address, words said twice, an empty line."""
 ROUNDS = 24
-SPEAKERS = {"user": 0, "system-user": 0, "user-assistant-user": 1}
+SPEAKERS = {"user": 0, "system-user": 0, "user-assistant-user": 1, "tool-loop": 2}
 """Canonical conversations with the index of the message into which words are planted."""
 
 
@@ -101,7 +101,7 @@ class Canaries:
         return None if syntax is None else syntax.expression(self.words[word])
 
     def planted(self) -> Iterator[Planted]:
-        """Every such word in a message of the user, the system and the assistant, alone and among other words."""
+        """Every such word in a message of the user, the system, the assistant and a tool, alone and among other words."""
         for word in self.words:
             for name, index in SPEAKERS.items():
                 for before, after in _frames(word):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 PIECE = re.compile(
     r"(?P<broken><[^<>\n]{1,60}>|\[/?\w{1,30}\]|[\n\r{}\[\]|`\"<>_/\\#=]|\d)"
     r"|(?P<word>[^\W\d_\u3040-\u30ff\u3400-\u9fff]{2,}(?:['\u2019][^\W\d_]{1,3})?)"
-    r"|(?P<characters>[\u3040-\u30ff\u3400-\u9fff]{2})"
+    r"|(?P<characters>[\u3040-\u30ff\u3400-\u9fff]{1,2})"
 )
 """What ends a run; a word of letters; two characters of a script without blanks."""
 SENTENCE = 4

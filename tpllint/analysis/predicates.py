@@ -27,6 +27,7 @@ SHAPES = frozenset(
     )
 )
 """Tests of what a value is, not of what it says."""
+_WORKING = (nodes.Filter, nodes.Call, nodes.BinExpr, nodes.Getattr, nodes.Getitem)
 EMPTY = (None, "", 0)
 ROLES = frozenset(
     (
@@ -69,7 +70,7 @@ def is_command(word: str) -> bool:
 
 def predicate_of(node: nodes.Node, syntax: Syntax, dependence: Dependence) -> Predicate:
     """What there is to know of a predicate."""
-    probes = _engine_probe(node, syntax)
+    probes = _engine_probe(node, syntax) or _asks_nothing(node)
     sources = frozenset({ENGINE}) if probes else dependence.of(node)
     words = tuple(literal for literal in literals(node) if isinstance(literal, str) and literal)
     shape = not probes and _asks_for_shape(node)
@@ -117,6 +118,13 @@ def _engine_probe(node: nodes.Node, syntax: Syntax) -> bool:
     if not (isinstance(node, nodes.Test) and node.name in ("defined", "undefined", "callable")):
         return False
     return isinstance(node.node, nodes.Name) and node.node.name in syntax.globals
+
+
+def _asks_nothing(node: nodes.Node) -> bool:
+    """Whether it asks what becomes of constants: engines differ in how they write numbers, and in what they know."""
+    if not isinstance(node, nodes.Compare | nodes.Test) or next(node.find_all((nodes.Name, nodes.NSRef)), None) is not None:
+        return False
+    return isinstance(node, nodes.Test) or next(node.find_all(_WORKING), None) is not None
 
 
 def _asks_for_shape(node: nodes.Node) -> bool:
