@@ -45,7 +45,7 @@ def test_a_template_cannot_make_us_plant_without_end() -> None:
 
 def test_words_are_planted_for_every_speaker_alone_and_among_others() -> None:
     planted = list(template("{% if 'bank' in messages[0].content %}{% endif %}" + PLAIN).canaries.planted())
-    assert [one.role for one in planted] == ["user", "user", "system", "system", "assistant", "assistant"]
+    assert [one.role for one in planted] == [role for role in ("user", "system", "assistant", "tool") for _ in range(2)]
     assert {one.said for one in planted} == {"bank", "note-heather bank note-heather"}
     assert all(one.said in (one.render.text or "") for one in planted)
 

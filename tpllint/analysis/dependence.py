@@ -207,7 +207,7 @@ class Dependence:
 
 def _counted(held: Sources) -> Sources:
     """The sources of a length, by what it is the length of."""
-    counts = {CONTENT: LENGTH, CONVERSATION: COUNT, POSITION: COUNT}
+    counts = {CONTENT: LENGTH, CONVERSATION: COUNT, POSITION: COUNT, TOOLS: COUNT}
     return frozenset(counts.get(source, source) for source in held)
 
 

@@ -37,7 +37,7 @@ def selections(template: Template) -> Iterator[Selection]:
     syntax, dependence, folding = template.syntax, template.dependence, template.folding
     if syntax is None or dependence is None or folding is None:
         return
-    for node in syntax.find("Getitem", "Mul", "Call"):
+    for node in syntax.find("Getitem", "Mul", "Call", "Filter"):
         for written, picked in _ways(node):
             sources = NONE if _is_asked(picked) else dependence.of(picked) & PICKING
             words = _sentence(folding, written) if sources else ""
@@ -45,13 +45,16 @@ def selections(template: Template) -> Iterator[Selection]:
                 yield Selection(syntax.expression(node), sources, words)
 
 
-def _ways(node: nodes.Getitem | nodes.Mul | nodes.Call) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+def _ways(node: nodes.Getitem | nodes.Mul | nodes.Call | nodes.Filter) -> Iterator[tuple[nodes.Node, nodes.Node]]:
     """What may be written, and what it is picked or repeated by."""
     if isinstance(node, nodes.Getitem):
         yield node.node, node.arg
     elif isinstance(node, nodes.Call):
         if isinstance(node.node, nodes.Getattr) and node.node.attr == "get" and node.args:
             yield node.node.node, node.args[0]
+    elif isinstance(node, nodes.Filter):
+        if node.name == "random" and node.node is not None:
+            yield node.node, node
     else:
         yield node.left, node.right
         yield node.right, node.left
