@@ -140,6 +140,7 @@ class RuleInfo(NamedTuple):
     better: Mapping[str, str] = {}
     raised_by: Mapping[str, Severity] = {}
     slow: bool = False
+    vets: bool = False
 
     @property
     def levels(self) -> str:
@@ -169,6 +170,8 @@ class Rule:
     """Whether the rule has a verdict on a template that does not compile or that renders no plain chat."""
     only_infos: ClassVar[bool] = False
     """Whether no finding is worse than an info: where nobody is told of those, the check need not run."""
+    vets: ClassVar[bool] = False
+    """Whether the rule belongs to the vetting of a download, though its category does not (see `Selection`)."""
     slow: ClassVar[bool] = False
     """Whether answers to its questions take seconds: they are looked for only where somebody asks for the rule."""
     for_named_engines: ClassVar[bool] = False
@@ -210,6 +213,7 @@ class Rule:
             needs_a_chat=not (cls.static or cls.judges_failures),
             raised_by=dict(cls.raised_by),
             slow=cls.slow,
+            vets=cls.vets,
         )
 
 

@@ -12,8 +12,8 @@ from tpllint.names import nearest, unknown
 from tpllint.rule import PROFILES, RuleInfo
 from tpllint.severity import Severity
 
-VETTING = ("storage", "syntax", "portability", "security")
-"""The categories that the profile `security` runs: what has to be known before a download is used."""
+VETTING = ("storage", "syntax", "security")
+"""The categories that the profile `security` runs, with the rules that say they vet: what a user of a download has to know."""
 
 
 class PathIgnores(NamedTuple):
@@ -55,7 +55,7 @@ class Selection(NamedTuple):
     def _selects(self, rule: RuleInfo) -> bool:
         if self.select:
             return any(fits(word, rule) for word in self.select)
-        return self.profile != "security" or rule.category in VETTING
+        return self.profile != "security" or rule.category in VETTING or rule.vets
 
     def level(self, rule: RuleInfo, found: Severity) -> Severity:
         """The severity a finding of this rule gets: the last word that fits the rule wins, then what the profile raises."""

@@ -41,6 +41,7 @@ class ContentDuplicated(Rule):
     name = "content-duplicated"
     category = "content"
     severity = Severity.WARNING
+    vets = True
     examples = (
         Bad(
             "{% if messages[0].role == 'system' %}<|system|>{{ messages[0].content }}<|end|>{% endif %}"

@@ -31,6 +31,7 @@ class DefaultSystemInjected(Rule):
     name = "default-system-injected"
     category = "content"
     severity = Severity.INFO
+    vets = True
     only_infos = True
     examples = (
         Bad(

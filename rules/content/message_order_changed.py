@@ -55,6 +55,7 @@ class MessageOrderChanged(Rule):
     name = "message-order-changed"
     category = "content"
     severity = Severity.WARNING
+    vets = True
     examples = (
         Bad(
             "{% for m in messages if m.role == 'user' %}<|user|>{{ m.content }}<|end|>{% endfor %}"

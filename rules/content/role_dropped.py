@@ -55,6 +55,7 @@ class RoleDropped(Rule):
     name = "role-dropped"
     category = "content"
     severity = Severity.ERROR
+    vets = True
     examples = (
         Bad(
             "{% for m in messages %}{% if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}{% endfor %}",

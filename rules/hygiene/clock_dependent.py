@@ -40,6 +40,7 @@ class ClockDependent(Rule):
     name = "clock-dependent"
     category = "hygiene"
     severity = Severity.WARNING
+    vets = True
     examples = (
         Bad(
             "<|system|>It is {{ strftime_now('%Y-%m-%d %H:%M') }}.<|end|>"

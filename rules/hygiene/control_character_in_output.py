@@ -34,6 +34,7 @@ class ControlCharacterInOutput(Rule):
     name = "control-character-in-output"
     category = "hygiene"
     severity = Severity.ERROR
+    vets = True
     examples = (
         Bad(
             r"{% for m in messages %}{{ '<|' + m.role + '|>\\n' + m.content + '<|end|>' }}{% endfor %}",

@@ -31,6 +31,7 @@ class RandomOutput(Rule):
     name = "random-output"
     category = "hygiene"
     severity = Severity.ERROR
+    vets = True
     examples = (
         Bad(
             "{{ ['Hello.', 'Good day.'] | random }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",

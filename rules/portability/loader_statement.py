@@ -25,6 +25,7 @@ class LoaderStatement(Rule):
     name = "loader-statement"
     category = "portability"
     severity = Severity.ERROR
+    vets = True
     static = True
     examples = (
         Bad(

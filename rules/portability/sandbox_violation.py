@@ -33,6 +33,7 @@ class SandboxViolation(Rule):
     name = "sandbox-violation"
     category = "portability"
     severity = Severity.ERROR
+    vets = True
     judges_failures = True
     examples = (
         Bad(

@@ -30,6 +30,7 @@ class UnknownFilterOrTest(Rule):
     name = "unknown-filter-or-test"
     category = "portability"
     severity = Severity.ERROR
+    vets = True
     static = True
     examples = (
         Bad(

@@ -46,8 +46,8 @@ class SuppressionInUntrustedFile(Rule):
 
     ## What it does
     Looks in comments for words that would switch security rules or scanners off, and for such as are addressed to whoever
-    reviews the file: that it is safe, that findings be ignored. A comment that suppresses other rules of tpllint is no
-    finding. It is information, and a warning in the security profile.
+    reviews the file: that it is safe, that findings be ignored. The latter is a warning, a comment that speaks to tpllint itself
+    information, and a warning in the security profile. One that suppresses other rules of tpllint is no finding.
 
     ## Why is this bad
     The comment comes with the file, from whoever wrote the file. No such comment covers a finding of a security rule of
@@ -62,7 +62,6 @@ class SuppressionInUntrustedFile(Rule):
     category = "security"
     severity = Severity.INFO
     static = True
-    only_infos = True
     raised_by: ClassVar[Mapping[str, Severity]] = {"security": Severity.WARNING}
     examples = (
         Bad(
@@ -90,11 +89,13 @@ class SuppressionInUntrustedFile(Rule):
         if "{#" not in lowered or not any(hint in lowered for hint in HINTS):
             return
         for place, said in template.comments:
-            if _looks_away(said.strip("-+ \t\n")):
+            words = said.strip("-+ \t\n")
+            if _looks_away(words):
                 yield Problem(
                     f"a comment asks to look away: {quoted(said.strip()[:SHOWN])}",
                     help="take it out, and leave it to whoever checks the file what to ignore",
                     place=place,
+                    severity=None if OWN.match(words) else Severity.WARNING,
                 )
 
 

@@ -61,7 +61,8 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     for executes in (False, True):
         for template in (*templates, *copies):
             for rule, check in _checks(vetting if template in copies else rules, executes=executes):
-                _run(rule, partial(_told, job, rule, check, template), template, send)
+                asked = partial(_told, job, rule, check, template)
+                _run(rule, asked if executes else partial(_in_time, template, asked), template, send)
                 _note_questions(rule, template.tokenizer, job, questions)
     _check_model(model, (rule for rule in rules if not rule.static), send)
     undecided = {template.label: why for template in templates if (why := template.undecided) is not None}
@@ -75,6 +76,12 @@ def _checks(rules: Sequence[Rule], *, executes: bool) -> Iterator[tuple[Rule, Ch
             yield rule, rule.check_source
         if rule.static is not executes:
             yield rule, rule.check_template
+
+
+def _in_time(template: Template, check: Callable[[], Iterator[Problem]]) -> list[Problem]:
+    """What a check says that renders nothing, and so has no other clock; raises TimeIsUp."""
+    with template.running():
+        return list(islice(check(), MAX_COUNTED))
 
 
 def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[tuple[str, str]]]) -> None:

@@ -104,19 +104,27 @@ class Deadline:
 
 
 class _Running:
-    """A piece of work that has to be done by a moment. A render is one, and a check has hundreds: no generator is behind it."""
+    """A piece of work that has to be done by a moment. A render is one, and a check has hundreds: no generator is behind it.
+
+    One inside of another may take no longer than that one has left, which goes on counting behind it.
+    """
 
     def __init__(self, end: float, seconds: float) -> None:
         self._end = end
         self._seconds = seconds
+        self._outer: float | None = None
 
     def __enter__(self) -> None:
         left = self._end - time.monotonic()
         if left <= 0:
             raise NotStarted(f"not started: {self._seconds:g} seconds were spent before")
-        signal.setitimer(signal.ITIMER_REAL, left)
+        outer = signal.setitimer(signal.ITIMER_REAL, left)[0]
+        self._outer = time.monotonic() + outer if outer else None
+        if outer and outer < left:
+            signal.setitimer(signal.ITIMER_REAL, outer)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        left = 0.0 if self._outer is None else max(self._outer - time.monotonic(), 1e-6)
+        signal.setitimer(signal.ITIMER_REAL, left)
         if isinstance(error, TimeIsUp) and not error.args:
             error.args = (f"stopped after {self._seconds:g} seconds",)
