@@ -30,6 +30,7 @@ EXAMPLES = {
     "configured": {"unused-suppression"},
     "mistral-v01": set(),
     "two-critics": set(),
+    "waits-for-a-word": {"content-triggered-text"},
     "zephyr": set(),
     "does-not-compile": {"template-syntax-error"},
     "ends-twice": {"eos-duplicated"},

@@ -46,8 +46,8 @@ class SuppressionInUntrustedFile(Rule):
 
     ## What it does
     Looks in comments for words that would switch security rules or scanners off, and for such as are addressed to whoever
-    reviews the file: that it is safe, that findings be ignored. The latter is a warning, a comment that speaks to tpllint itself
-    information, and a warning in the security profile. One that suppresses other rules of tpllint is no finding.
+    reviews the file: that it is safe, that findings be ignored. The latter is a warning, a comment that speaks to tpllint
+    itself information, and a warning in the security profile. One that suppresses other rules of tpllint is no finding.
 
     ## Why is this bad
     The comment comes with the file, from whoever wrote the file. No such comment covers a finding of a security rule of
