@@ -9,17 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpllint.analysis.amplification import Amplification, amplifications
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
-    from tpllint.analysis.canaries import LONG_TEXT, NEUTRAL, ORDINARY, Planted, called, said_in
     from tpllint.analysis.comparison import first_difference, in_words, parted
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
-    from tpllint.analysis.encodings import Decoded, decoded, is_sentence
+    from tpllint.analysis.cost.amplification import Amplification, amplifications
     from tpllint.analysis.environment import CLOCK, GeneratedBlock
     from tpllint.analysis.folding import NOT_CONSTANT, Assembly, Folding, Text
     from tpllint.analysis.growth import Growth, growths
-    from tpllint.analysis.hidden import Hidden, has_foreign_letters, hidden_characters, is_plain, mixed_words, named
-    from tpllint.analysis.interference import Influence, without
     from tpllint.analysis.markers import (
         BARE_MARKER,
         CLOSING_MARKER,
@@ -31,18 +27,22 @@ if TYPE_CHECKING:
     )
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
-    from tpllint.analysis.phrases import SENTENCE, TOGETHER, Run, runs, words_of
     from tpllint.analysis.reasoning import ReasoningTags
-    from tpllint.analysis.reflection import Attempt
     from tpllint.analysis.renders import REASONING_FIELDS, SENTINEL_TOKENS, Render, RenderError
     from tpllint.analysis.scopes import Binding, Names, Read, Scope
-    from tpllint.analysis.selections import Selection, selections
     from tpllint.analysis.syntax import asks_for
     from tpllint.analysis.taught import TaughtTurn, generation_tags, masked_renders, taught_turns
     from tpllint.analysis.template import Template
     from tpllint.analysis.tokenizer import Tokenizer
     from tpllint.analysis.turns import Imbalance, TurnMarkers, imbalance, turn_markers
     from tpllint.analysis.variables import FreeVariable
+    from tpllint.analysis.vetting.canaries import LONG_TEXT, NEUTRAL, ORDINARY, Planted, called, said_in
+    from tpllint.analysis.vetting.encodings import Decoded, decoded, is_sentence
+    from tpllint.analysis.vetting.hidden import Hidden, has_foreign_letters, hidden_characters, is_plain, mixed_words, named
+    from tpllint.analysis.vetting.interference import Influence, without
+    from tpllint.analysis.vetting.phrases import SENTENCE, TOGETHER, Run, runs, words_of
+    from tpllint.analysis.vetting.reflection import Attempt
+    from tpllint.analysis.vetting.selections import Selection, selections
     from tpllint.analysis.witness import fails_alike
     from tpllint.api import check, describe, diff, render
     from tpllint.capabilities import CAPABILITIES
@@ -75,17 +75,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tpllint.analysis.amplification": ("Amplification", "amplifications"),
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
-    "tpllint.analysis.canaries": ("LONG_TEXT", "NEUTRAL", "ORDINARY", "Planted", "called", "said_in"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
-    "tpllint.analysis.encodings": ("Decoded", "decoded", "is_sentence"),
+    "tpllint.analysis.cost.amplification": ("Amplification", "amplifications"),
     "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
     "tpllint.analysis.folding": ("NOT_CONSTANT", "Assembly", "Folding", "Text"),
     "tpllint.analysis.growth": ("Growth", "growths"),
-    "tpllint.analysis.interference": ("Influence", "without"),
-    "tpllint.analysis.hidden": ("Hidden", "has_foreign_letters", "hidden_characters", "is_plain", "mixed_words", "named"),
     "tpllint.analysis.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
@@ -97,18 +93,29 @@ _HOMES = {
     ),
     "tpllint.analysis.masks": ("find_turns", "misaligned"),
     "tpllint.analysis.model": ("Model", "View"),
-    "tpllint.analysis.phrases": ("SENTENCE", "TOGETHER", "Run", "runs", "words_of"),
     "tpllint.analysis.reasoning": ("ReasoningTags",),
-    "tpllint.analysis.reflection": ("Attempt",),
     "tpllint.analysis.renders": ("REASONING_FIELDS", "SENTINEL_TOKENS", "Render", "RenderError"),
     "tpllint.analysis.scopes": ("Binding", "Names", "Read", "Scope"),
-    "tpllint.analysis.selections": ("Selection", "selections"),
     "tpllint.analysis.syntax": ("asks_for",),
     "tpllint.analysis.taught": ("TaughtTurn", "generation_tags", "masked_renders", "taught_turns"),
     "tpllint.analysis.template": ("Template",),
     "tpllint.analysis.tokenizer": ("Tokenizer",),
     "tpllint.analysis.turns": ("Imbalance", "TurnMarkers", "imbalance", "turn_markers"),
     "tpllint.analysis.variables": ("FreeVariable",),
+    "tpllint.analysis.vetting.canaries": ("LONG_TEXT", "NEUTRAL", "ORDINARY", "Planted", "called", "said_in"),
+    "tpllint.analysis.vetting.encodings": ("Decoded", "decoded", "is_sentence"),
+    "tpllint.analysis.vetting.hidden": (
+        "Hidden",
+        "has_foreign_letters",
+        "hidden_characters",
+        "is_plain",
+        "mixed_words",
+        "named",
+    ),
+    "tpllint.analysis.vetting.interference": ("Influence", "without"),
+    "tpllint.analysis.vetting.phrases": ("SENTENCE", "TOGETHER", "Run", "runs", "words_of"),
+    "tpllint.analysis.vetting.reflection": ("Attempt",),
+    "tpllint.analysis.vetting.selections": ("Selection", "selections"),
     "tpllint.analysis.witness": ("fails_alike",),
     "tpllint.api": ("check", "describe", "diff", "render"),
     "tpllint.capabilities": ("CAPABILITIES",),

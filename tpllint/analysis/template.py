@@ -16,19 +16,15 @@ from jinja2 import nodes
 from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
-from tpllint.analysis.canaries import Canaries
 from tpllint.analysis.compile import Failure
-from tpllint.analysis.costs import Cost, costs
-from tpllint.analysis.dependence import Dependence
+from tpllint.analysis.cost.costs import Cost, costs
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
 from tpllint.analysis.folding import Folding
-from tpllint.analysis.interference import Interference
 from tpllint.analysis.limits import COSTLY_SECONDS, Deadline, LimitReached, OutOfMemory
 from tpllint.analysis.offsets import LexicalError, comments, normalised
 from tpllint.analysis.payloads import Payloads
 from tpllint.analysis.reasoning import Reasoning
-from tpllint.analysis.reflection import Attempt, attempts
 from tpllint.analysis.renders import SENTINEL_TOKENS, Inputs, Recipe, Render, RenderError
 from tpllint.analysis.scopes import Names, names_of
 from tpllint.analysis.syntax import Syntax
@@ -36,6 +32,10 @@ from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.tool_histories import ToolHistories
 from tpllint.analysis.tracing import Tracing
 from tpllint.analysis.variables import FreeVariable, free_variables, is_input, required_variables
+from tpllint.analysis.vetting.canaries import Canaries
+from tpllint.analysis.vetting.dependence import Dependence
+from tpllint.analysis.vetting.interference import Interference
+from tpllint.analysis.vetting.reflection import Attempt, attempts
 from tpllint.conversations import Conversation, canonical, group
 from tpllint.portability import Requirement
 from tpllint.span import Place

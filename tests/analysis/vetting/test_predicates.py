@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tpllint.analysis.dependence import Dependence
-from tpllint.analysis.forcing import Forcing
-from tpllint.analysis.predicates import Predicate, is_command, predicate_of
 from tpllint.analysis.template import Template
+from tpllint.analysis.vetting.dependence import Dependence
+from tpllint.analysis.vetting.forcing import Forcing
+from tpllint.analysis.vetting.predicates import Predicate, is_command, predicate_of
 
 
 def predicates(source: str) -> list[Predicate]:

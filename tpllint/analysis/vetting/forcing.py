@@ -16,8 +16,8 @@ from jinja2.runtime import Context
 from jinja2.utils import pass_context
 
 from tpllint.analysis.environment import ChatEnvironment
-from tpllint.analysis.predicates import is_asked_anywhere
 from tpllint.analysis.renders import MAX_OUTPUT_CHARACTERS, OutputLimit
+from tpllint.analysis.vetting.predicates import is_asked_anywhere
 
 Outcome = tuple[int, bool]
 """A predicate, by number, and how it came out."""

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
-from tpllint.analysis.nesting import Loop, Nesting, calls, parts
-from tpllint.analysis.recursion import endless_loops, endless_macros
-from tpllint.analysis.sizes import ENDLESS, LARGEST, SAME_LENGTH, Sizes, field
+from tpllint.analysis.cost.nesting import Loop, Nesting, calls, parts
+from tpllint.analysis.cost.recursion import endless_loops, endless_macros
+from tpllint.analysis.cost.sizes import ENDLESS, LARGEST, SAME_LENGTH, Sizes, field
 from tpllint.analysis.syntax import Syntax
 from tpllint.quoting import quoted
 from tpllint.span import Place

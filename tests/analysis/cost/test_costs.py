@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tpllint.analysis.costs import costs
+from tpllint.analysis.cost.costs import costs
+from tpllint.analysis.cost.sizes import ENDLESS, Sizes
 from tpllint.analysis.environment import ChatEnvironment
-from tpllint.analysis.sizes import ENDLESS, Sizes
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.template import Template
 

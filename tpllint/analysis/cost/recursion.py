@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from tpllint.analysis.nesting import Loop, Nesting, calls, parts
+from tpllint.analysis.cost.nesting import Loop, Nesting, calls, parts
 from tpllint.analysis.syntax import Syntax
 
 MAX_MACROS = 100

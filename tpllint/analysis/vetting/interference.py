@@ -15,7 +15,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpllint.analysis.anatomy import sentinels, spoken
-from tpllint.analysis.dependence import (
+from tpllint.analysis.limits import LimitReached, TimeIsUp
+from tpllint.analysis.markers import shared
+from tpllint.analysis.renders import Render, context_of
+from tpllint.analysis.syntax import asks_for
+from tpllint.analysis.vetting.dependence import (
     CONTENT,
     CONVERSATION,
     COUNT,
@@ -28,14 +32,10 @@ from tpllint.analysis.dependence import (
     RANDOM,
     ROLE,
 )
-from tpllint.analysis.forcing import Forcing
-from tpllint.analysis.forcing import Run as ForcedRun
-from tpllint.analysis.limits import LimitReached, TimeIsUp
-from tpllint.analysis.markers import shared
-from tpllint.analysis.phrases import SENTENCE, TOGETHER, Known, Run, runs, words_of
-from tpllint.analysis.predicates import Predicate, predicate_of, speaks
-from tpllint.analysis.renders import Render, context_of
-from tpllint.analysis.syntax import asks_for
+from tpllint.analysis.vetting.forcing import Forcing
+from tpllint.analysis.vetting.forcing import Run as ForcedRun
+from tpllint.analysis.vetting.phrases import SENTENCE, TOGETHER, Known, Run, runs, words_of
+from tpllint.analysis.vetting.predicates import Predicate, predicate_of, speaks
 from tpllint.conversations import Conversation, canonical
 from tpllint.conversations.words import SECOND_ANSWER, SECOND_RESULT
 from tpllint.severity import Severity

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import nodes
 
 from tpllint.analysis.anatomy import spoken
-from tpllint.analysis.dependence import CONTENT, LENGTH
 from tpllint.analysis.folding import Folding
 from tpllint.analysis.markers import THINKING
-from tpllint.analysis.phrases import PIECE
-from tpllint.analysis.predicates import is_command, literals
 from tpllint.analysis.renders import Render
+from tpllint.analysis.vetting.dependence import CONTENT, LENGTH
+from tpllint.analysis.vetting.phrases import PIECE
+from tpllint.analysis.vetting.predicates import is_command, literals
 from tpllint.conversations import Conversation, canonical
 from tpllint.span import Place
 

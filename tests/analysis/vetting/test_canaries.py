@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tpllint.analysis.canaries import LONG_TEXT, MOST_WORDS
 from tpllint.analysis.template import Template
+from tpllint.analysis.vetting.canaries import LONG_TEXT, MOST_WORDS
 
 PLAIN = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 

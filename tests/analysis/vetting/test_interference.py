@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.backdoors import BACKDOORS, PAYLOAD, backdoor
-from tpllint.analysis.forcing import Forcing
-from tpllint.analysis.interference import MOST_RUNS, Interference
 from tpllint.analysis.template import Template
+from tpllint.analysis.vetting.forcing import Forcing
+from tpllint.analysis.vetting.interference import MOST_RUNS, Interference
 from tpllint.registry import load
 from tpllint.severity import Severity
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 PLAIN = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
 PROMPTED = PLAIN + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

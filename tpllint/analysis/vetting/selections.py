@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
 
-from tpllint.analysis.dependence import CONTENT, COUNT, DATE, LENGTH, NAME, NONE, POSITION, RANDOM, Sources
 from tpllint.analysis.folding import NOT_CONSTANT, Folding
-from tpllint.analysis.phrases import TOGETHER, runs
-from tpllint.analysis.predicates import is_asked_anywhere
 from tpllint.analysis.syntax import walk
+from tpllint.analysis.vetting.dependence import CONTENT, COUNT, DATE, LENGTH, NAME, NONE, POSITION, RANDOM, Sources
+from tpllint.analysis.vetting.phrases import TOGETHER, runs
+from tpllint.analysis.vetting.predicates import is_asked_anywhere
 from tpllint.span import Place
 
 if TYPE_CHECKING:

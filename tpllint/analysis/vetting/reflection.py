@@ -17,10 +17,10 @@ from jinja2 import nodes
 from tpllint.analysis.folding import NOT_CONSTANT
 
 if TYPE_CHECKING:
-    from tpllint.analysis.dependence import Dependence
     from tpllint.analysis.folding import Folding
     from tpllint.analysis.syntax import Syntax
     from tpllint.analysis.template import Template
+    from tpllint.analysis.vetting.dependence import Dependence
 
 INTERNAL = frozenset(
     [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tpllint.analysis.dependence import Dependence
 from tpllint.analysis.template import Template
+from tpllint.analysis.vetting.dependence import Dependence
 
 CASES = {
     "{{ messages[0].content }}": "content",

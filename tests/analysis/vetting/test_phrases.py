@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tpllint.analysis.phrases import Known, runs, words_of
+from tpllint.analysis.vetting.phrases import Known, runs, words_of
 
 
 @pytest.mark.parametrize(
