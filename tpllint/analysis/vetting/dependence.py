@@ -176,7 +176,7 @@ class Dependence:
         if node.name == "random":
             return frozenset({RANDOM})
         if node.name in _COUNTING:
-            return _counted(held)
+            return _counted(held) | ({COUNT} if isinstance(node.node, nodes.Name) and node.node.name == "tools" else NONE)
         if node.name in _SPELLING and CONVERSATION in held:
             return held | {CONTENT}
         keys = [text for text in map(_text, (*node.args, *(keyword.value for keyword in node.kwargs))) if text in _KEYS]
@@ -207,7 +207,7 @@ class Dependence:
 
 def _counted(held: Sources) -> Sources:
     """The sources of a length, by what it is the length of."""
-    counts = {CONTENT: LENGTH, CONVERSATION: COUNT, POSITION: COUNT, TOOLS: COUNT}
+    counts = {CONTENT: LENGTH, CONVERSATION: COUNT, POSITION: COUNT}
     return frozenset(counts.get(source, source) for source in held)
 
 

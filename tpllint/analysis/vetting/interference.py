@@ -69,8 +69,8 @@ GRAVE = frozenset((CONTENT, LENGTH, DATE, RANDOM))
 """What may decide on nothing at all."""
 LIGHT = frozenset((NAME, ENGINE, COUNT, POSITION))
 """What good templates look at, though not to choose sentences by."""
-SPEAKERS = ("user", "system", "assistant")
-"""Whose messages have to be in the prompt, whatever comes out how."""
+SPEAKERS = ("user", "system")
+"""Whose messages have to be in the prompt, whatever comes out how; answers are taken apart around their reasoning."""
 
 
 class Base(NamedTuple):
@@ -89,7 +89,7 @@ class Base(NamedTuple):
 
     @property
     def spoken(self) -> Iterator[str]:
-        """What the user, the operator and the assistant say."""
+        """What the user and the operator say."""
         conversation = self.render.recipe.conversation if self.render.recipe else None
         return (said for role, said in spoken(conversation) if role in SPEAKERS) if conversation else iter(())
 
@@ -292,7 +292,8 @@ class Interference:
         end = len(text) - shared(base.text[start:][::-1], text[start:][::-1])
         start, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         found = runs(without(text, base.texts), base.said, start, len(text) if stop < 0 else stop)
-        return tuple(run for run in found if not (base.known.knows(run) or (not alone and self._known.knows(run))))
+        fresh = (run for run in found if not (base.known.knows(run) or (not alone and self._known.knows(run))))
+        return tuple(run for run in fresh if not any(text[run.start : run.end] in said for said in base.texts))
 
     def _place(self, forcing: Forcing, number: int) -> Place:
         assert self._template.syntax is not None
