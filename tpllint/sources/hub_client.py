@@ -19,7 +19,7 @@ from tpllint.sources.hub_failures import failure
 from tpllint.sources.hub_target import HubTarget
 
 if TYPE_CHECKING:
-    from httpx2 import Client
+    from httpx2 import Client, Request
 
 _HOSTS = ("huggingface.co", "hf.co")
 """The Hub's own, and those below them, from which it sends large files."""
@@ -34,7 +34,16 @@ def session(target: HubTarget) -> Client:
         client = load_client(target)()
     except (ValueError, ImportError) as error:  # a proxy of an unknown scheme; a SOCKS proxy without its package
         raise failure("unusable-proxy", target) from error
-    return watched(client)
+    return watched(client, _leads_to_the_hub)
+
+
+def _leads_to_the_hub(request: Request) -> None:
+    """Before a request is sent. Raises what `require_host` does."""
+    from tpllint.sources.hub_watch import watched_target
+
+    target = watched_target()
+    if target is not None:
+        require_host(target, str(request.url))
 
 
 def headers(target: HubTarget, token: str | None) -> dict[str, str]:

@@ -18,7 +18,6 @@ from concurrent.futures import Future, wait
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tpllint.sources.hub_client import require_host
 from tpllint.sources.hub_failures import failure, refusal, transport_package
 from tpllint.sources.hub_target import HubTarget
 
@@ -92,7 +91,6 @@ class Watch:
     def asks(self, request: Request) -> None:
         """A request is about to be sent; it is a second try where the one before had no answer."""
         self._go_on()
-        require_host(self.target, str(request.url))
         if self._unanswered:
             raise failure("hub-unreachable", self.target)
         self._host = request.url.netloc.decode("ascii", "replace")
@@ -160,13 +158,22 @@ class _Body(SyncByteStream):
         self._stream.close()
 
 
-def watched(client: Client) -> Client:
-    """The client, whose requests are watched where `side_by_side` makes them; those of others it leaves alone."""
+def watched(client: Client, may_be_sent: Callable[[Request], None]) -> Client:
+    """The client, whose requests are watched where `side_by_side` makes them; those of others it leaves alone.
+
+    `may_be_sent` raises for a request that must not be.
+    """
     with _HOOKING:
-        for name, hook in (("request", _before), ("response", _after)):
+        for name, hook in (("request", may_be_sent), ("request", _before), ("response", _after)):
             if hook not in client.event_hooks[name]:
                 client.event_hooks[name].append(hook)
     return client
+
+
+def watched_target() -> HubTarget | None:
+    """What the task that runs here is about; None outside of `side_by_side`."""
+    watch = _WATCH.get()
+    return watch.target if watch else None
 
 
 def _before(request: Request) -> None:
