@@ -41,6 +41,7 @@ class Obey(Rule):
                 said = source.removeprefix("say ").encode("ascii")
                 os.write(1, len(said).to_bytes(4, "big") + said)
             case "hang":
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})  # as an operation does that no signal interrupts
                 time.sleep(60)
 
 

@@ -78,10 +78,15 @@ def _checks(rules: Sequence[Rule], *, executes: bool) -> Iterator[tuple[Rule, Ch
             yield rule, rule.check_template
 
 
-def _in_time(template: Template, check: Callable[[], Iterator[Problem]]) -> list[Problem]:
-    """What a check says that renders nothing, and so has no other clock; raises TimeIsUp."""
-    with template.running():
-        return list(islice(check(), MAX_COUNTED))
+def _in_time(template: Template, check: Callable[[], Iterator[Problem]]) -> Iterator[Problem]:
+    """What a check says that renders nothing, and so has no other clock; raises TimeIsUp, and not while something is sent."""
+    iterator = check()
+    while True:
+        with template.running():
+            problem = next(iterator, None)
+        if problem is None:
+            return
+        yield problem
 
 
 def _note_questions(rule: Rule, tokenizer: Tokenizer, job: Job, questions: dict[str, list[tuple[str, str]]]) -> None:
