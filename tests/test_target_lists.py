@@ -70,7 +70,7 @@ def test_a_name_that_is_no_utf_8_names_its_file(folder: Path) -> None:
         stream.write(GOOD)
     done = check(folder, name)
     assert done.code == 0
-    assert targets(done) == ["\udcff.jinja"]
+    assert targets(done) == ["\ufffd.jinja"]
 
 
 def test_standard_input_may_be_a_target_of_a_list_in_a_file(folder: Path) -> None:

@@ -11,6 +11,7 @@ import click
 import jinja2
 import markupsafe
 import pytest
+import transformers
 from tokenizers import pre_tokenizers
 from transformers import AutoTokenizer
 
@@ -86,7 +87,9 @@ def test_a_mask_is_told_to_run_on_where_that_of_transformers_does(tmp_path: Path
     theirs = reference.apply_chat_template(
         list(canonical()["user-assistant-user"].messages), return_dict=True, return_assistant_tokens_mask=True
     )
-    assert bool(theirs["assistant_masks"][-1]) is bool(found) is (end == "blank")
+    runs_on = tuple(map(int, transformers.__version__.split(".")[:2])) < (5, 24) and end == "blank"
+    assert bool(theirs["assistant_masks"][-1]) is runs_on
+    assert bool(found) is (end == "blank")
 
 
 def test_without_a_tokenizer_it_is_skipped_with_a_reason(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 LONGEST = 2000
 """Of a message in characters; it quotes what somebody wrote, who may have written a megabyte."""
 
+CUT = " ... "
+
 
 class RepairableError(Exception):
     """Something the user named and tpllint cannot get or use at all; the command ends with exit code 2.
@@ -22,4 +24,5 @@ class RepairableError(Exception):
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    half = (LONGEST - len(CUT)) // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}{CUT}{text[-half:]}"

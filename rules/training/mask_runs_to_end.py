@@ -19,7 +19,8 @@ class MaskRunsToEnd(Rule):
     ## What it does
     Where a span of the mask ends with a blank and something follows it, encodes the conversation with the model's tokenizer and
     looks which token holds the last character of the span. Where none does, since the tokenizer drops blanks, or where it
-    is the first token of all, transformers masks every token up to the end.
+    is the first token of all, transformers masks every token up to the end. Version 5.24 looks for the end of a span in another
+    way, and does not.
 
     This needs the library `tokenizers` and the model's tokenizer.json, and nothing of transformers itself: the offsets of the
     tokens decide. Without them the rule is skipped, and the report says so. A processor finds the end of a span otherwise, so
@@ -40,7 +41,7 @@ class MaskRunsToEnd(Rule):
         Bad(
             TURNS,
             files={"tokenizer.json": json.dumps(BLIND)},
-            says='the mask of "answer-birch<|end|> " runs on to the end of the conversation: '
+            says='up to transformers 5.23 the mask of "answer-birch<|end|> " runs on to the end of the conversation: '
             'no token holds its last character, " "',
             better=TURNS.replace("{{ ' ' }}", ""),
         ),
@@ -59,7 +60,7 @@ class MaskRunsToEnd(Rule):
                 start, end = endless
                 written = (render.text or "")[start:end]
                 yield Problem(
-                    f"the mask of {quoted(written)} runs on to the end of the conversation: "
+                    f"up to transformers 5.23 the mask of {quoted(written)} runs on to the end of the conversation: "
                     f"no token holds its last character, {quoted(written[-1:])}",
                     help="end the generation block with the token that ends the answer, and write blanks behind it",
                     render=render,
