@@ -80,6 +80,7 @@ _INPUTS: Mapping[str, Form] = {"messages": _list_of(_is_object)}
 _ROW_PROBLEM = _row(_is_text, _is_level, _is_text, _maybe(_is_number), _is_text)
 
 FORMS: Mapping[str, Mapping[str, Form]] = {
+    "serving": {},
     "problem": {
         "rule": _is_text,
         "message": _is_text,

@@ -58,8 +58,12 @@ class Answers:
     ended: str | None = None
 
 
+class BelatedError(ValueError):
+    """An answer to a job that is over: the worker has said more than it was asked, and this job is not begun."""
+
+
 class Worker:
-    """One child process and the job it is busy with."""
+    """One child process and the job it is busy with. `serves` tells whether it has said that it has begun."""
 
     def __init__(self, hello: dict[str, Any]) -> None:
         try:
@@ -68,7 +72,7 @@ class Worker:
             reason = (error.strerror or str(error)).lower()
             message = f"no worker process can be started: {reason}"
             raise RepairableError("no-worker", message, "allow more processes and open files, then run again") from error
-        self.greeted = False
+        self.greeted = self.serves = False
         self.origin: str | None = None
         self.index = -1
         self.deadline = time.monotonic() + START_SECONDS
@@ -82,7 +86,7 @@ class Worker:
 
     def give(self, index: int, order: Order) -> None:
         """Hand over a job; the clock for it starts now."""
-        self.origin, self.index, self.size = order.origin, index, 0
+        self.origin, self.index, self.size, self.serves = order.origin, index, 0, False
         self.deadline = time.monotonic() + JOB_SECONDS
         self._send(order.job.as_json())
 
@@ -197,6 +201,9 @@ class Pool:
                 for message in worker.receive():
                     if run.take(worker, message):
                         self._employ(run, worker)
+            except BelatedError:
+                run.postpone(worker)
+                self._employ(run, self._replaced(worker))
             except (EOFError, wire.WireError, KeyError, TypeError, ValueError) as error:
                 self._give_up(run, worker, _why(worker, error))
         answered = set(run.readable(0.0))  # while some were served, others may have waited to be heard
@@ -257,6 +264,11 @@ class _Run:
         require_form(message, self._rules)
         if worker not in self.busy:
             raise ValueError("a message to no job")
+        if message["kind"] == "serving":
+            worker.serves = True
+            return False
+        if not worker.serves:
+            raise BelatedError
         answers = self.answers[worker.index]
         if message["kind"] != "done":
             answers.messages.append(message)
@@ -270,6 +282,11 @@ class _Run:
             }
         self._finish(worker)
         return True
+
+    def postpone(self, worker: Worker) -> None:
+        """The worker's job is still to be done, by another one."""
+        self.busy.remove(worker)
+        self.waiting.appendleft(worker.index)
 
     def abandon(self, worker: Worker, reason: str) -> None:
         """The worker will not finish its job."""

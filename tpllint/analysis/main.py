@@ -90,6 +90,7 @@ def _sender(descriptor: int) -> Send:
 
 
 def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) -> None:
+    send({"kind": "serving"})
     try:
         job = job_from_json(message)
         if job.want == "renders":
