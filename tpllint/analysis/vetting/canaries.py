@@ -7,7 +7,7 @@ those of the template itself: whoever waits for a word has to name it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.template import Template
 
 MOST_WORDS = 60
-"""How many words of a template are planted."""
+"""How many words of a template are planted, and how many other texts."""
 LONGEST_WORD = 200
 NEUTRAL = "note-heather"
 """What stands where a word can be planted: no template has it."""
@@ -76,19 +76,22 @@ class Canaries:
     @functools.cached_property
     def words(self) -> Mapping[str, nodes.Node]:
         """The words of natural language that the template looks for in what messages say, and the expression that does."""
-        found: dict[str, nodes.Node] = {}
-        for word, node in self._found():
-            if len(found) == MOST_WORDS and word not in found:
-                self._template.exhausted.setdefault("planting the words it looks for", f"they are more than {MOST_WORDS}")
-                break
-            found.setdefault(word, node)
-        return found
+        return self._most((word, node) for word, node in self._asked() if _is_natural(word))
 
     @functools.cached_property
-    def signs(self) -> tuple[str, ...]:
-        """The other texts that the template looks for in what messages say: commands, control tokens, punctuation."""
-        found = dict.fromkeys(sign for sign, _ in self._asked() if sign.strip() and not _is_natural(sign))
-        return tuple(found)[:MOST_WORDS]
+    def signs(self) -> Mapping[str, nodes.Node]:
+        """The other texts that it looks for: commands, control tokens, punctuation."""
+        return self._most((sign, node) for sign, node in self._asked() if sign.strip() and not _is_natural(sign))
+
+    def _most(self, asked: Iterable[tuple[str, nodes.Node]]) -> dict[str, nodes.Node]:
+        """The first of the texts; that there are more is told."""
+        found: dict[str, nodes.Node] = {}
+        for text, node in asked:
+            if len(found) == MOST_WORDS and text not in found:
+                self._template.exhausted.setdefault("planting the words it looks for", f"they are more than {MOST_WORDS}")
+                break
+            found.setdefault(text, node)
+        return found
 
     def signed(self) -> Iterator[Planted]:
         """Every such sign among the words of a user."""
@@ -117,15 +120,11 @@ class Canaries:
     def ordinary_messages(self) -> Iterator[tuple[str, Render]]:
         """The role and the render of conversations with a message that says ORDINARY."""
         for name, index in SPEAKERS.items():
-            conversation = self._saying(name, index, ORDINARY)
-            yield str(conversation.messages[index]["role"]), self._rendered(conversation)
+            yield _role(name, index), self.saying(name, index, ORDINARY)
 
     def long_chat(self) -> Render:
         """A chat of many rounds, each message with words of its own."""
         return self._rendered(_formed(self._template, _long_chat()))
-
-    def _found(self) -> Iterator[tuple[str, nodes.Node]]:
-        yield from ((word, node) for word, node in self._asked() if _is_natural(word))
 
     def _asked(self) -> Iterator[tuple[str, nodes.Node]]:
         """The texts that the template looks for in what messages say, and the expressions that do."""

@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 from jinja2.utils import pass_context
 
 from tpllint.analysis.environment import ChatEnvironment
+from tpllint.analysis.limits import OutOfMemory
 from tpllint.analysis.renders import MAX_OUTPUT_CHARACTERS, OutputLimit
 from tpllint.analysis.vetting.predicates import is_asked_anywhere
 
@@ -27,11 +28,16 @@ _BRANCHES = (nodes.If, nodes.CondExpr, nodes.For)
 
 
 class Run(NamedTuple):
-    """What one run did: what it wrote, `whole` unless it raised, and the outcomes that came about by themselves, in order."""
+    """What one run did: what it wrote, the type of what it raised, and the outcomes that came about by themselves, in order."""
 
     written: str
-    whole: bool
+    raised: str | None
     asked: Mapping[Outcome, None]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to its end."""
+        return self.raised is None
 
 
 class AskingEnvironment(ChatEnvironment):
@@ -93,15 +99,16 @@ class Forcing:
         environment.forced, environment.asked = forced, {}
         written: list[str] = []
         environment.generation.begin(written)
-        whole = False
+        raised = None
         try:
             self._write(context, written)
-            whole = True
-        except Exception:  # what a template refuses, or fails at, ends there; what it wrote before is looked at
-            pass
+        except MemoryError as error:
+            raise OutOfMemory from error
+        except Exception as error:  # what a template refuses, or fails at, ends there; what it wrote before is looked at
+            raised = type(error).__name__
         finally:
             environment.generation.written = None
-        return Run("".join(written), whole, environment.asked)
+        return Run("".join(written), raised, environment.asked)
 
     def _write(self, context: Mapping[str, Any], written: list[str]) -> None:
         size = 0

@@ -65,6 +65,7 @@ MOST_SECONDS = 1.0
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 """Of an object in memory: another one in every run."""
 SWITCH = re.compile(r"think|thought|reason", re.IGNORECASE)
+"""In a sentence that switches reasoning on or off."""
 GRAVE = frozenset((CONTENT, LENGTH, DATE, RANDOM))
 """What may decide on nothing at all."""
 LIGHT = frozenset((NAME, ENGINE, COUNT, POSITION))
@@ -103,14 +104,14 @@ class Base(NamedTuple):
 class Forced(NamedTuple):
     """A predicate and the outcome that it is to have in a run; `others` are bases to try where it changes nothing in this one.
 
-    `alone`: conversations bring both outcomes about, so that only what differs between the two counts.
+    `both`: conversations bring both outcomes about, so that only what differs between the two counts.
     """
 
     number: int
     outcome: bool
     base: Base
     others: tuple[Base, ...] = ()
-    alone: bool = False
+    both: bool = False
 
     @property
     def chain(self) -> Mapping[int, bool]:
@@ -148,6 +149,7 @@ class Interference:
         self._template = template
         self._left = MOST_RUNS
         self._reached: dict[int, dict[bool, list[Base]]] = {}
+        self._predicates: dict[int, Predicate] = {}
 
     @functools.cached_property
     def influences(self) -> tuple[Influence, ...]:
@@ -185,7 +187,8 @@ class Interference:
             run = None if render.limited else self._run(forcing, base.context, {})
             if run is None:
                 continue
-            if run.whole is not (render.text is not None) or (run.whole and not _is_same(run.written, base.text)):
+            raised = render.error.type if render.error else None
+            if run.raised != raised or (run.whole and not _is_same(run.written, base.text)):
                 self._undecided("its prompt is another one each time")
                 continue
             for number, outcome in run.asked:
@@ -224,7 +227,7 @@ class Interference:
                 if len(outcomes) == 1:
                     yield Forced(number, not outcome, rendered[0], tuple(others))
                 elif grave:
-                    yield Forced(number, not outcome, rendered[0], alone=True)
+                    yield Forced(number, not outcome, rendered[0], both=True)
 
     def _is_grave(self, forcing: Forcing, number: int) -> bool:
         """Whether nothing at all may depend on a predicate, whatever conversations bring about."""
@@ -239,7 +242,7 @@ class Interference:
     def _influence(self, forcing: Forcing, forced: Forced, run: ForcedRun) -> Iterator[tuple[int, Influence]]:
         """What a run tells of the predicates that were forced in it: of the last one that may not decide on it."""
         base, text = forced.base, run.written
-        news = self._news(base, text, alone=forced.alone)
+        news = self._news(base, text, both=forced.both)
         longest = max(news, key=lambda run: len(run.words), default=None)
         lost = next((said for said in base.spoken if said in base.text and said not in text), "") if run.whole else ""
         for number in reversed(forced.chain):
@@ -286,13 +289,16 @@ class Interference:
         assert self._template.dependence is not None
         return speaks(forcing.predicates[number], self._template.syntax, self._template.dependence)
 
-    def _news(self, base: Base, text: str, *, alone: bool = False) -> tuple[Run, ...]:
-        """The runs of words that only a forced prompt has, looked for in the lines in which it differs."""
+    def _news(self, base: Base, text: str, *, both: bool = False) -> tuple[Run, ...]:
+        """The runs of words that only a forced prompt has, looked for in the lines in which it differs.
+
+        Where conversations bring both outcomes about, ordinary prompts hold them as well, and do not count.
+        """
         start = shared(base.text, text)
         end = len(text) - shared(base.text[start:][::-1], text[start:][::-1])
         start, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         found = runs(without(text, base.texts), base.said, start, len(text) if stop < 0 else stop)
-        fresh = (run for run in found if not (base.known.knows(run) or (not alone and self._known.knows(run))))
+        fresh = (run for run in found if not (base.known.knows(run) or (not both and self._known.knows(run))))
         return tuple(run for run in fresh if not any(text[run.start : run.end] in said for said in base.texts))
 
     def _place(self, forcing: Forcing, number: int) -> Place:
@@ -307,10 +313,6 @@ class Interference:
                 forcing.predicates[number], self._template.syntax, self._template.dependence
             )
         return self._predicates[number]
-
-    @functools.cached_property
-    def _predicates(self) -> dict[int, Predicate]:
-        return {}
 
     @functools.cached_property
     def _ordinary(self) -> tuple[Render, ...]:
