@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -117,6 +118,10 @@ class MessageRewritten(Rule):
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content|replace('[[', '<|end|><|system|>') }}<|end|>{% endfor %}",
             says='a user message that holds "[[" brings another "<|end|>" into the prompt',
         ),
+        Bad(
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('; ')|reverse|join('; ') }}<|end|>{% endfor %}",
+            says='a user message that says "note-heather ;  note-laurel" is " note-laurel; note-heather " in the prompt',
+        ),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}<|end|>{% endfor %}"),
         Good("{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}"),
         Good(
@@ -221,7 +226,8 @@ def _dropped(template: Template) -> Iterator[Problem]:
 
 def _planted(template: Template, whole: set[str]) -> Iterator[Problem]:
     told: set[str] = set()
-    for planted in template.canaries.planted():
+    punctuation = (planted for planted in template.canaries.signed() if not planted.is_a_command)
+    for planted in itertools.chain(template.canaries.planted(), punctuation):
         text, usual = planted.render.text, planted.usual.text
         if planted.role not in whole or planted.word.casefold() in told or text is None or usual is None:
             continue

@@ -31,6 +31,7 @@ MOST_WORDS = 60
 LONGEST_WORD = 200
 NEUTRAL = "note-heather"
 """What stands where a word can be planted: no template has it."""
+OTHER = "note-laurel"
 LONG_TEXT = " ".join(f"kelp-{number}" for number in range(1500))
 """A text of 1,500 words, longer than what most people write."""
 ORDINARY = (
@@ -59,6 +60,11 @@ class Planted(NamedTuple):
     def speaker(self) -> str:
         """Who says it, as a message is called."""
         return called(self.role)
+
+    @property
+    def is_a_command(self) -> bool:
+        """Whether the word is a switch or a control token, which templates take out on purpose."""
+        return is_command(self.word) or THINKING.search(self.word) is not None
 
 
 def called(role: str) -> str:
@@ -94,14 +100,14 @@ class Canaries:
         return found
 
     def signed(self) -> Iterator[Planted]:
-        """Every such sign among the words of a user."""
+        """Every such sign between two words of a user, which differ: what is turned around must not look the same."""
         for sign in self.signs:
-            yield self._planted(sign, "user", 0, f"{NEUTRAL} ", f" {NEUTRAL}")
+            yield self._planted(sign, "user", 0, f"{NEUTRAL} ", f" {OTHER}")
 
     def place_of(self, word: str) -> Place | None:
         """Where the template looks for a word."""
         syntax = self._template.syntax
-        return None if syntax is None else syntax.expression(self.words[word])
+        return None if syntax is None else syntax.expression({**self.signs, **self.words}[word])
 
     def planted(self) -> Iterator[Planted]:
         """Every such word in a message of the user, the system, the assistant and a tool, alone and among other words."""
