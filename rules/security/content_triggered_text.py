@@ -172,7 +172,7 @@ def _planted(template: Template, told: set[str]) -> Iterator[Problem]:
 def _long(template: Template) -> Iterator[Problem]:
     usual = template.render("three-rounds", generation_prompt=True)
     messages = ((f"a long {role} message", told, like) for role, told, like in template.canaries.long_messages())
-    for what, render, like in (("a long chat", template.canaries.long_chat(), usual), *messages):
+    for what, render, like in (("a long chat", template.canaries.long_chat, usual), *messages):
         news = template.interference.news(render, like)
         if len(news.split()) >= TOGETHER:
             yield Problem(

@@ -303,7 +303,7 @@ def _long_chat(template: Template, whole: set[str]) -> Iterator[Problem]:
     short = template.render("three-rounds", generation_prompt=True)
     if not all(said in (short.text or "") for _, said in said_in(short)):
         return
-    render = template.canaries.long_chat()
+    render = template.canaries.long_chat
     text = render.text
     for role, said in said_in(render):
         if text is not None and role in whole and said not in text:

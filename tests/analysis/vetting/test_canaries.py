@@ -53,6 +53,6 @@ def test_words_are_planted_for_every_speaker_alone_and_among_others() -> None:
 def test_the_long_message_and_the_long_chat_are_whole_in_a_good_template() -> None:
     one = template(PLAIN)
     assert all(LONG_TEXT in (render.text or "") for _, render, _ in one.canaries.long_messages())
-    chat = one.canaries.long_chat()
+    chat = one.canaries.long_chat
     assert chat.recipe is not None
     assert all(message["content"] in (chat.text or "") for message in chat.recipe.conversation.messages)

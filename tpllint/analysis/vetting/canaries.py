@@ -119,18 +119,18 @@ class Canaries:
     def long_messages(self) -> Iterator[tuple[str, Render, Render]]:
         """The role and the render of conversations with a message that says LONG_TEXT, and the render of each as it is."""
         for name, index in SPEAKERS.items():
-            conversation = self._saying(name, index, LONG_TEXT)
             usual = self._template.render(name, generation_prompt=True)
-            yield _role(name, index), self._rendered(conversation), usual
+            yield _role(name, index), self.saying(name, index, LONG_TEXT), usual
 
     def ordinary_messages(self) -> Iterator[tuple[str, Render]]:
         """The role and the render of conversations with a message that says ORDINARY."""
         for name, index in SPEAKERS.items():
             yield _role(name, index), self.saying(name, index, ORDINARY)
 
+    @functools.cached_property
     def long_chat(self) -> Render:
         """A chat of many rounds, each message with words of its own."""
-        return self._rendered(_formed(self._template, _long_chat()))
+        return self._rendered(_long_chat())
 
     def _asked(self) -> Iterator[tuple[str, nodes.Node]]:
         """The texts that the template looks for in what messages say, and the expressions that do."""
@@ -144,20 +144,18 @@ class Canaries:
 
     def _planted(self, word: str, name: str, index: int, before: str, after: str) -> Planted:
         said, instead = f"{before}{word}{after}", f"{before}{NEUTRAL}{after}"
-        told = self._rendered(self._saying(name, index, said))
-        return Planted(word, _role(name, index), said, instead, told, self.saying(name, index, instead))
+        told, usual = (self.saying(name, index, text) for text in (said, instead))
+        return Planted(word, _role(name, index), said, instead, told, usual)
 
     def saying(self, name: str, index: int, text: str) -> Render:
-        """A canonical conversation in which one message says something else."""
+        """A canonical conversation in which one message says something else; kept, since several rules ask."""
         if (name, index, text) not in self._made:
-            self._made[name, index, text] = self._rendered(self._saying(name, index, text))
+            self._made[name, index, text] = self._rendered(canonical()[name].with_message(index, content=text))
         return self._made[name, index, text]
 
-    def _saying(self, name: str, index: int, text: str) -> Conversation:
-        return _formed(self._template, canonical()[name].with_message(index, content=text))
-
     def _rendered(self, conversation: Conversation) -> Render:
-        return self._template.render_conversation(conversation, generation_prompt=True)
+        formed = conversation.in_parts() if self._template.anatomy.reads_parts_only else conversation
+        return self._template.render_conversation(formed, generation_prompt=True)
 
 
 def _frames(word: str) -> Iterator[tuple[str, str]]:
@@ -198,10 +196,6 @@ def _is_natural(text: str) -> bool:
     """Whether a person could write a text by chance."""
     spoken = any(not piece["broken"] for piece in PIECE.finditer(text)) or any(letter.isalpha() for letter in text)
     return spoken and not is_command(text) and not THINKING.search(text)
-
-
-def _formed(template: Template, conversation: Conversation) -> Conversation:
-    return conversation.in_parts() if template.anatomy.reads_parts_only else conversation
 
 
 @functools.cache

@@ -77,7 +77,7 @@ SPEAKERS = ("user", "system")
 class Base(NamedTuple):
     """A run with which a forced one is compared; `chain` are the predicates that were forced already to get there.
 
-    `said` are the words of the conversation's data and `texts` what its messages say; `known` are the words of the run itself.
+    `said` are the words of the conversation's data and `texts` what its messages say.
     """
 
     render: Render
@@ -85,7 +85,6 @@ class Base(NamedTuple):
     said: frozenset[str]
     texts: tuple[str, ...]
     text: str
-    known: Known
     chain: Mapping[int, bool] = {}
 
     @property
@@ -150,6 +149,7 @@ class Interference:
         self._left = MOST_RUNS
         self._reached: dict[int, dict[bool, list[Base]]] = {}
         self._predicates: dict[int, Predicate] = {}
+        self._words: dict[str, Known] = {}
 
     @functools.cached_property
     def influences(self) -> tuple[Influence, ...]:
@@ -236,8 +236,7 @@ class Interference:
         return bool(predicate.sources & GRAVE) and not is_free
 
     def _deeper(self, forced: Forced, run: ForcedRun) -> Base:
-        base = forced.base._replace(chain=forced.chain)
-        return base._replace(text=run.written, known=_known(run.written, base.texts, base.said)) if run.whole else base
+        return forced.base._replace(chain=forced.chain, text=run.written if run.whole else forced.base.text)
 
     def _influence(self, forcing: Forcing, forced: Forced, run: ForcedRun) -> Iterator[tuple[int, Influence]]:
         """What a run tells of the predicates that were forced in it: of the last one that may not decide on it."""
@@ -298,8 +297,18 @@ class Interference:
         end = len(text) - shared(base.text[start:][::-1], text[start:][::-1])
         start, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         found = runs(without(text, base.texts), base.said, start, len(text) if stop < 0 else stop)
-        fresh = (run for run in found if not (base.known.knows(run) or (not both and self._known.knows(run))))
-        return tuple(run for run in fresh if not any(text[run.start : run.end] in said for said in base.texts))
+        fresh = [run for run in found if both or not self._known.knows(run)]
+        known = self._words_of(base) if fresh else Known()
+        return tuple(
+            run for run in fresh if not (known.knows(run) or any(text[run.start : run.end] in one for one in base.texts))
+        )
+
+    def _words_of(self, base: Base) -> Known:
+        """The words of a base itself; most bases are never asked for them."""
+        if base.text not in self._words:
+            self._words[base.text] = Known()
+            self._words[base.text].learn(runs(without(base.text, base.texts), base.said))
+        return self._words[base.text]
 
     def _place(self, forcing: Forcing, number: int) -> Place:
         assert self._template.syntax is not None
@@ -338,7 +347,7 @@ class Interference:
             return ""
         conversation = render.recipe.conversation
         said = words_of([conversation.messages, conversation.tools])
-        base = Base(usual, {}, said, _texts(conversation), usual.text, Known())
+        base = Base(usual, {}, said, _texts(conversation), usual.text)
         run = max(self._news(base, render.text), key=lambda run: len(run.words), default=None)
         return render.text[run.start : run.end] if run else ""
 
@@ -346,8 +355,7 @@ class Interference:
         assert render.recipe is not None
         conversation = render.recipe.conversation
         context = context_of(self._template.inputs(conversation), generation_prompt=render.recipe.generation_prompt)
-        said, texts, text = _said(conversation.name), _texts(conversation), render.text or ""
-        return Base(render, context, said, texts, text, _known(text, texts, said))
+        return Base(render, context, _said(conversation.name), _texts(conversation), render.text or "")
 
     def _run(self, forcing: Forcing, context: Mapping[str, Any], forced: Mapping[int, bool]) -> ForcedRun | None:
         try:
@@ -398,12 +406,6 @@ def _as_forced(render: Render, text: str) -> Render:
 def _is_same(one: str, other: str) -> bool:
     """Whether two prompts are the same but for addresses of objects."""
     return one == other or ADDRESS.sub("", one) == ADDRESS.sub("", other)
-
-
-def _known(text: str, texts: Sequence[str], said: frozenset[str]) -> Known:
-    known = Known()
-    known.learn(runs(without(text, texts), said))
-    return known
 
 
 @functools.cache
