@@ -149,7 +149,7 @@ class Interference:
         self._left = MOST_RUNS
         self._reached: dict[int, dict[bool, list[Base]]] = {}
         self._predicates: dict[int, Predicate] = {}
-        self._words: dict[str, Known] = {}
+        self._words: dict[tuple[str, frozenset[str]], Known] = {}
 
     @functools.cached_property
     def influences(self) -> tuple[Influence, ...]:
@@ -305,10 +305,11 @@ class Interference:
 
     def _words_of(self, base: Base) -> Known:
         """The words of a base itself; most bases are never asked for them."""
-        if base.text not in self._words:
-            self._words[base.text] = Known()
-            self._words[base.text].learn(runs(without(base.text, base.texts), base.said))
-        return self._words[base.text]
+        key = (base.text, base.said)
+        if key not in self._words:
+            self._words[key] = Known()
+            self._words[key].learn(runs(without(base.text, base.texts), base.said))
+        return self._words[key]
 
     def _place(self, forcing: Forcing, number: int) -> Place:
         assert self._template.syntax is not None
