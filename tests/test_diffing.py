@@ -12,7 +12,9 @@ import pytest
 import tpllint
 from tests.live import GOOD, NO_PROMPT
 from tpllint.conversations import canonical
-from tpllint.difference import Status, Verdict, differences
+from tpllint.difference.anatomy import differences
+from tpllint.difference.diff import Verdict
+from tpllint.difference.outcomes import Status
 
 KEEPS_SYSTEM = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
 STRICT = "{% if messages[0].role == 'system' %}{{ raise_exception('no system messages') }}{% endif %}" + KEEPS_SYSTEM

@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from tpllint.analysis.environment import CLOCK, GeneratedBlock
     from tpllint.analysis.folding import NOT_CONSTANT, Assembly, Folding, Text
     from tpllint.analysis.growth import Growth, growths
-    from tpllint.analysis.markers import (
-        BARE_MARKER,
-        CLOSING_MARKER,
-        THINKING,
-        before_thinking,
-        begins_with_marker,
-        common_prefix,
-        common_suffix,
-    )
     from tpllint.analysis.masks import find_turns, misaligned
     from tpllint.analysis.model import Model, View
     from tpllint.analysis.reasoning import ReasoningTags
@@ -62,9 +53,18 @@ if TYPE_CHECKING:
         THOUGHT,
         TOOL,
     )
-    from tpllint.difference import Diff
+    from tpllint.difference.diff import Diff
     from tpllint.errors import RepairableError
     from tpllint.finding import Finding, Report
+    from tpllint.markers import (
+        BARE_MARKER,
+        CLOSING_MARKER,
+        THINKING,
+        before_thinking,
+        begins_with_marker,
+        common_prefix,
+        common_suffix,
+    )
     from tpllint.quoting import listed, quoted
     from tpllint.report.text import as_text
     from tpllint.rule import Bad, Good, Problem, Related, Rule
@@ -82,7 +82,7 @@ _HOMES = {
     "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
     "tpllint.analysis.folding": ("NOT_CONSTANT", "Assembly", "Folding", "Text"),
     "tpllint.analysis.growth": ("Growth", "growths"),
-    "tpllint.analysis.markers": (
+    "tpllint.markers": (
         "BARE_MARKER",
         "CLOSING_MARKER",
         "THINKING",
@@ -135,7 +135,7 @@ _HOMES = {
         "THOUGHT",
         "TOOL",
     ),
-    "tpllint.difference": ("Diff",),
+    "tpllint.difference.diff": ("Diff",),
     "tpllint.errors": ("RepairableError",),
     "tpllint.finding": ("Finding", "Report"),
     "tpllint.quoting": ("listed", "quoted"),

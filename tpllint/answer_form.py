@@ -112,7 +112,11 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         "inputs": _has({**_INPUTS, "variables": _is_object}),
         "text": _maybe(_is_text),
         "error": _maybe(_is_text),
-        "origins": _maybe(_list_of(_row(_is_number, _is_number, _maybe(_is_number), _maybe(_is_number)))),
+        "origins": _maybe(_list_of(_row(_is_number, _is_number, _maybe(_is_number), _maybe(_is_number), _maybe(_is_place)))),
+    },
+    "outcomes": {
+        "template": _is_text,
+        "outcomes": _list_of(_row(_is_text, _is_flag, _maybe(_is_text), _maybe(_is_text), _is_flag)),
     },
     "description": {"template": _is_text},
     "rows": {

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from tpllint import checking, describing, diffing, rendering
 from tpllint.config import RESERVED
 from tpllint.conversations import MAX_DEPTH, ConversationError, from_json, nests_too_deeply
-from tpllint.difference import Diff
+from tpllint.difference.diff import Diff
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
 from tpllint.names import unknown
@@ -25,8 +25,8 @@ from tpllint.sources.tokenizer import Given, arguments
 from tpllint.targets import Request
 
 Conversations: TypeAlias = Sequence[Sequence[Mapping[str, Any]] | Mapping[str, Any]]
-"""Conversations as conversation files hold them: lists of messages, or dicts with `messages` and, beside it, `tools`,
-`documents`, `add_generation_prompt` and template variables."""
+"""Conversations: lists of messages, or dicts with `messages` and, beside it, `tools`, `documents`, `add_generation_prompt` and
+template variables."""
 
 
 ABOUT_TOKENS = {"tokenize", "chat_template", "return_dict", "return_tensors", "return_assistant_tokens_mask"}
@@ -89,8 +89,8 @@ def diff(
     request = _request(conversations, variables, template)
     asked = checking.Check(request, Selection(_words("select", select), _words("ignore", ignore)))
     one, other = arguments([left, right])
-    with Pool(plugin_packs()) as pool:
-        return diffing.diff(one, other, pool, asked)
+    with Pool(plugin_packs(), hands=diffing.HANDS) as pool:
+        return diffing.diff(one, other, pool, diffing.Wanted(asked))
 
 
 def describe(target: Given, *, template: str | None = None) -> list[Mapping[str, Any]]:

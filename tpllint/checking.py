@@ -96,13 +96,34 @@ def examined(
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """The report about targets that are open, from these rules; `progress` hears how many of them are done."""
-    orders, keys = _distinct(found, rules, asked)
+    return examination(found, rules, pool, asked, remembered, progress).report
+
+
+class Examination(NamedTuple):
+    """The report about some targets, and all that workers answered about each."""
+
+    report: Report
+    answers: tuple[Answers, ...]
+
+
+def examination(
+    found: Sequence[Target],
+    rules: Sequence[RuleInfo],
+    pool: Pool,
+    asked: Check,
+    remembered: Remembered | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+    **wanted: Any,
+) -> Examination:
+    """As `examined`, with the answers; `wanted` are the fields of a job that asks for more than findings."""
+    orders, keys = _distinct(found, rules, asked, wanted)
     unasked = frozenset(rule.name for rule in rules if rule.slow and not asked.selection.asks_for(rule))
     asking = Asking(pool, offline=asked.request.offline, token=asked.request.token, unasked=unasked)
-    answers = _answers(orders, keys, asking, remembered or Remembered(max_size=0), progress)
-    said = [_Said(target, answers[key] if key else Answers(), pool.rules) for target, key in zip(found, keys, strict=True)]
+    by_key = _answers(orders, keys, asking, remembered or Remembered(max_size=0), progress)
+    answers = tuple(by_key[key] if key else Answers() for key in keys)
+    said = [_Said(target, answer, pool.rules) for target, answer in zip(found, answers, strict=True)]
     report = _report(said, asked.selection, {rule.name: rule for rule in pool.rules}, {rule.name for rule in rules})
-    return report._replace(rules=tuple(rules))
+    return Examination(report._replace(rules=tuple(rules)), answers)
 
 
 def refused(targets: Sequence[Argument], error: RepairableError) -> Report:
@@ -113,7 +134,9 @@ def refused(targets: Sequence[Argument], error: RepairableError) -> Report:
     )
 
 
-def _distinct(found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check) -> tuple[dict[str, Order], list[str | None]]:
+def _distinct(
+    found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check, wanted: Mapping[str, Any]
+) -> tuple[dict[str, Order], list[str | None]]:
     """One order for all targets that ask the same of the same text, under a key; and for each target the key of its own."""
     orders: dict[str, Order] = {}
     keys: list[str | None] = []
@@ -124,7 +147,7 @@ def _distinct(found: Sequence[Target], rules: Sequence[RuleInfo], asked: Check) 
         if resolved is None or not (resolved.templates or resolved.facts):
             keys.append(None)
             continue
-        order = order_for(target, resolved, asked.request, names, quiet=quiet)
+        order = order_for(target, resolved, asked.request, names, quiet=quiet, **wanted)
         key = json.dumps([order.origin, order.encoder, order.job.as_json()], sort_keys=True)
         orders.setdefault(key, order)
         keys.append(key)

@@ -2,126 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+import importlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from tpllint.checking import Check, examined
-from tpllint.describing import described
-from tpllint.difference import Compared, Diff, Outcome, differences
+from tpllint.checking import Check, examination
+from tpllint.conversations import Conversation, canonical, from_json
+from tpllint.difference.anatomy import by_name
+from tpllint.difference.diff import Diff, Side
+from tpllint.difference.outcomes import Key, Outcome
 from tpllint.errors import RepairableError
-from tpllint.finding import Finding
-from tpllint.pool import Pool
-from tpllint.rendering import Asked, Renders, rendered
-from tpllint.storage import Resolved
+from tpllint.finding import Report
+from tpllint.pool import Answers, Pool
+from tpllint.rule import RuleInfo
+from tpllint.showing import shown
 from tpllint.targets import Argument, Request, Target, opened
 
-Outcomes: TypeAlias = Mapping[tuple[str, str, bool], Outcome]
-"""By template, conversation and generation prompt."""
+HANDS = 2
+"""The workers that pay for themselves: both sides at once, and no worker serves two strangers."""
+MOST_SHOWN = 12
+"""Of the examples, so many are traced to the code behind them."""
+OF_ANOTHER = ("kind", "template")
 
 
-def diff(left: Argument, right: Argument, pool: Pool, asked: Check) -> Diff:
+class Wanted(NamedTuple):
+    """What a run of `diff` is asked for; `shown` is how many examples are traced, `findings` whether rules run."""
+
+    check: Check = Check()
+    shown: int = MOST_SHOWN
+
+
+def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
     """Compare two targets by what they do. Raises RepairableError where one of them cannot be had or rendered whole.
 
     Every canonical conversation, and those of the request, go through each template that both sides have, with and without
     generation prompt. For templates that read content only as lists of parts they are repeated in that form. A side whose
     files declare no special tokens is rendered with the other's.
     """
-    rules = asked.selection.chosen(pool.rules)
-    before, after = _with_tokens(_side(left, asked.request), _side(right, asked.request))
-    if not _sources(before) and not _sources(after):
-        message = f"no chat template in {before.argument} and none in {after.argument}"
+    request = wanted.check.request
+    targets = with_tokens([side(argument, request) for argument in (left, right)])
+    if not any(target.resolved and target.resolved.templates for target in targets):
+        message = f"no chat template in {targets[0].argument} and none in {targets[1].argument}"
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
-    reports, outcomes, anatomies = [], [], []
-    for target in (before, after):  # one after the other: a worker serves only one of two strangers
-        reports.append(examined([target], rules, pool, asked))
-        outcomes.append(_rendered(target, pool, asked.request))
-        anatomies.append(_anatomy(target, pool, asked.request))
-    old, new = _sources(before), _sources(after)
-    return Diff(
-        before.argument,
-        after.argument,
-        source_changed=old != new,
-        templates_added=_missing(new, old),
-        templates_removed=_missing(old, new),
-        conversations=tuple(_compared(*outcomes)),
-        added=_unsaid(reports[1].findings, reports[0].findings),
-        removed=_unsaid(reports[0].findings, reports[1].findings),
-        anatomy=differences(*anatomies),
-        crashes=tuple(crash for report in reports for crash in report.crashes),
-    )
+    before, after = sides(targets, pool, wanted.check)
+    found = Diff(before, after, known=_known(request))
+    return replace(found, shown=tuple(shown(found.examples[: wanted.shown], targets, pool, request)))
 
 
-def _side(argument: Argument, request: Request) -> Target:
-    """One side, opened by itself: two files of one folder are two sides and not one model."""
+def side(argument: Argument, request: Request) -> Target:
+    """One side, opened by itself: two files of one folder are two sides and not one model. Raises RepairableError."""
     (target,) = opened([argument], request)
     if target.error is not None:
         raise RepairableError(target.error.kind, target.error.message, target.error.hint)
     return target
 
 
-def _with_tokens(left: Target, right: Target) -> tuple[Target, Target]:
-    """Both, one with the tokens of the other where its own are placeholders: their difference would be a guess."""
-    if left.resolved is None or right.resolved is None or left.resolved.tokens.known is right.resolved.tokens.known:
-        return left, right
-    if left.resolved.tokens.known:
-        return left, right._replace(resolved=right.resolved._replace(tokens=left.resolved.tokens))
-    return left._replace(resolved=left.resolved._replace(tokens=right.resolved.tokens)), right
+def with_tokens(targets: Sequence[Target]) -> list[Target]:
+    """All of them, with the tokens of the first that declares any where a side's own would be a guess."""
+    declared = (target.resolved.tokens for target in targets if target.resolved and target.resolved.tokens.known)
+    tokens = next(declared, None)
+    return [_with(target, tokens) if tokens else target for target in targets]
 
 
-def _sources(target: Target) -> dict[str, str]:
-    resolved: Resolved | None = target.resolved
-    return {stored.label: stored.source for stored in resolved.templates} if resolved else {}
+def _with(target: Target, tokens: Any) -> Target:
+    if target.resolved is None or target.resolved.tokens.known:
+        return target
+    return target._replace(resolved=target.resolved._replace(tokens=tokens))
 
 
-def _missing(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in known)
+def sides(targets: Sequence[Target], pool: Pool, asked: Check, *, judged: bool = True) -> list[Side]:
+    """What the workers make of each target; only where they are `judged`, rules run and templates are described.
+
+    Raises RepairableError where a limit ended a render: no verdict could be right.
+    """
+    rules: Sequence[RuleInfo] = asked.selection.chosen(pool.rules) if judged else ()
+    if judged:
+        _import_ahead("deepdiff")
+    report, answers = examination(targets, rules, pool, asked, want="side", selection={"description": judged})
+    by_target = {part.targets[0].target: part for part in report.by_target()}
+    return [_side(target, answer, by_target[target.argument]) for target, answer in zip(targets, answers, strict=True)]
 
 
-def _unsaid(findings: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings that are not among the others, wherever either stand."""
-    said = set(map(_said, others))
-    return tuple(finding for finding in findings if _said(finding) not in said)
+def _import_ahead(module: str) -> None:
+    """Import what will be needed while the workers work and this process waits for them."""
+    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
-def _said(finding: Finding) -> tuple[str, str, str | None]:
-    return finding.rule, finding.message, finding.template
+def _side(target: Target, answers: Answers, report: Report) -> Side:
+    sources = {stored.label: stored.source for stored in target.resolved.templates} if target.resolved else {}
+    _require_whole(target, answers, frozenset(sources))
+    told = [message for message in answers.messages if message["kind"] == "description"]
+    return Side(
+        target.argument,
+        sources,
+        dict(_outcomes(answers)),
+        {message["template"]: by_name(_without(message, OF_ANOTHER)) for message in told},
+        report.findings,
+        report.crashes,
+    )
 
 
-def _rendered(target: Target, pool: Pool, request: Request) -> Outcomes:
-    if not _sources(target):
-        return {}
-    (result,) = rendered([target], pool, Asked(request, every=True, in_parts=True))
-    _require_whole(result)
-    return dict(map(_outcome, result.renders))
+def _without(message: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in message.items() if key not in keys}
 
 
-def _anatomy(target: Target, pool: Pool, request: Request) -> dict[str, Mapping[str, Any]]:
-    """The description of each template, by its name."""
-    if not _sources(target):
-        return {}
-    (found,) = described([target], pool, request)
-    return {template["template"]: dict(_of_the_template(template)) for template in found.templates}
+def _require_whole(target: Target, answers: Answers, templates: frozenset[str]) -> None:
+    """Every template has been rendered with every conversation, and no limit has ended a render."""
+    told = [message for message in answers.messages if message["kind"] == "outcomes"]
+    if {message["template"] for message in told} != templates:
+        crash = next((message for message in answers.messages if message["kind"] == "crash" and not message["rule"]), None)
+        if crash is not None:
+            raise RuntimeError(crash["traceback"])
+        reason = answers.ended or "it was not rendered whole"
+        raise _cut_short(target, f"the analysis ended early: {reason}")
+    limited = [f"rendering {outcome[0]}" for message in told for outcome in message["outcomes"] if outcome[4]]
+    if limited:
+        raise _cut_short(target, f"a limit ended {', '.join(dict.fromkeys(limited))}")
 
 
-def _of_the_template(description: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """A description without what it says of its target."""
-    return ((key, told) for key, told in description.items() if key not in ("target", "storage"))
+def _cut_short(target: Target, why: str) -> RepairableError:
+    return RepairableError("resource-exhaustion", f"{target.argument} cannot be compared: {why}", "run tpllint check on it")
 
 
-def _require_whole(result: Renders) -> None:
-    """What a limit ended was not compared: no verdict could be right."""
-    if result.error is not None:
-        raise RepairableError(result.error.kind, result.error.message, result.error.hint)
-    if result.cut_short:
-        message = f"{result.target} cannot be compared: a limit ended {', '.join(result.cut_short)}"
-        raise RepairableError("resource-exhaustion", message, "run tpllint check on it")
+def _outcomes(answers: Answers) -> Iterator[tuple[Key, Outcome]]:
+    for message in answers.messages:
+        if message["kind"] == "outcomes":
+            for name, flag, text, error, _ in message["outcomes"]:
+                yield (message["template"], name, flag), Outcome(text, error)
 
 
-def _outcome(record: Mapping[str, Any]) -> tuple[tuple[str, str, bool], Outcome]:
-    key = record["template"], record["conversation"], record["add_generation_prompt"]
-    return key, Outcome(record["text"], record["error"])
-
-
-def _compared(left: Outcomes, right: Outcomes) -> Iterator[Compared]:
-    """What both sides rendered; a form of content that only one of them needs shows as a failure in the other form."""
-    return (Compared(*key, left[key], right[key]) for key in left if key in right)
+def _known(request: Request) -> dict[str, Conversation]:
+    """Every conversation by the name that workers use for it."""
+    every = [*canonical().values(), *(from_json(own["name"], own["data"]) for own in request.conversations)]
+    in_parts = {f"{found.name} (in parts)": found.in_parts() for found in every}
+    return {found.name: found for found in every} | in_parts

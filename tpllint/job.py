@@ -35,13 +35,15 @@ class Origin(NamedTuple):
     """A span of a prompt, and whose it is, by the index of the message.
 
     `message` has these words in it; None for the template's own words and all else. `during` is the message in whose turn of a
-    loop they were written, None outside of such turns.
+    loop they were written, None outside of such turns. `place` is the code that wrote them: line, column, end line and end
+    column in the template; None where nothing tells.
     """
 
     start: int
     end: int
     message: int | None = None
     during: int | None = None
+    place: tuple[int, int, int, int] | None = None
 
 
 class Variant(NamedTuple):
@@ -103,11 +105,11 @@ class Job(NamedTuple):
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
-    "findings", "renders", "description" or "rows". `expect` are the capabilities that the user was promised. `quiet` are the
-    rules whose infos nobody is told. `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an
-    earlier pass asked about, with the ids that encode them, `token_spans` the same with the spans of their tokens;
-    `responses` are the answers that it asked to be parsed, with what came of them. `requires` are the engines that the
-    templates have to run on.
+    "findings", "renders", "description", "rows" or "side" (of a comparison), and `selection` the particulars of it. `expect`
+    are the capabilities that the user was promised. `quiet` are the rules whose infos nobody is told. `vocabulary` is what
+    files tell of the model's tokens. `token_ids` are texts that an earlier pass asked about, with the ids that encode them,
+    `token_spans` the same with the spans of their tokens; `responses` are the answers that it asked to be parsed, with what
+    came of them. `requires` are the engines that the templates have to run on.
     """
 
     templates: tuple[Variant, ...]

@@ -21,7 +21,7 @@ from tpllint.sources.files import ModelFiles
 
 JOB_SECONDS = 10.0
 START_SECONDS = 60.0
-ROOMS = ("description", "rows")
+ROOMS = ("description", "rows", "side")
 """What a worker can do that not every run asks for (`tpllint.analysis.main.ROOMS`)."""
 JOBS_PER_EXTRA_WORKER = 8
 """A further worker costs about as much as this many jobs."""
@@ -126,17 +126,24 @@ class Pool:
     """Workers that share one list of jobs. Use as a context manager: leaving it ends them.
 
     Jobs may ask for a description or examine rows only where `rooms` names that: to import all of it takes 15 ms. Its `rules`
-    have their documentation and an example where it is `documented`: to send all of it takes 5 ms.
+    have their documentation and an example where it is `documented`: to send all of it takes 5 ms. `hands` are the workers it
+    begins with, for who knows that there will be as many jobs at once.
     """
 
     def __init__(
-        self, packs: Sequence[str] = (), size: int | None = None, *, rooms: Sequence[str] = ROOMS, documented: bool = True
+        self,
+        packs: Sequence[str] = (),
+        size: int | None = None,
+        *,
+        rooms: Sequence[str] = ROOMS,
+        documented: bool = True,
+        hands: int = 1,
     ) -> None:
         self._hello = {"packs": list(packs), "rooms": list(rooms), "documented": documented}
         self._size = size or os.cpu_count() or 1
         self._ordered = 0
-        self._staff = {Worker(self._hello)}
-        self._idle = list(self._staff)
+        self._idle = [Worker(self._hello) for _ in range(hands)]
+        self._staff = set(self._idle)
         self.rules: tuple[RuleInfo, ...] = ()
 
     def __enter__(self) -> Pool:

@@ -58,7 +58,7 @@ class Asking:
         """The order to the rules that asked, with what could be found out; None where that is nothing."""
         job = self._with_responses(self._with_tokens(order.job, order.model, answers), answers)
         rules = tuple(name for name in job.rules if name in answers.questions)
-        return order._replace(job=job._replace(rules=rules)) if rules else None
+        return order._replace(job=job._replace(rules=rules, want="findings")) if rules else None
 
     def _with_tokens(self, job: Job, model: ModelFiles | None, answers: Answers) -> Job:
         """The job with what the tokenizer tells; the rules that asked it in vain have no verdict."""

@@ -53,9 +53,9 @@ class Renders:
 class Asked:
     """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last.
 
-    `every` means all canonical conversations beside the request's own, with and without generation prompt; `in_parts` adds them
-    with content as lists of parts, for a template that reads only that. Beside the prompts: `origins`, the message that each
-    part came from; `token_ids`; `snippets`, programs that reproduce them.
+    `every` means all canonical conversations beside the request's own, with and without generation prompt. `chosen` are the
+    only ones, where it is given: each a template, a conversation, and whether there is a generation prompt. Beside the prompts:
+    `origins`, the message that each part came from; `token_ids`; `snippets`, programs that reproduce them.
     """
 
     request: Request = field(default_factory=Request)
@@ -63,7 +63,7 @@ class Asked:
     names: tuple[str, ...] = ()
     generation_prompt: bool | None = None
     continue_final_message: bool = False
-    in_parts: bool = False
+    chosen: tuple[tuple[str, str, bool], ...] | None = None
     origins: bool = False
     token_ids: bool = False
     snippets: bool = False
@@ -93,7 +93,7 @@ def _selection(asked: Asked) -> dict[str, Any]:
     names = asked.names or (() if asked.request.conversations else (SHOWN_BY_DEFAULT,))
     return {
         "all": asked.every,
-        "in_parts": asked.in_parts,
+        "chosen": asked.chosen,
         "names": list(names),
         "generation_prompt": asked.generation_prompt,
         "continue_final_message": asked.continue_final_message,
@@ -117,7 +117,7 @@ def _renders(target: Target, answers: Answers | TargetError, asked: Asked) -> Re
 
 def _prompt(argument: str, message: Mapping[str, Any]) -> Prompt:
     record = {key: value for key, value in message.items() if key not in ("kind", "origins")}
-    origins = tuple(Origin(*origin) for origin in message.get("origins", ()))
+    origins = tuple(Origin(*origin) for origin in message.get("origins") or ())
     return Prompt({"target": argument, "engine": "transformers", **record}, origins)
 
 

@@ -7,7 +7,9 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from tpllint.analysis.markers import (
+from tpllint.analysis.roles import foreign_roles, has_system_branch
+from tpllint.conversations import TOOL_LOOPS, Conversation, canonical
+from tpllint.markers import (
     MARKER,
     PLACEHOLDER,
     PRINTED_AS_JSON,
@@ -19,8 +21,6 @@ from tpllint.analysis.markers import (
     first_marker,
     gaps,
 )
-from tpllint.analysis.roles import foreign_roles, has_system_branch
-from tpllint.conversations import TOOL_LOOPS, Conversation, canonical
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

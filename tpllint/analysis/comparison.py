@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tpllint.analysis.markers import common_prefix, common_suffix
 from tpllint.analysis.renders import Render, error_text
 from tpllint.analysis.template import Template
 from tpllint.conversations import Conversation, canonical
+from tpllint.markers import common_prefix, common_suffix
 from tpllint.quoting import quoted
 
 LONGEST_WORD = 40

@@ -11,7 +11,6 @@ from typing import Any
 
 from tpllint.analysis.environment import CLOCK
 from tpllint.analysis.limits import Deadline, LimitReached
-from tpllint.analysis.markers import common_prefix, common_suffix
 from tpllint.analysis.model import Model, View
 from tpllint.analysis.renders import Render, error_text, shown
 from tpllint.analysis.suppressions import MARK, suppressions
@@ -20,10 +19,11 @@ from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.witness import replayed, smallest
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.job import Job
+from tpllint.markers import common_prefix, common_suffix
 from tpllint.portability import required
 from tpllint.rule import Problem, Related, Rule
 from tpllint.severity import Severity
-from tpllint.span import position_at
+from tpllint.span import Place, position_at
 
 PROCESSOR = "processor"
 SECURITY = "security"
@@ -42,10 +42,13 @@ Send = Callable[[dict[str, Any]], None]
 Check = Callable[[Template], Iterator[Problem]]
 
 
-def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
+def examine(
+    job: Job, rules: Sequence[Rule], send: Send, before_executing: Callable[[Sequence[Template]], None] = lambda _: None
+) -> None:
     """Run the rules, what needs no execution first, and send each problem as soon as it is known.
 
-    Of copies that transformers does not load only the security rules speak: another engine or converter may take them.
+    Of copies that transformers does not load only the security rules speak: another engine or converter may take them. What
+    else is asked of the templates is done by `before_executing`, when the rules that execute nothing have spoken.
     """
     deadline = Deadline()
     every = tuple(_templates(job, deadline))
@@ -59,6 +62,8 @@ def examine(job: Job, rules: Sequence[Rule], send: Send) -> None:
     vetting = [rule for rule in rules if rule.category == SECURITY]
     copies = tuple(model.copies())
     for executes in (False, True):
+        if executes:
+            before_executing(templates)
         for template in (*templates, *copies):
             for rule, check in _checks(vetting if template in copies else rules, executes=executes):
                 asked = partial(_told, job, rule, check, template)
@@ -260,6 +265,11 @@ def _place(told: Problem | Related, template: Template | None) -> list[int] | No
             place = template.place_of_loss(told.render, told.lost, told.about)
         else:
             place = template.place_of(told.render, told.shows)
+    return _lines(place, template)
+
+
+def _lines(place: Place | None, template: Template) -> list[int] | None:
+    """Line, column, end line and end column."""
     if place is None:
         return None
     start, end = position_at(template.text, place.start), position_at(template.text, place.end)
@@ -296,17 +306,19 @@ def describe_all(job: Job, send: Send) -> None:
     send({"kind": "done", "exhausted": {}, "undecided": {}})
 
 
-def _origins(template: Template, result: Render) -> list[tuple[int, int, int | None, int | None]]:
-    """Whose each part of a prompt is; nothing where the second compilation cannot tell."""
+def _origins(template: Template, result: Render) -> list[list[Any]]:
+    """Whose each part of a prompt is, and the code that wrote it; nothing where the second compilation cannot tell."""
     pieces = template.tracing.written(result) or ()
-    return [(piece.start, piece.end, piece.message, piece.during) for piece in pieces]
+    return [[piece.start, piece.end, piece.message, piece.during, _lines(piece.place, template)] for piece in pieces]
 
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:
+    if (chosen := job.selection.get("chosen")) is not None:
+        every = {conversation.name: conversation for conversation in every_conversation(template)}
+        yield from ((every[name], flag) for label, name, flag in chosen if label == template.label and name in every)
+        return
     if job.selection.get("all"):
-        every = (*canonical().values(), *template.own_conversations)
-        in_parts = _in_parts(every) if job.selection.get("in_parts") and template.anatomy.reads_parts_only else ()
-        for conversation in (*every, *in_parts):
+        for conversation in (*canonical().values(), *template.own_conversations):
             yield conversation, False
             yield conversation, True
         return
@@ -315,8 +327,12 @@ def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]
         yield conversation, _flag(conversation, job.selection.get("generation_prompt"))
 
 
-def _in_parts(conversations: Iterable[Conversation]) -> Iterator[Conversation]:
-    return (replace(found.in_parts(), name=f"{found.name} (in parts)") for found in conversations)
+def every_conversation(template: Template) -> Iterator[Conversation]:
+    """All canonical conversations and the user's own, for a template that reads only lists of parts once more in that form."""
+    every = (*canonical().values(), *template.own_conversations)
+    yield from every
+    if template.anatomy.reads_parts_only:
+        yield from (replace(found.in_parts(), name=f"{found.name} (in parts)") for found in every)
 
 
 def _flag(conversation: Conversation, asked: bool | None) -> bool:

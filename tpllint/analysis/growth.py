@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from tpllint.analysis.markers import BARE_MARKER
 from tpllint.analysis.prefixes import Divergence, first_divergence
 from tpllint.analysis.reasoning import Reasoning, State
 from tpllint.conversations import TOOL_LOOPS, Conversation
+from tpllint.markers import BARE_MARKER
 from tpllint.quoting import quoted
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tpllint.analysis.markers import THINKING
 from tpllint.analysis.masks import empty_turns
 from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.conversations import Conversation
 from tpllint.conversations.rows import RowError, parsed
+from tpllint.markers import THINKING
 
 MAX_UNITS = 100
 SHOWN = 40

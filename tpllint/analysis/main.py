@@ -45,7 +45,11 @@ IMPORTED_LATE = (
 """What Jinja and the standard library import inside functions: once confined, this process can open no file."""
 
 
-ROOMS = {"description": "tpllint.analysis.description.assembly", "rows": "tpllint.analysis.rows"}
+ROOMS = {
+    "description": "tpllint.analysis.description.assembly",
+    "rows": "tpllint.analysis.rows",
+    "side": "tpllint.analysis.side",
+}
 """What takes time to import and most runs do not need, by the name under which a parent asks for it."""
 
 
@@ -99,6 +103,8 @@ def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) ->
             describe_all(job, send)
         elif job.want == "rows":
             importlib.import_module(ROOMS["rows"]).examine_rows(job, send)
+        elif job.want == "side":
+            importlib.import_module(ROOMS["side"]).examine_side(job, [rules[name] for name in job.rules], send)
         else:
             examine(job, [rules[name] for name in job.rules], send)
     except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on

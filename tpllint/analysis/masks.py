@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tpllint.analysis.environment import MAX_KEPT, GeneratedBlock
-from tpllint.analysis.markers import THINKING
 from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.conversations import Conversation
+from tpllint.markers import THINKING
 
 ASSISTANT = ("assistant", "model")
 

@@ -15,10 +15,10 @@ from xml.parsers import expat
 
 from jinja2 import Undefined
 
-from tpllint.analysis.markers import BARE_MARKER, common_prefix, common_suffix
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation
 from tpllint.conversations.words import ARGUMENT, QUESTION, RESULT, SECOND_ARGUMENT, SECOND_TOOL, TOOL
+from tpllint.markers import BARE_MARKER, common_prefix, common_suffix
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from tpllint.analysis.markers import MARKER, marker_start, shared
 from tpllint.analysis.masks import ASSISTANT
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation
+from tpllint.markers import MARKER, marker_start, shared
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

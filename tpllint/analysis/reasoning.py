@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import nodes
 
 from tpllint.analysis.anatomy import REASONING
-from tpllint.analysis.markers import BARE_MARKER, THINKING, common_prefix, first_marker, gaps
 from tpllint.analysis.renders import REASONING_FIELDS, Render
 from tpllint.analysis.scopes import Read
 from tpllint.analysis.variables import FreeVariable, compared_with
 from tpllint.conversations import MISSING, TOOL_LOOPS, Conversation, canonical
 from tpllint.conversations.words import ANSWER, ARGUMENT, QUESTION, SECOND_QUESTION, THOUGHT
+from tpllint.markers import BARE_MARKER, THINKING, common_prefix, first_marker, gaps
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

@@ -17,7 +17,6 @@ from tpllint.analysis.compile import Failure, compiled
 from tpllint.analysis.environment import ChatEnvironment
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.losses import Told, contents, dropped, excerpt, shown, texts, unmarked
-from tpllint.analysis.markers import BARE_MARKER, THINKING, marker_start, shared
 from tpllint.analysis.renders import Inputs, Render
 from tpllint.analysis.taught import generation_tags
 from tpllint.analysis.template import Template
@@ -25,6 +24,7 @@ from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.conversations import Conversation
 from tpllint.conversations.rows import RowError, conversations, parsed
 from tpllint.job import Job
+from tpllint.markers import BARE_MARKER, THINKING, marker_start, shared
 
 ROW_SECONDS = 3.0
 """Of one row; it ends before the job's time does, as the batch did before it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from tpllint.analysis.markers import common_prefix
 from tpllint.analysis.masks import ASSISTANT, Found, find_turns, misaligned
 from tpllint.analysis.renders import Render
+from tpllint.markers import common_prefix
 from tpllint.span import Place
 
 if TYPE_CHECKING:

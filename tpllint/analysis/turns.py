@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from tpllint.analysis.markers import BARE_MARKER
+from tpllint.markers import BARE_MARKER
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

@@ -58,10 +58,18 @@ def command(
     On a terminal, whitespace is made visible, and every piece of the prompt stands beside the message it came from.
     """
     shows = _shows(visible, token_ids, output_format, path)
-    beside = {"origins": shows, "token_ids": token_ids, "snippets": verbose}
     try:
         _require_known(names)
-        wanted = Asked(request(**asked), all_conversations, names, generation_prompt, continue_final_message, **beside)
+        wanted = Asked(
+            request(**asked),
+            all_conversations,
+            names,
+            generation_prompt,
+            continue_final_message,
+            origins=shows,
+            token_ids=token_ids,
+            snippets=verbose,
+        )
         _require_no_contradiction(wanted)
         with workers(Config()) as pool:
             results = render(targets, pool, wanted)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
 import click
 
 from tpllint.describing import Described
 from tpllint.report import coverage, description_storage
+from tpllint.report.description_words import (
+    ACCEPTED,
+    UNDECIDED,
+    Fact,
+    of_engine,
+    of_outcome,
+    of_toggle,
+    of_token,
+    of_variable,
+    quoted,
+)
 from tpllint.report.escape import escape, padded, shortened, width
 
 WIDTH = 100
 LABEL = 20
 COLUMNS = (11, 36, 24)
 """Of the table of roles: the role, what its turns open with, what closes them; the rest tells of the content."""
-UNDECIDED = "undecided"
 OTHER_ROLES = {"other": "any other"}
-ACCEPTED = {"shown": "accepted", "moved": "moved", "merged": "merged"}
-Fact = Mapping[str, Any]
 
 
 def write(results: Sequence[Described], stream: TextIO, *, color: bool = False) -> None:
@@ -68,16 +75,6 @@ def _bold(text: str, color: bool) -> str:
     return click.style(text, bold=True) if color else text
 
 
-def quoted(text: str | None, columns: int = WIDTH - LABEL - 2) -> str:
-    """A text in quotes on one line, cut in the middle where it is wider; undecided where there is none."""
-    if text is None:
-        return UNDECIDED
-    shown = escape(json.dumps(text, ensure_ascii=False))
-    if '"' in text and "'" not in text:
-        shown = "'" + shown[1:-1].replace('\\"', '"') + "'"
-    return shortened(shown, columns)
-
-
 def _roles(record: Fact) -> Iterator[str]:
     yield (
         "  "
@@ -95,7 +92,7 @@ def _roles(record: Fact) -> Iterator[str]:
 def _role(role: Fact) -> str:
     name = f"{OTHER_ROLES.get(role['role'], role['role']):<{COLUMNS[0]}}"
     if role["outcome"]["status"] not in ACCEPTED:
-        return name + _outcome(role["outcome"], WIDTH - COLUMNS[0] - 2)
+        return name + of_outcome(role["outcome"], WIDTH - COLUMNS[0] - 2)
     opener, closer = (
         padded(quoted(role[key], columns - 1), columns) for key, columns in (("opener", COLUMNS[1]), ("closer", COLUMNS[2]))
     )
@@ -111,23 +108,10 @@ def _content(role: Fact) -> str:
     return ", ".join(told) or "as it is"
 
 
-def _outcome(outcome: Fact, columns: int = 78) -> str:
-    """What became of something, with the words that it was refused with."""
-    status, message = outcome["status"], outcome["message"]
-    if status is None:
-        return UNDECIDED
-    shown = ACCEPTED.get(status, str(status))
-    if message is None:
-        return shown
-    if status in ("moved", "merged"):
-        return f"{shown} {message}"
-    return f"{shown}: {quoted(message, columns - len(shown) - 2)}"
-
-
 def _prompt(record: Fact) -> Iterator[str]:
-    yield _row("beginning", _token(record["beginning"], "nothing"))
+    yield _row("beginning", of_token(record["beginning"], "nothing"))
     yield _row("generation prompt", "nothing" if record["generation_prompt"] == "" else quoted(record["generation_prompt"]))
-    yield _row("end of an answer", _token(record["terminator"], "no marker"))
+    yield _row("end of an answer", of_token(record["terminator"], "no marker"))
     if record["separator"]:
         yield _row("between turns", quoted(record["separator"]))
     if record["default_system"]:
@@ -136,19 +120,10 @@ def _prompt(record: Fact) -> Iterator[str]:
         yield _row("in every prompt", quoted(record["injected"]))
 
 
-def _token(token: Fact | None, nothing: str) -> str:
-    if token is None:
-        return UNDECIDED
-    if not token["text"]:
-        return nothing
-    how = {"variable": ", by its name", "literal": ", written out"}.get(token["written"], "")
-    return quoted(token["text"], 48) + (f" {token['name']}{how}" if token["name"] else "")
-
-
 def _messages(record: Fact) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for order, outcome in record["orders"].items():
-        groups.setdefault(_outcome(outcome, 50), []).append(order)
+        groups.setdefault(of_outcome(outcome, 50), []).append(order)
     if len(groups) == 1:
         groups = {how: ["every order"] for how in groups}
     for how, orders in groups.items():
@@ -160,8 +135,8 @@ def _messages(record: Fact) -> Iterator[str]:
     yield _row("a list of parts", _grouped((role["role"], _reads(role["parts"])) for role in written) or UNDECIDED)
     yield _row("null content", _grouped((role["role"], role["null"]) for role in written if role["null"]) or UNDECIDED)
     image = record["image"]
-    yield _row("images", _outcome(record["images"]) if image is None else f"written as {quoted(image, 66)}")
-    yield _row("continued answer", _outcome(record["continue_final_message"]).replace("accepted", "works"))
+    yield _row("images", of_outcome(record["images"]) if image is None else f"written as {quoted(image, 66)}")
+    yield _row("continued answer", of_outcome(record["continue_final_message"]).replace("accepted", "works"))
 
 
 def _reads(outcome: Fact) -> str:
@@ -180,18 +155,18 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> str:
 
 def _tools(tools: Fact) -> Iterator[str]:
     where = "".join(f", {tools[key]}" for key in ("definitions_as", "where") if tools[key])
-    definitions = _outcome(tools["definitions"])
+    definitions = of_outcome(tools["definitions"])
     yield _row("definitions", where.removeprefix(", ") or definitions)
     if tools["call"] is None:
-        yield _row("calls", _outcome(tools["calls"]))
+        yield _row("calls", of_outcome(tools["calls"]))
     else:
         yield _row("calls", quoted(tools["call"]))
     if tools["calls"]["status"] in ACCEPTED:
-        given = _outcome(tools["object_arguments"], 40)
+        given = of_outcome(tools["object_arguments"], 40)
         yield _row("arguments", f"an object: {given}; text: {tools['string_arguments'] or UNDECIDED}")
-        yield _row("text beside a call", _outcome(tools["text_beside_a_call"]).replace("accepted", "kept"))
-        yield _row("parallel calls", _outcome(tools["parallel_calls"]))
-    yield _row("results", _outcome(tools["results"]))
+        yield _row("text beside a call", of_outcome(tools["text_beside_a_call"]).replace("accepted", "kept"))
+        yield _row("parallel calls", of_outcome(tools["parallel_calls"]))
+    yield _row("results", of_outcome(tools["results"]))
     if tools["ids_in_calls"] is not None:
         yield _row("ids", _ids(tools))
 
@@ -203,7 +178,7 @@ def _ids(tools: Fact) -> str:
 
 def _reasoning(reasoning: Fact) -> Iterator[str]:
     fields = ", ".join(reasoning["fields"])
-    kept = {key: _outcome(reasoning[key], 40).replace("accepted", "kept") for key in ("last", "earlier", "in_tool_loop")}
+    kept = {key: of_outcome(reasoning[key], 40).replace("accepted", "kept") for key in ("last", "earlier", "in_tool_loop")}
     if set(kept.values()) == {"dropped"}:
         yield _row("in a field", "dropped")
     else:
@@ -211,10 +186,10 @@ def _reasoning(reasoning: Fact) -> Iterator[str]:
         yield _row(f"in {fields}" if fields and len(fields) < LABEL - 3 else "in a field", told)
     if reasoning["opener"]:
         yield _row("written between", f"{quoted(reasoning['opener'], 36)} and {quoted(reasoning['closer'], 36)}")
-    tags = {key: _outcome(reasoning[key], 30).replace("accepted", "kept") for key in ("tags_last", "tags_earlier")}
+    tags = {key: of_outcome(reasoning[key], 30).replace("accepted", "kept") for key in ("tags_last", "tags_earlier")}
     yield _row("as <think> in text", f"last answer: {tags['tags_last']}; earlier: {tags['tags_earlier']}")
     for toggle in reasoning["toggles"] or ():
-        yield _row(_label(toggle["name"]), _toggle(toggle))
+        yield _row(_label(toggle["name"]), of_toggle(toggle))
 
 
 def _label(name: str) -> str:
@@ -222,45 +197,13 @@ def _label(name: str) -> str:
     return shown if width(shown) < LABEL else shortened(shown, LABEL - 1)
 
 
-def _toggle(toggle: Fact) -> str:
-    if toggle["unset"] is None:
-        return UNDECIDED
-    if not toggle["acts_on"]:
-        return "changes nothing that was asked"
-    default = {"true": "on by default", "false": "off by default"}.get(toggle["unset"], "unset is neither on nor off")
-    if toggle["on"] is None:
-        return f"{default}; changes the {' and the '.join(toggle['acts_on'])}"
-    return f"{default}; on {quoted(toggle['on'], 22)}, off {quoted(toggle['off'], 34)}"
-
-
 def _template(record: Fact) -> Iterator[str]:
     toggles = {toggle["name"] for toggle in record["reasoning"]["toggles"] or ()}
     if record["variables"] is not None:
-        shown = [_variable(variable) for variable in record["variables"] if variable["name"] not in toggles]
+        shown = [of_variable(variable) for variable in record["variables"] if variable["name"] not in toggles]
         yield _row("further variables" if toggles else "variables", ", ".join(shown) or "none")
     if record["special_tokens"] is not None:
         yield _row("tokens read by name", ", ".join(map(escape, record["special_tokens"])) or "none")
     if record["generation_markers"] is not None:
         yield _row("generation markers", "present" if record["generation_markers"] else "absent")
-    yield from (_row(engine["engine"], _engine(engine)) for engine in record["engines"] or ())
-
-
-def _engine(engine: Fact) -> str:
-    """`cannot parse {% generation %}; needs 0.5.6 (the filter safe)`: what no version takes comes first."""
-    told = []
-    for key, words in (("unparsed", "cannot parse"), ("raises", "raises at"), ("differs", "renders otherwise")):
-        if engine[key]:
-            told.append(f"{words} {', '.join(engine[key])}")
-    if engine["from_version"]:
-        told.append(f"needs {engine['from_version']} ({', '.join(engine['newer'])})")
-    if engine["refused"]:
-        told.append(f"refuses {', '.join(engine['refused'])} since {engine['refused_since']}")
-    return "; ".join(told) or "nothing in it is known to fail"
-
-
-def _variable(variable: Fact) -> str:
-    name = escape(variable["name"])
-    if variable["default"] is not None:
-        return f"{name} ({escape(variable['default'], 30)} unless set)"
-    values = [value for value in variable["values"] if value not in ("true", "false", "none")]
-    return f"{name} ({escape(' or '.join(values), 30)})" if values else name
+    yield from (_row(engine["engine"], of_engine(engine)) for engine in record["engines"] or ())

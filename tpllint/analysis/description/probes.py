@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import UNDECIDED, Outcome
-from tpllint.analysis.markers import PRINTED_AS_JSON, PRINTED_AS_PYTHON
 from tpllint.analysis.renders import Render, error_text
 from tpllint.conversations import TOOL_LOOPS, Conversation
+from tpllint.markers import PRINTED_AS_JSON, PRINTED_AS_PYTHON
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

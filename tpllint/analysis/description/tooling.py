@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from tpllint.analysis.description.facts import UNDECIDED, Outcome, ToolsDescription
 from tpllint.analysis.description.probes import asked, failed
 from tpllint.analysis.description.turns import Turns
-from tpllint.analysis.markers import common_prefix, common_suffix
 from tpllint.analysis.payloads import CALL_FORMATS
 from tpllint.analysis.tool_histories import PRINTED, SHOWN, History
 from tpllint.conversations.words import (
@@ -25,6 +24,7 @@ from tpllint.conversations.words import (
     SECOND_RESULT,
     TOOL,
 )
+from tpllint.markers import common_prefix, common_suffix
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

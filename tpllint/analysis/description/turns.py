@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from tpllint.analysis.description.facts import Outcome, Token
 from tpllint.analysis.description.probes import asked, tool_loop
-from tpllint.analysis.markers import begins_with_marker, common_prefix, common_suffix, first_marker
 from tpllint.analysis.renders import SENTINEL_TOKENS
 from tpllint.conversations.words import ANSWER, ARGUMENT, CALL_ID, INSTRUCTION, QUESTION, RESULT, TOOL
+from tpllint.markers import begins_with_marker, common_prefix, common_suffix, first_marker
 
 if TYPE_CHECKING:
     from tpllint.analysis.template import Template

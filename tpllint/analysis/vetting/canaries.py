@@ -15,12 +15,12 @@ from jinja2 import nodes
 
 from tpllint.analysis.anatomy import spoken
 from tpllint.analysis.folding import Folding
-from tpllint.analysis.markers import THINKING
 from tpllint.analysis.renders import Render
 from tpllint.analysis.vetting.dependence import CONTENT, LENGTH
 from tpllint.analysis.vetting.phrases import PIECE
 from tpllint.analysis.vetting.predicates import is_command, literals
 from tpllint.conversations import Conversation, canonical
+from tpllint.markers import THINKING
 from tpllint.span import Place
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpllint.analysis.anatomy import sentinels, spoken
 from tpllint.analysis.limits import LimitReached, TimeIsUp
-from tpllint.analysis.markers import shared
 from tpllint.analysis.renders import Render, context_of
 from tpllint.analysis.syntax import asks_for
 from tpllint.analysis.vetting.dependence import (
@@ -38,6 +37,7 @@ from tpllint.analysis.vetting.phrases import SENTENCE, TOGETHER, Known, Run, run
 from tpllint.analysis.vetting.predicates import Predicate, predicate_of, speaks
 from tpllint.conversations import Conversation, canonical
 from tpllint.conversations.words import SECOND_ANSWER, SECOND_RESULT
+from tpllint.markers import shared
 from tpllint.severity import Severity
 from tpllint.span import Place
 

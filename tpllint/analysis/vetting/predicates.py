@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
-from tpllint.analysis.markers import BARE_MARKER
 from tpllint.analysis.syntax import Syntax
 from tpllint.analysis.vetting.dependence import CONTENT, CONVERSATION, COUNT, ENGINE, POSITION, ROLE, Dependence, Sources
+from tpllint.markers import BARE_MARKER
 
 ASKING = frozenset(("startswith", "endswith", "isupper", "islower", "isdigit", "isalpha", "isalnum", "istitle", "isnumeric"))
 """Methods of text whose answer is yes or no."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpllint.analysis.markers import THINKING, common_prefix, common_suffix, shared
+from tpllint.markers import THINKING, common_prefix, common_suffix, shared
 
 LETTERS = st.text(alphabet="ab", max_size=12)
 

@@ -1,0 +1,1 @@
+"""What two versions of a model's templates differ in, as data: the prompts, the structure behind them, the findings."""

@@ -1,0 +1,207 @@
+"""What tpllint says about two versions of a model's templates: every conversation through both, and a verdict."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tpllint.conversations import Conversation
+from tpllint.difference.anatomy import differences
+from tpllint.difference.dialects import Aligned, Dialect, Said, agree, aligned, dialect, said, unaligned
+from tpllint.difference.examples import Example, examples
+from tpllint.difference.outcomes import Compared, Outcomes, Status, compared
+from tpllint.difference.shown import Shown
+from tpllint.finding import Crash, Finding
+
+
+class Verdict(StrEnum):
+    """What a change of templates amounts to: cosmetic means that the sources differ and no prompt does."""
+
+    IDENTICAL = "identical"
+    COSMETIC = "cosmetic"
+    BEHAVIOURAL = "behavioural"
+
+
+class Structure(StrEnum):
+    """How the prompts of two templates compare once each one's own markers are written as what they are for.
+
+    DIALECT means that nothing differs but how turns are marked.
+    """
+
+    SAME = "same"
+    DIALECT = "dialect"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two sides: whatever renders conversations.
+
+    `sources` and `descriptions` (as `anatomy.by_name` gives them) are by the names of its templates. `engine` is what rendered
+    the `outcomes`: two engines on one template are two sides.
+    """
+
+    name: str
+    sources: Mapping[str, str]
+    outcomes: Outcomes
+    descriptions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    crashes: tuple[Crash, ...] = ()
+    engine: str = "transformers"
+
+
+@dataclass(frozen=True)
+class Diff:
+    """How two sides differ; `before` and `after` are the sides themselves, `left` and `right` their names.
+
+    `known` are the conversations by their names. Every template that both sides have is compared in `conversations`. `shown`
+    are the first of the `examples`, traced to the code behind them.
+    """
+
+    before: Side
+    after: Side
+    known: Mapping[str, Conversation] = field(default_factory=dict)
+    shown: tuple[Shown, ...] = ()
+
+    @property
+    def left(self) -> str:
+        """The name of the left side."""
+        return self.before.name
+
+    @property
+    def right(self) -> str:
+        """The name of the right side."""
+        return self.after.name
+
+    @property
+    def source_changed(self) -> bool:
+        """Whether any source is another one; the files that they stand in are not compared."""
+        return self.before.sources != self.after.sources
+
+    @property
+    def templates_added(self) -> tuple[str, ...]:
+        """The templates that only the right side has."""
+        return _missing(self.after.sources, self.before.sources)
+
+    @property
+    def templates_removed(self) -> tuple[str, ...]:
+        """The templates that only the left side has."""
+        return _missing(self.before.sources, self.after.sources)
+
+    @functools.cached_property
+    def conversations(self) -> tuple[Compared, ...]:
+        """Every conversation that both sides were given."""
+        return tuple(compared(self.before.outcomes, self.after.outcomes))
+
+    @functools.cached_property
+    def changed(self) -> tuple[Compared, ...]:
+        """The conversations of which a caller gets something else."""
+        return tuple(each for each in self.conversations if each.changed)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the change amounts to."""
+        if self.templates_added or self.templates_removed or self.changed:
+            return Verdict.BEHAVIOURAL
+        return Verdict.COSMETIC if self.source_changed else Verdict.IDENTICAL
+
+    @property
+    def added(self) -> tuple[Finding, ...]:
+        """The findings that only the right side has."""
+        return _unsaid(self.after.findings, self.before.findings)
+
+    @property
+    def removed(self) -> tuple[Finding, ...]:
+        """The findings that only the left side has."""
+        return _unsaid(self.before.findings, self.after.findings)
+
+    @property
+    def crashes(self) -> tuple[Crash, ...]:
+        """The rules that raised on either side."""
+        return self.before.crashes + self.after.crashes
+
+    @functools.cached_property
+    def anatomy(self) -> Mapping[str, Any]:
+        """What differs between the descriptions of both sides, by template, as `differences` gives it."""
+        return differences(self.before.descriptions, self.after.descriptions)
+
+    @functools.cached_property
+    def structures(self) -> Mapping[str, Structure]:
+        """For each template of both sides, how far its prompts differ."""
+        return {name: self._structure(name) for name in self.before.sources if name in self.after.sources}
+
+    @functools.cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """The conversations that together show everything that changed, beyond the dialect where that is another one."""
+        return tuple(examples(self.changed, self.compared_texts))
+
+    def differs_beyond_dialect(self, each: Compared) -> bool:
+        """Whether more differs in a conversation than how turns are marked."""
+        return each.changed and self.compared_texts(each) is not None
+
+    def compared_texts(self, each: Compared) -> tuple[Aligned, Aligned] | None:
+        """The prompts of both sides as they are compared; None where nothing differs but the dialect.
+
+        Where the templates mark turns differently, markers are written as what they are for.
+        """
+        prompts = each.left.text or "", each.right.text or ""
+        spoken = self._dialects.get(each.template)
+        if spoken is None or each.status is not Status.DIFFERENT:
+            return unaligned(prompts[0]), unaligned(prompts[1])
+        texts, flag = self._said(each.name), each.add_generation_prompt
+        left, right = (aligned(*pair, generation_prompt=flag) for pair in zip(prompts, (texts, texts), spoken, strict=True))
+        return None if left.text == right.text else (left, right)
+
+    @functools.cached_property
+    def _dialects(self) -> Mapping[str, tuple[Dialect, Dialect]]:
+        """How both sides mark turns, for each template of which they do so differently."""
+        both = self.before.descriptions.keys() & self.after.descriptions.keys()
+        pairs = {name: (dialect(self.before.descriptions[name]), dialect(self.after.descriptions[name])) for name in both}
+        return {name: pair for name, pair in pairs.items() if not agree(*pair)}
+
+    def _said(self, name: str) -> Sequence[Said]:
+        conversation = self.known.get(name)
+        return () if conversation is None else said(conversation)
+
+    def _structure(self, name: str) -> Structure:
+        changed = [each for each in self.changed if each.template == name]
+        if not changed:
+            return Structure.SAME
+        deeper = any(map(self.differs_beyond_dialect, changed))
+        return Structure.DIFFERENT if deeper else Structure.DIALECT
+
+    def as_json(self) -> dict[str, Any]:
+        """The diff in the form of the JSON contract, `tpllint-diff-v1`."""
+        return {
+            "schema": "tpllint-diff-v1",
+            "left": self.left,
+            "right": self.right,
+            "verdict": str(self.verdict),
+            "source_changed": self.source_changed,
+            "templates": {"added": list(self.templates_added), "removed": list(self.templates_removed)},
+            "structures": {name: str(structure) for name, structure in self.structures.items()},
+            "conversations": [each.as_json() for each in self.conversations],
+            "examples": [shown.as_json() for shown in self.shown],
+            "anatomy": dict(self.anatomy),
+            "findings": {
+                "added": [finding.as_json() for finding in self.added],
+                "removed": [finding.as_json() for finding in self.removed],
+            },
+        }
+
+
+def _missing(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in known)
+
+
+def _unsaid(findings: Iterable[Finding], others: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that are not among the others, wherever either stand."""
+    known = set(map(_told, others))
+    return tuple(finding for finding in findings if _told(finding) not in known)
+
+
+def _told(finding: Finding) -> tuple[str, str, str | None]:
+    return finding.rule, finding.message, finding.template
