@@ -7,14 +7,16 @@ import sys
 
 from tpllint import spawn
 
-NEED_A_WORKER = ("check", "render", "describe", "rules", "explain")
+WORKERS = {"check": 1, "render": 1, "describe": 1, "diff": 2, "rules": 1, "explain": 1}
+"""How many worker processes a command begins with."""
 
 
 def main() -> None:
     """Run the command line. The worker's imports and the parent's run at the same time."""
     try:
-        if sys.argv[1:2] and sys.argv[1] in NEED_A_WORKER and "--help" not in sys.argv:
-            spawn.ahead()
+        if sys.argv[1:2] and "--help" not in sys.argv:
+            for _ in range(WORKERS.get(sys.argv[1], 0)):
+                spawn.ahead()
         from tpllint.cli import run
 
         code = run()

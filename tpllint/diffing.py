@@ -18,6 +18,8 @@ from tpllint.finding import Report
 from tpllint.pool import Answers, Pool
 from tpllint.rule import RuleInfo
 from tpllint.showing import shown
+from tpllint.sources import with_more
+from tpllint.sources.files import TOKENIZER
 from tpllint.targets import Argument, Request, Target, opened
 
 HANDS = 2
@@ -28,10 +30,16 @@ OF_ANOTHER = ("kind", "template")
 
 
 class Wanted(NamedTuple):
-    """What a run of `diff` is asked for; `shown` is how many examples are traced, `findings` whether rules run."""
+    """What a run of `diff` is asked for.
+
+    `shown` is how many examples are traced to the code behind them. With `every`, each conversation that differs is one.
+    `token_counts` None counts where the tokenizer is on this machine already.
+    """
 
     check: Check = Check()
     shown: int = MOST_SHOWN
+    every: bool = False
+    token_counts: bool | None = None
 
 
 def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
@@ -48,7 +56,9 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
     before, after = sides(targets, pool, wanted.check)
     found = Diff(before, after, known=_known(request))
-    return replace(found, shown=tuple(shown(found.examples[: wanted.shown], targets, pool, request)))
+    examples = found.every_example() if wanted.every else found.examples[: wanted.shown]
+    counted = [_with_tokenizer(target, wanted) for target in targets] if examples else targets
+    return replace(found, shown=tuple(shown(examples, counted, pool, request)))
 
 
 def side(argument: Argument, request: Request) -> Target:
@@ -70,6 +80,15 @@ def _with(target: Target, tokens: Any) -> Target:
     if target.resolved is None or target.resolved.tokens.known:
         return target
     return target._replace(resolved=target.resolved._replace(tokens=tokens))
+
+
+def _with_tokenizer(target: Target, wanted: Wanted) -> Target:
+    """With the tokenizer that tells how many tokens a prompt has; it is downloaded only for who asks."""
+    request, model = wanted.check.request, target.model
+    on_this_machine = model is not None and model.commit is None
+    if model is None or wanted.token_counts is False or not (on_this_machine or wanted.token_counts):
+        return target
+    return target._replace(model=with_more(model, (TOKENIZER,), offline=request.offline, token=request.token))
 
 
 def sides(targets: Sequence[Target], pool: Pool, asked: Check, *, judged: bool = True) -> list[Side]:

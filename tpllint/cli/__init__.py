@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "find what is wrong with chat templates",
     "render": "show the prompt a chat template makes of a conversation",
     "describe": "show how a chat template is built",
+    "diff": "show what changes between two chat templates",
     "data": "find the rows of a data set that a chat template spoils",
     "rules": "list the rules",
     "explain": "document one rule",

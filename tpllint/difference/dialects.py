@@ -11,8 +11,6 @@ from tpllint.conversations import Conversation
 
 TOOLS = "tools"
 """In place of a role: who says the names in the definitions of tools."""
-ANSWER = "assistant"
-BEGINNING = "{beginning}"
 REASONING = ("reasoning_content", "reasoning", "thinking")
 MOST_TEXTS = 500
 """How many texts of a conversation are looked for in a prompt."""
@@ -21,11 +19,15 @@ MAX_DEPTH = 20
 
 @dataclass(frozen=True)
 class Dialect:
-    """The markers of a template without the blanks around them; roles whose turns have none are left out."""
+    """How a template marks turns: each role's markers with the blanks that belong to them, as its description tells them.
+
+    A role has several where the last message is marked otherwise; roles whose turns have none are left out.
+    """
 
     beginning: str
-    openers: Mapping[str, str]
-    closers: Mapping[str, str]
+    separator: str
+    openers: Mapping[str, tuple[str, ...]]
+    closers: Mapping[str, tuple[str, ...]]
 
 
 class Said(NamedTuple):
@@ -37,23 +39,29 @@ class Said(NamedTuple):
 
 def dialect(description: Mapping[str, Any]) -> Dialect:
     """The markers that a description (`by_name`) tells."""
-    beginning = (description.get("beginning") or {}).get("text") or ""
     roles: Mapping[str, Any] = description.get("roles") or {}
-    return Dialect(beginning.strip(), dict(_markers(roles, "opener")), dict(_markers(roles, "closer")))
+    return Dialect(
+        (description.get("beginning") or {}).get("text") or "",
+        description.get("separator") or "",
+        dict(_markers(roles, "opener", "last_opener")),
+        dict(_markers(roles, "closer", "last_closer")),
+    )
 
 
-def _markers(roles: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+def _markers(roles: Mapping[str, Any], *keys: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for role, told in roles.items():
-        marker = (told[key] or "").strip()
-        if marker:
-            yield role, marker
+        markers = tuple(dict.fromkeys(marker for key in keys if (marker := told[key]) and marker.strip()))
+        if markers:
+            yield role, markers
 
 
 def agree(left: Dialect, right: Dialect) -> bool:
-    """Whether two templates mark the turns of those roles alike that both of them know."""
+    """Whether two templates mark the turns of those roles alike that both of them know, blanks aside."""
     pairs = ((left.openers, right.openers), (left.closers, right.closers))
-    return left.beginning == right.beginning and all(
-        one[role] == other[role] for one, other in pairs for role in one.keys() & other.keys()
+    return all(
+        [marker.strip() for marker in one[role]] == [marker.strip() for marker in other[role]]
+        for one, other in pairs
+        for role in one.keys() & other.keys()
     )
 
 
@@ -79,7 +87,7 @@ def _leaves(value: Any, depth: int) -> Iterator[str]:
 
 
 class Aligned(NamedTuple):
-    """A prompt with the markers around a conversation's texts written as what they are for: `{user}` and `{/user}`.
+    """A prompt with the markers of turns written as what they are for: `{user}` and `{/user}`.
 
     `pieces` are its parts as they stand in the prompt itself, each with what it is written as.
     """
@@ -95,7 +103,7 @@ class Aligned(NamedTuple):
         """A span of this text as a span of the prompt itself; one that begins or ends in a marker takes it in whole."""
         start = end = raw = at = 0
         for own, shown in self.pieces:
-            same = len(own) == len(shown)
+            same = own == shown
             if at <= span[0] < at + len(shown):
                 start = raw + (span[0] - at if same else 0)
             if at < span[1] <= at + len(shown):
@@ -110,41 +118,78 @@ def unaligned(text: str) -> Aligned:
     return Aligned(((text, text),))
 
 
-def aligned(text: str, texts: Sequence[Said], spoken: Dialect, *, generation_prompt: bool) -> Aligned:
-    """A prompt of a conversation that holds these texts, its markers written as what they are for."""
-    if not texts:
-        return unaligned(text)
-    pattern = re.compile("|".join(map(re.escape, sorted({one.text for one in texts}, key=len, reverse=True))))
-    roles: dict[str, list[str]] = {}
-    for one in texts:
-        roles.setdefault(one.text, []).append(one.role)
+def aligned(text: str, texts: Sequence[Said], spoken: Dialect, other: Dialect) -> Aligned:
+    """A prompt of a conversation that holds these texts, to be held against one in another dialect.
+
+    Markers that the other has nothing for are left out, and so are the beginning of sequence and what only separates turns:
+    the descriptions of both tell of them. A marker that opens the turns of several roles is taken for that of the role that
+    speaks next; one that closes turns closes the turn that is open.
+    """
+    found = list(_found(text, texts, spoken))
     pieces: list[tuple[str, str]] = []
-    before, at = None, 0
-    for match in pattern.finditer(text):
-        known = roles[match[0]]
-        role = known.pop(0) if len(known) > 1 else known[0]
-        pieces += [*_gap(text[at : match.start()], before, role, spoken), (match[0], match[0])]
-        before, at = role, match.end()
-    pieces += _gap(text[at:], before, ANSWER if generation_prompt else None, spoken)
+    at, role, closed = 0, None, False
+    for index, one in enumerate(found):
+        between = text[at : one.start]
+        pieces.append((between, "" if closed and one.opens and between == spoken.separator else between))
+        role = one.speaks or (_opened(found, index) if one.opens else role)
+        closes = "" if one.speaks or one.opens else _closed(one.text, role, spoken)
+        pieces.append((one.text, one.text if one.speaks else _written(one, closes or role, other)))
+        at, closed = one.start + len(one.text), not (one.speaks or one.opens)
+    pieces.append((text[at:], text[at:]))
     return Aligned(tuple(piece for piece in pieces if piece[0]))
 
 
-def _gap(gap: str, closes: str | None, opens: str | None, spoken: Dialect) -> Iterator[tuple[str, str]]:
-    """What stands between two texts, with the end of the first one's turn and the beginning of the second one's."""
-    if closes is None and spoken.beginning and gap.startswith(spoken.beginning):
-        yield spoken.beginning, BEGINNING
-        gap = gap.removeprefix(spoken.beginning)
-    opener = spoken.openers.get(opens or "", "")
-    start = gap.rfind(opener) if opener else len(gap)
-    start = len(gap) if start < 0 else start
-    closer = spoken.closers.get(closes or "", "")
-    end = gap.find(closer, 0, start) if closer else -1
-    if end >= 0:
-        yield gap[:end], gap[:end]
-        yield closer, f"{{/{closes}}}"
-        yield gap[end + len(closer) : start], gap[end + len(closer) : start]
-    else:
-        yield gap[:start], gap[:start]
-    if start < len(gap):
-        yield opener, f"{{{opens}}}"
-        yield gap[start + len(opener) :], gap[start + len(opener) :]
+class _Found(NamedTuple):
+    """Something known in a prompt: a text that a role `speaks`, or a marker that `opens` the turns of some roles or closes.
+
+    The beginning of sequence is neither.
+    """
+
+    start: int
+    text: str
+    speaks: str | None = None
+    opens: tuple[str, ...] = ()
+    begins: bool = False
+
+
+def _written(marker: _Found, role: str | None, other: Dialect) -> str:
+    """What a marker of a role's turn is written as."""
+    if marker.begins or role is None:
+        return ""
+    if marker.opens:
+        return f"{{{role}}}" if role in other.openers else ""
+    return f"{{/{role}}}" if role in other.closers else ""
+
+
+def _found(text: str, texts: Sequence[Said], spoken: Dialect) -> Iterator[_Found]:
+    speakers: dict[str, list[str]] = {}
+    for one in texts:
+        speakers.setdefault(one.text, []).append(one.role)
+    openers: dict[str, tuple[str, ...]] = {}
+    for role, own in spoken.openers.items():
+        for marker in own:
+            openers[marker] = (*openers.get(marker, ()), role)
+    closers = {marker for own in spoken.closers.values() for marker in own}
+    at = 0
+    if spoken.beginning and text.startswith(spoken.beginning):
+        yield _Found(0, spoken.beginning, begins=True)
+        at = len(spoken.beginning)
+    known = (*sorted(speakers, key=len, reverse=True), *sorted(openers.keys() | closers, key=lambda one: (-len(one), one)))
+    for match in re.compile("|".join(map(re.escape, known))).finditer(text, at) if known else ():
+        if speaking := speakers.get(match[0]):
+            yield _Found(match.start(), match[0], speaks=speaking.pop(0) if len(speaking) > 1 else speaking[0])
+        else:
+            yield _Found(match.start(), match[0], opens=openers.get(match[0], ()))
+
+
+def _closed(marker: str, role: str | None, spoken: Dialect) -> str | None:
+    """Whose turn a marker closes: that which is open, unless only others' turns close like this."""
+    roles = [own for own, markers in spoken.closers.items() if marker in markers]
+    return role if role in roles or not roles else roles[0]
+
+
+def _opened(found: Sequence[_Found], index: int) -> str:
+    """Whose turn a marker opens."""
+    roles = found[index].opens
+    following = next((one for one in found[index + 1 :] if one.speaks or one.opens), None)
+    return following.speaks if following and following.speaks in roles else roles[0]

@@ -9,12 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from tpllint.conversations import Conversation
-from tpllint.difference.anatomy import differences
+from tpllint.difference.anatomy import Change, changes, differences
 from tpllint.difference.dialects import Aligned, Dialect, Said, agree, aligned, dialect, said, unaligned
-from tpllint.difference.examples import Example, examples
+from tpllint.difference.examples import Example, example, examples
 from tpllint.difference.outcomes import Compared, Outcomes, Status, compared
 from tpllint.difference.shown import Shown
 from tpllint.finding import Crash, Finding
+
+SCHEMA = "tpllint-diff-v1"
 
 
 class Verdict(StrEnum):
@@ -26,9 +28,9 @@ class Verdict(StrEnum):
 
 
 class Structure(StrEnum):
-    """How the prompts of two templates compare once each one's own markers are written as what they are for.
+    """How the prompts that two templates both render compare.
 
-    DIALECT means that nothing differs but how turns are marked.
+    DIALECT means that nothing differs once each one's own markers are written as what they are for.
     """
 
     SAME = "same"
@@ -125,8 +127,12 @@ class Diff:
 
     @functools.cached_property
     def anatomy(self) -> Mapping[str, Any]:
-        """What differs between the descriptions of both sides, by template, as `differences` gives it."""
+        """What differs between the descriptions of both sides, by template and path, as `differences` gives it."""
         return differences(self.before.descriptions, self.after.descriptions)
+
+    def changes(self, template: str) -> tuple[Change, ...]:
+        """What differs between the descriptions of a template that both sides have."""
+        return changes(self.before.descriptions[template], self.after.descriptions[template])
 
     @functools.cached_property
     def structures(self) -> Mapping[str, Structure]:
@@ -134,26 +140,32 @@ class Diff:
         return {name: self._structure(name) for name in self.before.sources if name in self.after.sources}
 
     @functools.cached_property
+    def deeper(self) -> tuple[Compared, ...]:
+        """The conversations in which more differs than how turns are marked."""
+        return tuple(each for each in self.changed if not self._is_dialect(each))
+
+    @functools.cached_property
     def examples(self) -> tuple[Example, ...]:
-        """The conversations that together show everything that changed, beyond the dialect where that is another one."""
-        return tuple(examples(self.changed, self.compared_texts))
+        """The conversations that together show everything that changed; beyond the dialect, where anything does."""
+        if not self.deeper:
+            return tuple(example(each, plain_texts) for each in self.changed[:1])
+        return tuple(examples(self.deeper, self.aligned_texts))
 
-    def differs_beyond_dialect(self, each: Compared) -> bool:
-        """Whether more differs in a conversation than how turns are marked."""
-        return each.changed and self.compared_texts(each) is not None
+    def every_example(self) -> tuple[Example, ...]:
+        """Each conversation that changed, as the prompts are."""
+        return tuple(example(each, plain_texts) for each in self.changed)
 
-    def compared_texts(self, each: Compared) -> tuple[Aligned, Aligned] | None:
-        """The prompts of both sides as they are compared; None where nothing differs but the dialect.
-
-        Where the templates mark turns differently, markers are written as what they are for.
-        """
-        prompts = each.left.text or "", each.right.text or ""
+    def aligned_texts(self, each: Compared) -> tuple[Aligned, Aligned]:
+        """The prompts of both sides; where the templates mark turns differently, markers are written as what they are for."""
         spoken = self._dialects.get(each.template)
         if spoken is None or each.status is not Status.DIFFERENT:
-            return unaligned(prompts[0]), unaligned(prompts[1])
-        texts, flag = self._said(each.name), each.add_generation_prompt
-        left, right = (aligned(*pair, generation_prompt=flag) for pair in zip(prompts, (texts, texts), spoken, strict=True))
-        return None if left.text == right.text else (left, right)
+            return plain_texts(each)
+        texts, (one, other) = self._said(each.name), spoken
+        return aligned(each.left.text or "", texts, one, other), aligned(each.right.text or "", texts, other, one)
+
+    def _is_dialect(self, each: Compared) -> bool:
+        left, right = self.aligned_texts(each)
+        return each.status is Status.DIFFERENT and left.text == right.text
 
     @functools.cached_property
     def _dialects(self) -> Mapping[str, tuple[Dialect, Dialect]]:
@@ -167,16 +179,17 @@ class Diff:
         return () if conversation is None else said(conversation)
 
     def _structure(self, name: str) -> Structure:
-        changed = [each for each in self.changed if each.template == name]
-        if not changed:
+        def differs(found: Iterable[Compared]) -> bool:
+            return any(each.template == name and each.status is Status.DIFFERENT for each in found)
+
+        if not differs(self.changed):
             return Structure.SAME
-        deeper = any(map(self.differs_beyond_dialect, changed))
-        return Structure.DIFFERENT if deeper else Structure.DIALECT
+        return Structure.DIFFERENT if differs(self.deeper) else Structure.DIALECT
 
     def as_json(self) -> dict[str, Any]:
         """The diff in the form of the JSON contract, `tpllint-diff-v1`."""
         return {
-            "schema": "tpllint-diff-v1",
+            "schema": SCHEMA,
             "left": self.left,
             "right": self.right,
             "verdict": str(self.verdict),
@@ -191,6 +204,11 @@ class Diff:
                 "removed": [finding.as_json() for finding in self.removed],
             },
         }
+
+
+def plain_texts(each: Compared) -> tuple[Aligned, Aligned]:
+    """The prompts as they are, empty where a side raises."""
+    return unaligned(each.left.text or ""), unaligned(each.right.text or "")
 
 
 def _missing(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:

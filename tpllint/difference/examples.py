@@ -33,33 +33,38 @@ class Example:
 
 Change = tuple[str, str]
 """What stands on the two sides of a passage."""
+Texts = Callable[[Compared], tuple[Aligned, Aligned]]
+"""The prompts of both sides as they are held against each other."""
 
 
-def examples(changed: Iterable[Compared], texts: Callable[[Compared], tuple[Aligned, Aligned] | None]) -> list[Example]:
-    """The conversations that show something new, the first one for each change.
+def example(compared: Compared, texts: Texts) -> Example:
+    """A conversation and where its prompts part."""
+    left, right = texts(compared)
+    parts = passages(left.text, right.text) if compared.status is Status.DIFFERENT else ()
+    return Example(compared, left, right, parts)
 
-    `texts` gives the prompts that are compared, None for those in which nothing but the dialect differs.
-    """
+
+def examples(changed: Iterable[Compared], texts: Texts) -> list[Example]:
+    """The conversations that show something new, the first one for each change; what shows most often comes first."""
     found: dict[frozenset[Change], Example] = {}
     alike: Counter[frozenset[Change]] = Counter()
     shown_by: dict[Change, frozenset[Change]] = {}
     for compared in changed:
-        pair = texts(compared)
-        if pair is None:
-            continue
-        parts = passages(pair[0].text, pair[1].text) if compared.status is Status.DIFFERENT else ()
-        changes = _changes(compared, pair, parts)
+        one = example(compared, texts)
+        changes = _changes(one)
         if changes <= shown_by.keys():
             alike[shown_by[min(changes)]] += 1
             continue
         shown_by |= {change: changes for change in changes if change not in shown_by}
-        found[changes] = Example(compared, *pair, parts)
-    return [replace(example, alike=alike[changes]) for changes, example in found.items()]
+        found[changes] = one
+    told = [replace(one, alike=alike[changes]) for changes, one in found.items()]
+    return sorted(told, key=lambda one: -one.alike)
 
 
-def _changes(compared: Compared, pair: tuple[Aligned, Aligned], parts: Iterable[Passage]) -> frozenset[Change]:
+def _changes(one: Example) -> frozenset[Change]:
     """What changes: the words on both sides of each passage, or who raises what."""
+    compared = one.compared
     if compared.status is not Status.DIFFERENT:
         return frozenset({(str(compared.status), compared.left.error or compared.right.error or "")})
-    left, right = (side.text for side in pair)
-    return frozenset((left[slice(*part.left)], right[slice(*part.right)]) for part in parts)
+    left, right = one.left.text, one.right.text
+    return frozenset((left[slice(*part.left)], right[slice(*part.right)]) for part in one.passages)

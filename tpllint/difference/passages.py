@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from tpllint.markers import shared
 
-UNIT = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z][A-Z_]{1,40}\]|\w+(?:-\w+)*|\s|.", re.DOTALL)
+UNIT = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z][A-Z_]{1,40}\]|\{/?[a-z]{1,20}\}|\w+(?:-\w+)*|\s|.", re.DOTALL)
 """A control token, a word, one blank, or one other character."""
+MARKER = re.compile(r"[<>\[\]{}]")
 MOST_COMPARED = 400_000
 """Pairs of units that are held against each other at most: the time that takes grows with their number."""
 
@@ -24,23 +25,39 @@ class Passage(NamedTuple):
 
 def passages(left: str, right: str) -> tuple[Passage, ...]:
     """The parts in which two texts differ, in their order; between two of them both say the same."""
-    return tuple(_shifted(found, 0, 0) for found in _by_line(left, right))
+    return tuple(_by_line(left, right))
 
 
 def _by_line(left: str, right: str) -> Iterator[Passage]:
-    start, end = _ends(left, right)
+    start, end = _shared_lines(left, right)
     lines = left[start : len(left) - end].splitlines(keepends=True), right[start : len(right) - end].splitlines(keepends=True)
     for found in _differing(*lines):
-        inner = left[slice(*_moved(found.left, start))], right[slice(*_moved(found.right, start))]
-        for part in _by_unit(*inner):
-            yield _shifted(part, found.left[0] + start, found.right[0] + start)
+        block = _shifted(found, start, start)
+        for part in _by_unit(left[slice(*block.left)], right[slice(*block.right)]):
+            yield _shifted(part, block.left[0], block.right[0])
+
+
+def _shared_lines(left: str, right: str) -> tuple[int, int]:
+    """How many characters the lines take that both begin with and, of what is left, both end with."""
+    start = left.rfind("\n", 0, shared(left, right)) + 1
+    ends = left[start:], right[start:]
+    end = shared(ends[0][::-1], ends[1][::-1])
+    first = ends[0].find("\n", len(ends[0]) - end)
+    return start, 0 if first < 0 else len(ends[0]) - first - 1
 
 
 def _by_unit(left: str, right: str) -> Iterator[Passage]:
-    start, end = _ends(left, right)
-    units = UNIT.findall(left[start : len(left) - end]), UNIT.findall(right[start : len(right) - end])
-    for found in _differing(*units):
-        yield _shifted(found, start, start)
+    for found in _differing(UNIT.findall(left), UNIT.findall(right)):
+        yield _shifted(_trimmed(left[slice(*found.left)], right[slice(*found.right)]), found.left[0], found.right[0])
+
+
+def _trimmed(left: str, right: str) -> Passage:
+    """Without what two words begin or end alike with; a marker is another one as a whole."""
+    start = end = 0
+    if not (MARKER.search(left) or MARKER.search(right)):
+        start = shared(left, right)
+        end = shared(left[start:][::-1], right[start:][::-1])
+    return Passage((start, len(left) - end), (start, len(right) - end))
 
 
 def _differing(left: Sequence[str], right: Sequence[str]) -> Iterator[Passage]:
@@ -62,12 +79,6 @@ def _offsets(units: Sequence[str]) -> list[int]:
     for unit in units:
         found.append(found[-1] + len(unit))
     return found
-
-
-def _ends(left: str, right: str) -> tuple[int, int]:
-    """How many characters both begin with and, of what is left, both end with."""
-    start = shared(left, right)
-    return start, shared(left[start:][::-1], right[start:][::-1])
 
 
 def _moved(span: tuple[int, int], by: int) -> tuple[int, int]:

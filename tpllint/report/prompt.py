@@ -69,11 +69,12 @@ class _Row:
 
 def write(prompt: Prompt, stream: TextIO, *, color: bool = False) -> None:
     """Write a prompt that was rendered, with its tokens and the program that reproduces it where these were asked for."""
-    view = _View(prompt, _marks(stream), color)
+    view = _View(prompt, marks_for(stream), color)
     stream.write("\n".join([*view.legend(), *view.prompt(), *view.tokens(), *view.snippet()]) + "\n")
 
 
-def _marks(stream: TextIO) -> Marks:
+def marks_for(stream: TextIO) -> Marks:
+    """The marks that a stream can show."""
     try:
         "".join(vars(UNICODE).values()).encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):

@@ -40,9 +40,9 @@ class Writer:
         for finding in report.findings:
             self._stream.write("\n".join(_finding(finding, self._color)) + "\n\n")
         for crash in report.crashes:
-            self._below.crashes.write(_crash(crash, self._color) + "\n")
+            self._below.crashes.write(crash_text(crash, self._color) + "\n")
         for undecided, reason in report.undecided():
-            told = f"{_styled('undecided', 'blue', self._color)}: {escape(undecided)}: {escape(reason)}\n"
+            told = f"{styled('undecided', 'blue', self._color)}: {escape(undecided)}: {escape(reason)}\n"
             self._below.undecided.write(told)
         for note in () if self._quiet else _notes(report, self._color):
             self._below.notes.write(note)
@@ -71,15 +71,15 @@ def as_text(report: Report) -> str:
 
 
 def _finding(finding: Finding, color: bool) -> Iterator[str]:
-    head = _styled(f"{finding.severity}[{finding.rule}]", COLOURS[finding.severity], color)
+    head = styled(f"{finding.severity}[{finding.rule}]", COLOURS[finding.severity], color)
     margin = " " * _digits(finding)
     yield f"{head}: {escape(finding.message)}"
-    yield f"{margin}{_styled('-->', GUTTER, color)} {place(finding.path, finding.span)}{_template(finding)}"
-    yield from _code(finding.snippet, margin, ("^", COLOURS[finding.severity]), color)
+    yield f"{margin}{styled('-->', GUTTER, color)} {place(finding.path, finding.span)}{_template(finding)}"
+    yield from code_lines(finding.snippet, margin, ("^", COLOURS[finding.severity]), color)
     for related in finding.related:
         yield from _related(related, margin, color)
     for name, told in evidence(finding):
-        yield f"{margin} {_styled('=', GUTTER, color)} {name}: {told}"
+        yield f"{margin} {styled('=', GUTTER, color)} {name}: {told}"
 
 
 def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -117,8 +117,8 @@ def _template(finding: Finding) -> str:
 
 
 def _related(related: RelatedPlace, margin: str, color: bool) -> Iterator[str]:
-    yield f"{margin}{_styled(':::', GUTTER, color)} {place(related.path, related.span)}: {escape(related.message)}"
-    yield from _code(related.snippet, margin, ("-", GUTTER), color)
+    yield f"{margin}{styled(':::', GUTTER, color)} {place(related.path, related.span)}: {escape(related.message)}"
+    yield from code_lines(related.snippet, margin, ("-", GUTTER), color)
 
 
 def _digits(finding: Finding) -> int:
@@ -127,18 +127,18 @@ def _digits(finding: Finding) -> int:
     return max([2, *(len(str(line.line)) for snippet in snippets if snippet for line in snippet.lines)])
 
 
-def _code(snippet: Snippet | None, margin: str, mark: tuple[str, str], color: bool) -> Iterator[str]:
+def code_lines(snippet: Snippet | None, margin: str, mark: tuple[str, str], color: bool) -> Iterator[str]:
     """The lines of code with marks below them; `mark` is a character and its colour."""
     if snippet is None:
         return
     character, colour = mark
-    bar = _styled("|", GUTTER, color)
+    bar = styled("|", GUTTER, color)
     yield f"{margin} {bar}"
     for line in snippet.lines:
-        number = _styled(f"{line.line:>{len(margin)}}", GUTTER, color)
+        number = styled(f"{line.line:>{len(margin)}}", GUTTER, color)
         before, marked, after = _parts(line)
         yield no_command(f"{number} {bar} {before}{marked}{after}".rstrip())
-        yield f"{margin} {bar} {' ' * width(before)}{_styled(character * max(width(marked), 1), colour, color)}"
+        yield f"{margin} {bar} {' ' * width(before)}{styled(character * max(width(marked), 1), colour, color)}"
     if snippet.last_line > snippet.lines[-1].line:
         yield f"{margin} {bar} {CUT} to line {snippet.last_line}"
 
@@ -149,35 +149,38 @@ def _parts(line: Excerpt) -> tuple[str, str, str]:
 
 
 def _error(error: TargetError, color: bool) -> Iterator[str]:
-    yield f"{_styled('error', 'red', color)}: {escape(error.message)}"
+    yield f"{styled('error', 'red', color)}: {escape(error.message)}"
     yield f"  help: {escape(error.hint)}"
 
 
 def _notes(report: Report, color: bool) -> Iterator[str]:
     for target in report.targets:
         if target.note:
-            yield f"{_styled('note', 'blue', color)}: {escape(target.target)}: {escape(target.note)}\n"
+            yield f"{styled('note', 'blue', color)}: {escape(target.target)}: {escape(target.note)}\n"
 
 
-def _crash(crash: Crash, color: bool) -> str:
+def crash_text(crash: Crash, color: bool) -> str:
+    """A rule that raised, or tpllint itself, with its traceback."""
     what = f"rule {crash.rule}" if crash.rule else "tpllint"
     lines = "\n".join("    " + escape(line) for line in crash.traceback.splitlines())
-    return f"{_styled('defect', 'magenta', color)}: {what} failed on {escape(crash.target)}; please report this:\n{lines}"
+    return f"{styled('defect', 'magenta', color)}: {what} failed on {escape(crash.target)}; please report this:\n{lines}"
 
 
 def summary(totals: Totals) -> str:
     """The last line."""
     amounts = ((totals.errors, Severity.ERROR), (totals.warnings, Severity.WARNING), (totals.infos, Severity.INFO))
-    parts = [_counted(number, level.value) for number, level in amounts if number]
+    parts = [counted(number, level.value) for number, level in amounts if number]
     tails = ((totals.failed, "could not be checked"), (totals.incomplete, "not fully analysed"))
-    tail = "".join(f", {_counted(number, 'target')} {what}" for number, what in tails if number)
+    tail = "".join(f", {counted(number, 'target')} {what}" for number, what in tails if number)
     suppressed = f" ({totals.suppressed} suppressed)" if totals.suppressed else ""
-    return f"{', '.join(parts) or 'no findings'} in {_counted(totals.templates, 'template')}{suppressed}{tail}"
+    return f"{', '.join(parts) or 'no findings'} in {counted(totals.templates, 'template')}{suppressed}{tail}"
 
 
-def _counted(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """A number of things in words."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _styled(text: str, colour: str, color: bool) -> str:
+def styled(text: str, colour: str, color: bool) -> str:
+    """A text in a colour, where colours are wanted."""
     return click.style(text, fg=colour, bold=True) if color else text
