@@ -317,9 +317,10 @@ def test_rows_are_read_from_files_of_every_form(tmp_path: Path, name: str, data:
     assert done.out.endswith("2 rows: 1 with errors\n")
 
 
-def test_a_document_that_is_one_conversation_is_one_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row", [[HI, HELLO], [["hi", "hello"], ["and you?", None]], [[None, "hello"]]], ids=json.dumps)
+def test_a_document_that_is_one_conversation_is_one_row(tmp_path: Path, row: object) -> None:
     (tmp_path / "t.jinja").write_text(CHATML)
-    (tmp_path / "chat.json").write_text(json.dumps([HI, HELLO], indent=2))
+    (tmp_path / "chat.json").write_text(json.dumps(row, indent=2))
     assert tpllint("data", "t.jinja", "chat.json", cwd=tmp_path).out == "1 row: nothing is wrong\n"
 
 

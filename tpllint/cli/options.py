@@ -7,21 +7,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
 import click
 
 from tpllint.config import RESERVED, Config, discovered, named
-from tpllint.conversations import MAX_DEPTH, ConversationError, from_json, nests_too_deeply
+from tpllint.conversations import MAX_DEPTH, nests_too_deeply
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.registry import plugin_packs
 from tpllint.sources.listed import STDIN, read_list
 from tpllint.targets import Request
-
-MAX_CONVERSATION_BYTES = 8_000_000
-SHAPE = 'a conversation file holds a list of messages, or an object with "messages" and "tools"'
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,7 +26,7 @@ TEMPLATE = (
     click.option("--chat-template", metavar="FILE", help="This template with the target's tokens."),
 )
 CONVERSATION = click.option(
-    "--conversation", "conversations", metavar="FILE", multiple=True, help="A conversation of your own."
+    "--conversation", "conversations", metavar="FILE", multiple=True, help="Conversations of your own, in any form of a row."
 )
 SURROUNDINGS = (
     click.option("--var", "variables", metavar="NAME=JSON", multiple=True, help="A template variable."),
@@ -94,32 +90,11 @@ def request(
 
 def conversations_of(paths: Sequence[str]) -> tuple[Mapping[str, Any], ...]:
     """The conversations in some files, as a request holds them. Raises RepairableError."""
-    return tuple({"name": path, "data": _conversation(path)} for path in paths)
+    if not paths:
+        return ()
+    from tpllint.sources.conversations import read_conversations  # takes 7 ms to import, and most runs read none
 
-
-def _conversation(path: str) -> Any:
-    data = _limited(path)
-    try:
-        loaded = json.loads(data)
-        from_json(path, loaded)
-    except ConversationError as error:
-        raise RepairableError("bad-conversation", f"{path} is not a conversation: {error}", SHAPE) from error
-    except (ValueError, RecursionError) as error:
-        raise RepairableError("bad-conversation", f"{path} is not usable JSON: {error}", SHAPE) from error
-    return loaded
-
-
-def _limited(path: str) -> bytes:
-    try:
-        if not Path(path).is_file():
-            raise RepairableError("no-such-path", f"no such file: {path}", "--conversation takes the path of a JSON file")
-        with Path(path).open("rb") as stream:
-            data = stream.read(MAX_CONVERSATION_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise RepairableError("unusable-path", f"{path} cannot be opened", "check the path and its permissions") from error
-    if len(data) > MAX_CONVERSATION_BYTES:
-        raise RepairableError("too-large", f"{path} is larger than 8 MB", "give a shorter conversation")
-    return data
+    return tuple(conversation for path in paths for conversation in read_conversations(path))
 
 
 def _variable(word: str) -> tuple[str, Any]:
@@ -155,12 +130,12 @@ def listed(targets: Sequence[str], lists: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def workers(config: Config, *rooms: str, documented: bool = False) -> Iterator[Pool]:
+def workers(config: Config, *rooms: str, documented: bool = False, hands: int = 1) -> Iterator[Pool]:
     """A pool of workers that know the built-in rules, those of every installed plug-in and those of the user's folders.
 
-    `rooms` are what its jobs need beyond rules and renders, as a `Pool` takes them; `documented` as well.
+    `rooms` are what its jobs need beyond rules and renders, as a `Pool` takes them; `documented` and `hands` as well.
     """
-    with Pool([*plugin_packs(), *config.rules], rooms=rooms, documented=documented) as pool:
+    with Pool([*plugin_packs(), *config.rules], rooms=rooms, documented=documented, hands=hands) as pool:
         yield pool
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = ("basic", "roles", "content", "tools", "reasoning", "images")
+FIELDS = ("messages", "tools", "documents", "add_generation_prompt")
+"""What an object says of a conversation itself; every other key is a template variable."""
 TOOL_LOOPS = ("tool-loop", "tool-loop-string-arguments")
 """The same call with its arguments as an object and as a string: templates take one, the other or both."""
 NESTS = (dict, list, tuple)
@@ -56,6 +58,13 @@ class Conversation:
     def with_variables(self, **variables: Any) -> Conversation:
         """The same conversation passed together with these template variables."""
         return replace(self, variables={**self.variables, **variables})
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads this from; a variable that is named like a part of the conversation is left out."""
+        parts = {"tools": self.tools, "documents": self.documents, "add_generation_prompt": self.generation_prompt}
+        given = {name: part for name, part in parts.items() if part is not None}
+        variables = {name: value for name, value in self.variables.items() if name not in FIELDS}
+        return {**variables, "messages": list(self.messages), **given}
 
 
 class ConversationError(ValueError):
@@ -104,8 +113,7 @@ def from_json(name: str, data: Any) -> Conversation:
         raise ConversationError('expected a list of messages, or an object with a list under "messages"')
     if not all(isinstance(message, dict) for message in entry["messages"]):
         raise ConversationError('every message must be an object with a "role"')
-    known = ("messages", "tools", "documents", "add_generation_prompt")
-    variables = {key: value for key, value in entry.items() if key not in known}
+    variables = {key: value for key, value in entry.items() if key not in FIELDS}
     flag = entry.get("add_generation_prompt")
     if flag is not None and not isinstance(flag, bool):
         raise ConversationError('"add_generation_prompt" must be true or false')

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tpllint.conversations import MAX_DEPTH, Conversation, nests_too_deeply
+from tpllint.conversations import FIELDS, MAX_DEPTH, Conversation, nests_too_deeply
 
 HOLDERS = ("messages", "conversations", "conversation")
 """The fields that hold a whole conversation, by what comes first."""
@@ -36,7 +36,8 @@ SPEAKERS = {
 }
 """Who speaks in a ShareGPT turn, by its "from"."""
 CALLERS = ("function_call", "tool_call")
-RESERVED = frozenset(("messages", "tools", "documents", "add_generation_prompt", "strftime_now"))
+KWARGS = "chat_template_kwargs"
+RESERVED = frozenset((*FIELDS, "strftime_now"))
 """What "chat_template_kwargs" does not set."""
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """One half of a character that JSON writes in two; where the other half is missing the text has no bytes."""
@@ -92,6 +93,25 @@ def conversations(row: Any, field: str | None = None) -> tuple[Part, ...]:
     return tuple(_of_object(row, row))
 
 
+def readable(row: Any) -> Iterator[tuple[str, Any]]:
+    """The conversations of a row as `from_json` reads them, each beside the field that tells it from the others.
+
+    Other than in a set of data, what stands beside "messages" is the template's, under its own name: somebody wrote the row for
+    this template. Only a request to a server, which names a model, has settings there. Raises RowError.
+    """
+    if isinstance(row, list):
+        yield "", _messages(row)
+    elif isinstance(row, dict) and row.get("messages") is not None and not isinstance(row.get("model"), str):
+        yield "", _with_variables(row)
+    else:
+        yield from ((part, conversation.as_json()) for part, conversation in conversations(row))
+
+
+def _with_variables(row: Mapping[str, Any]) -> dict[str, Any]:
+    beside = {name: value for name, value in row.items() if name != KWARGS}
+    return {**beside, **_variables(row), **_lists(row), "messages": _messages(row["messages"])}
+
+
 def _require_no_field(row: Any, field: str | None) -> None:
     if field is not None:
         raise RowError(f"not an object with {field}")
@@ -131,21 +151,27 @@ def _of_object(row: Mapping[str, Any], held: Mapping[str, Any]) -> Iterator[Part
 def _conversation(row: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> Conversation:
     if not messages:
         raise RowError("it has no messages")
-    kwargs = row.get("chat_template_kwargs")
-    variables = _variables(kwargs) if kwargs is not None else {}
-    flag = row.get("add_generation_prompt")
-    tools, documents = (_listed(row, name) if row.get(name) is not None else None for name in ("tools", "documents"))
+    variables, lists, flag = _variables(row), _lists(row), row.get("add_generation_prompt")
+    tools, documents = lists.get("tools"), lists.get("documents")
     return Conversation("row", messages, tools, documents, variables, flag if isinstance(flag, bool) else None)
 
 
-def _variables(kwargs: Any) -> dict[str, Any]:
-    held = _unpacked(kwargs, '"chat_template_kwargs" is')
+def _variables(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What "chat_template_kwargs" sets."""
+    if row.get(KWARGS) is None:
+        return {}
+    held = _unpacked(row[KWARGS], f'"{KWARGS}" is')
     if not isinstance(held, dict):
-        raise RowError('"chat_template_kwargs" is not an object')
+        raise RowError(f'"{KWARGS}" is not an object')
     return {name: value for name, value in held.items() if name not in RESERVED}
 
 
-def _listed(row: Mapping[str, Any], name: str) -> list[Any] | None:
+def _lists(row: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Those of "tools" and "documents" that a row has."""
+    return {name: _listed(row, name) for name in ("tools", "documents") if row.get(name) is not None}
+
+
+def _listed(row: Mapping[str, Any], name: str) -> list[Any]:
     held = _unpacked(row[name], f'"{name}" is')
     if not isinstance(held, list):
         raise RowError(f'"{name}" is not a list')

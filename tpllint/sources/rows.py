@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
+from tpllint.conversations import MAX_DEPTH
 from tpllint.errors import RepairableError
 
 STDIN = "-"
@@ -30,6 +31,14 @@ NOT_UTF_8 = "not UTF-8"
 HINT = "name a file with one row of JSON per line, or - for standard input"
 MESSAGES = ("role", "from")
 """What an object in a list has that is a message and not a row."""
+
+
+class NotJsonError(ValueError):
+    """What was read is no JSON; the message says why."""
+
+
+class SeveralValuesError(ValueError):
+    """One JSON value follows another: these are JSON lines, whatever the name says."""
 
 
 @dataclass(frozen=True)
@@ -124,26 +133,55 @@ class _Rejoined(io.RawIOBase):
 def _document(shown: str, size: int | None, data: bytes) -> Rows:
     """The rows in one JSON value: a list has them, anything else is one. JSON lines may have the name of a document."""
     try:
-        value = json.loads(data.removeprefix(BYTE_ORDER_MARK))
-    except json.JSONDecodeError as error:
-        if error.msg != "Extra data":
-            raise _no_json(shown, f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}") from error
+        value = value_in(text_of(data))
+    except SeveralValuesError:
         reading = _Reading(shown, io.BytesIO(data))
         return Rows(size, _chunks(reading.lines(reading.line()), reading.position))
-    except (ValueError, RecursionError) as error:
-        raise _no_json(shown, str(error)) from error
-    rows = value if isinstance(value, list) and not _is_conversation(value) else [value]
+    except NotJsonError as error:
+        raise RepairableError("bad-json", f"{shown} is not usable JSON: {error}", HINT) from error
+    rows = value if is_list_of_rows(value) else [value]
     lines = (json.dumps(row).encode() for row in rows)
     return Rows(None, _chunks(lines, lambda: 0), by_line=False)
 
 
-def _no_json(shown: str, why: str) -> RepairableError:
-    return RepairableError("bad-json", f"{shown} is not usable JSON: {why}", HINT)
+def text_of(data: bytes) -> str:
+    """The text of a JSON file, without a byte order mark. Raises NotJsonError."""
+    encoding = json.detect_encoding(data)
+    try:
+        return data.decode(encoding, "surrogatepass")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise NotJsonError(f"not {encoding.removesuffix('-sig').upper()} at line {line}") from error
 
 
-def _is_conversation(value: list[Any]) -> bool:
-    """Whether a list is one row: its objects are messages."""
-    return bool(value) and isinstance(value[0], dict) and any(name in value[0] for name in MESSAGES)
+def value_in(text: str) -> Any:
+    """The JSON value in a text. Raises NotJsonError, and SeveralValuesError where there is another one behind it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise SeveralValuesError from error
+        what = error.msg.removesuffix(" at")
+        raise NotJsonError(f"{what[:1].lower()}{what[1:]} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise NotJsonError(f"it nests deeper than {MAX_DEPTH} levels") from error
+    except ValueError as error:  # an integer longer than Python converts
+        raise NotJsonError("it holds a number of thousands of digits") from error
+
+
+def is_list_of_rows(value: Any) -> bool:
+    """Whether a JSON value is a list of rows. A list is itself one where it holds messages, or pairs of texts."""
+    if not isinstance(value, list):
+        return False
+    first = value[0] if value else None
+    if isinstance(first, list):
+        return not first or not (first[0] is None or isinstance(first[0], str))
+    return not (isinstance(first, dict) and any(name in first for name in MESSAGES))
+
+
+def unpacked(shown: str, raw: BinaryIO, most: int) -> bytes:
+    """What a stream holds, unpacked where it is packed, so many bytes at most. Raises RepairableError."""
+    return _Reading(shown, raw).read(most)
 
 
 def _is_json(line: bytes) -> bool:
