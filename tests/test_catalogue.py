@@ -128,6 +128,7 @@ NAMES = {
     "TPL905": "unreachable-branch",
     "TPL906": "whitespace-leak",
     "TPL907": "unused-set-or-macro",
+    "TPL908": "template-changed-since-lock",
     "TPL909": "control-character-in-output",
     "TPL910": "unset-variable-read",
     "TPL911": "unused-suppression",

@@ -49,6 +49,10 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
 def _maybe(form: Form) -> Form:
     return lambda value: value is None or form(value)
 
@@ -118,6 +122,13 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         "template": _is_text,
         "outcomes": _list_of(_row(_is_text, _is_flag, _maybe(_is_text), _maybe(_is_text), _is_flag)),
     },
+    "signatures": {
+        "template": _is_text,
+        "source": _is_text,
+        "tokens": _is_text,
+        "conversations": _list_of(_row(_is_text, _is_text, _maybe(_is_text))),
+    },
+    "probes": {"template": _is_text, "variables": _map_of(_is_list), "words": _list_of(_list_of(_is_text))},
     "description": {"template": _is_text},
     "rows": {
         "rows": _is_number,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tpllint.capabilities import require_known
 from tpllint.errors import RepairableError
 from tpllint.finding import Crash, Evidence, Finding, RelatedPlace, Report, Skipped, TargetError, TargetResult, joined
+from tpllint.lock import RULE as LOCKED
 from tpllint.pool import Answers, Order, Pool
 from tpllint.portability import TRANSFORMERS, required
 from tpllint.questions import Asking
@@ -144,7 +145,7 @@ def _distinct(
     quiet = tuple(rule.name for rule in rules if asked.selection.quiet(rule))
     for target in found:
         resolved = target.resolved
-        if resolved is None or not (resolved.templates or resolved.facts):
+        if resolved is None or not (resolved.templates or resolved.facts or target.locked):
             keys.append(None)
             continue
         order = order_for(target, resolved, asked.request, names, quiet=quiet, **wanted)
@@ -193,7 +194,16 @@ class _Said:
         names = tuple(stored.label for stored in self.target.resolved.templates) if self.target.resolved else ()
         whole = not (self.target.error or self._answers.ended or self._answers.exhausted or self._crashed or self._unread())
         note = self.target.model.note if self.target.model else None
-        return TargetResult(self.target.argument, names, whole, self.target.error, note=note)
+        return TargetResult(self.target.argument, names, whole, self.target.error or self._not_compared(), note=note)
+
+    def _not_compared(self) -> TargetError | None:
+        """Why what is locked of the target could not be compared: a gate must not pass for want of an answer."""
+        if self.target.locked is None:
+            return None
+        limits = (why for steps in self._answers.exhausted.values() for step, why in steps.items() if step.endswith(LOCKED))
+        why = self._answers.ended or next(limits, None)
+        message = f"{self.target.argument} cannot be compared with what is locked of it: {why}"
+        return None if why is None else TargetError("resource-exhaustion", message, SHORTEN)
 
     def crashes(self) -> Iterator[Crash]:
         """Rules that raised."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tpllint.checking import Check, examination
 from tpllint.conversations import Conversation, canonical, from_json
+from tpllint.conversations.variations import Probes, variations
 from tpllint.difference.anatomy import by_name
 from tpllint.difference.diff import Diff, Side
+from tpllint.difference.matrix import Matrix
 from tpllint.difference.outcomes import Key, Outcome
 from tpllint.errors import RepairableError
-from tpllint.finding import Report
+from tpllint.finding import Finding, Report
 from tpllint.pool import Answers, Pool
-from tpllint.rule import RuleInfo
 from tpllint.showing import shown
 from tpllint.sources import with_more
+from tpllint.sources.base_model import NoBaseModel, base_model
 from tpllint.sources.files import TOKENIZER
 from tpllint.targets import Argument, Request, Target, opened
 
@@ -26,7 +29,8 @@ HANDS = 2
 """The workers that pay for themselves: both sides at once, and no worker serves two strangers."""
 MOST_SHOWN = 12
 """Of the examples, so many are traced to the code behind them."""
-OF_ANOTHER = ("kind", "template")
+MOST_WITNESSES = 20
+"""Of the conversations that findings show, so many go through both sides."""
 
 
 class Wanted(NamedTuple):
@@ -46,19 +50,47 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
     """Compare two targets by what they do. Raises RepairableError where one of them cannot be had or rendered whole.
 
     Every canonical conversation, and those of the request, go through each template that both sides have, with and without
-    generation prompt. For templates that read content only as lists of parts they are repeated in that form. A side whose
-    files declare no special tokens is rendered with the other's.
+    generation prompt. For templates that read content only as lists of parts they are repeated in that form. Where sources
+    differ, so do conversations that are made for them: with the variables that either reads, with the words that either looks
+    for in messages, and those that findings about either show. A side whose files declare no special tokens is rendered with
+    the other's.
     """
     request = wanted.check.request
     targets = with_tokens([side(argument, request) for argument in (left, right)])
     if not any(target.resolved and target.resolved.templates for target in targets):
         message = f"no chat template in {targets[0].argument} and none in {targets[1].argument}"
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
-    before, after = sides(targets, pool, wanted.check)
-    found = Diff(before, after, known=_known(request))
+    (before, after), varied = varied_sides(targets, sides(targets, pool, wanted.check), pool, wanted.check)
+    found = Diff(before, after, known=_known(varied.request, varied.probes))
     examples = found.every_example() if wanted.every else found.examples[: wanted.shown]
     counted = [_with_tokenizer(target, wanted) for target in targets] if examples else targets
-    return replace(found, shown=tuple(shown(examples, counted, pool, request)))
+    return replace(found, shown=tuple(shown(examples, counted, pool, varied.request, varied.probes)))
+
+
+def diff_with_base_model(argument: Argument, pool: Pool, wanted: Wanted) -> Diff:
+    """Compare the model that a target was made from, on the left, with it. Raises RepairableError as `diff` does, and where no
+    one model is told to be the base.
+    """
+    request = wanted.check.request
+    target = side(argument, request)
+    assert target.model is not None
+    try:
+        name = base_model(target.model, offline=request.offline, token=request.token)
+    except NoBaseModel as error:
+        hint = "name the model to compare with: tpllint diff LEFT RIGHT"
+        raise RepairableError("no-base-model", f"{target.argument}: {error}", hint) from error
+    return diff(f"hf:{name}", argument, pool, wanted)
+
+
+def matrix(arguments: Sequence[Argument], pool: Pool, wanted: Wanted) -> Matrix:
+    """Compare each of several targets with each. Raises RepairableError as `diff` does."""
+    targets = with_tokens([side(argument, wanted.check.request) for argument in arguments])
+    for target in targets:
+        if not (target.resolved and target.resolved.templates):
+            raise RepairableError("no-chat-template", f"no chat template in {target.argument}", "run tpllint check on it")
+    found = sides(targets, pool, wanted.check, described=False)
+    varied, _ = varied_sides(targets, found, pool, wanted.check)
+    return Matrix(tuple(varied))
 
 
 def side(argument: Argument, request: Request) -> Target:
@@ -91,15 +123,15 @@ def _with_tokenizer(target: Target, wanted: Wanted) -> Target:
     return target._replace(model=with_more(model, (TOKENIZER,), offline=request.offline, token=request.token))
 
 
-def sides(targets: Sequence[Target], pool: Pool, asked: Check, *, judged: bool = True) -> list[Side]:
-    """What the workers make of each target; only where they are `judged`, rules run and templates are described.
+def sides(targets: Sequence[Target], pool: Pool, asked: Check, *, described: bool = True) -> list[Side]:
+    """What the workers make of each target, with the description of each template where that is asked for.
 
     Raises RepairableError where a limit ended a render: no verdict could be right.
     """
-    rules: Sequence[RuleInfo] = asked.selection.chosen(pool.rules) if judged else ()
-    if judged:
+    rules = asked.selection.chosen(pool.rules)
+    if described:
         _import_ahead("deepdiff")
-    report, answers = examination(targets, rules, pool, asked, want="side", selection={"description": judged})
+    report, answers = examination(targets, rules, pool, asked, want="side", selection={"description": described})
     by_target = {part.targets[0].target: part for part in report.by_target()}
     return [_side(target, answer, by_target[target.argument]) for target, answer in zip(targets, answers, strict=True)]
 
@@ -109,22 +141,61 @@ def _import_ahead(module: str) -> None:
     threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
+class Varied(NamedTuple):
+    """What conversations were made for: the request with those that findings show, and the probes of all sides."""
+
+    request: Request
+    probes: Probes
+
+
+def varied_sides(targets: Sequence[Target], found: Sequence[Side], pool: Pool, asked: Check) -> tuple[Sequence[Side], Varied]:
+    """The sides with the outcomes of conversations that are made for them; the same where all have the same sources."""
+    if all(one.sources == found[0].sources for one in found):
+        return found, Varied(asked.request, Probes())
+    probes = functools.reduce(Probes.joined, (one.probes for one in found))
+    witnesses = tuple(_witnesses([finding for one in found for finding in one.findings]))
+    varied = Varied(asked.request._replace(conversations=(*asked.request.conversations, *witnesses)), probes)
+    again = asked._replace(request=varied.request)
+    _, answers = examination(targets, (), pool, again, want="side", selection={"probes": probes._asdict()})
+    for target, answer, one in zip(targets, answers, found, strict=True):
+        _require_whole(target, answer, frozenset(one.sources))
+    more = (dict(_outcomes(answer)) for answer in answers)
+    return [replace(one, outcomes={**one.outcomes, **extra}) for one, extra in zip(found, more, strict=True)], varied
+
+
+def _witnesses(findings: Iterable[Finding]) -> Iterator[Mapping[str, Any]]:
+    """The conversations that findings were made from and show, each once."""
+    told: list[Mapping[str, Any]] = []
+    for finding in findings:
+        made = finding.evidence.input
+        if made is not None and made not in told and len(told) < MOST_WITNESSES:
+            told.append(made)
+            yield {"name": f"shows {finding.rule} ({len(told)})", "data": dict(made)}
+
+
 def _side(target: Target, answers: Answers, report: Report) -> Side:
     sources = {stored.label: stored.source for stored in target.resolved.templates} if target.resolved else {}
     _require_whole(target, answers, frozenset(sources))
     told = [message for message in answers.messages if message["kind"] == "description"]
+    probes = map(_probes, (message for message in answers.messages if message["kind"] == "probes"))
     return Side(
         target.argument,
         sources,
         dict(_outcomes(answers)),
-        {message["template"]: by_name(_without(message, OF_ANOTHER)) for message in told},
+        {message["template"]: by_name(_description(message)) for message in told},
         report.findings,
         report.crashes,
+        functools.reduce(Probes.joined, probes, Probes()),
     )
 
 
-def _without(message: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    return {key: value for key, value in message.items() if key not in keys}
+def _probes(message: Mapping[str, Any]) -> Probes:
+    variables = {name: tuple(values) for name, values in message["variables"].items()}
+    return Probes(variables, tuple(map(tuple, message["words"])))
+
+
+def _description(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in message.items() if key not in ("kind", "template")}
 
 
 def _require_whole(target: Target, answers: Answers, templates: frozenset[str]) -> None:
@@ -152,8 +223,8 @@ def _outcomes(answers: Answers) -> Iterator[tuple[Key, Outcome]]:
                 yield (message["template"], name, flag), Outcome(text, error)
 
 
-def _known(request: Request) -> dict[str, Conversation]:
+def _known(request: Request, probes: Probes) -> dict[str, Conversation]:
     """Every conversation by the name that workers use for it."""
     every = [*canonical().values(), *(from_json(own["name"], own["data"]) for own in request.conversations)]
     in_parts = {f"{found.name} (in parts)": found.in_parts() for found in every}
-    return {found.name: found for found in every} | in_parts
+    return {found.name: found for found in (*every, *variations(probes))} | in_parts

@@ -99,17 +99,28 @@ class Vocabulary(NamedTuple):
     response_template: Mapping[str, Any] | None = None
 
 
+class Locked(NamedTuple):
+    """What a lock holds of one template, as signatures: of its source, of the special tokens that it was given, and by the name
+    of each conversation that of the conversation and that of the prompts that came of it.
+    """
+
+    source: str
+    tokens: str
+    conversations: Mapping[str, tuple[str, str]]
+
+
 class Job(NamedTuple):
     """Everything a worker needs for one target.
 
     `tokens` are the special tokens by name; `tokens_known` tells whether a file declared them or they are placeholders;
     `absent_tokens` are those that certainly have no value.
     `conversations` are a user's own, as their files gave them. `variables` are extra template variables. `want` is
-    "findings", "renders", "description", "rows" or "side" (of a comparison), and `selection` the particulars of it. `expect`
-    are the capabilities that the user was promised. `quiet` are the rules whose infos nobody is told. `vocabulary` is what
-    files tell of the model's tokens. `token_ids` are texts that an earlier pass asked about, with the ids that encode them,
-    `token_spans` the same with the spans of their tokens; `responses` are the answers that it asked to be parsed, with what
-    came of them. `requires` are the engines that the templates have to run on.
+    "findings", "renders", "description", "rows", "side" (of a comparison) or "signatures", and `selection` the particulars
+    of it. `expect` are the capabilities that the user was promised. `quiet` are the rules whose infos nobody is told.
+    `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an earlier pass asked about, with the
+    ids that encode them, `token_spans` the same with the spans of their tokens; `responses` are the answers that it asked to
+    be parsed, with what came of them. `requires` are the engines that the templates have to run on. `locked` is by its label
+    what each template was when it was locked; None where nobody asks.
     """
 
     templates: tuple[Variant, ...]
@@ -130,6 +141,7 @@ class Job(NamedTuple):
     requires: tuple[str, ...] = ()
     token_spans: Mapping[str, tuple[tuple[int, int], ...]] = {}
     responses: Mapping[str, Mapping[str, Any]] = {}
+    locked: Mapping[str, Locked] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -139,6 +151,7 @@ class Job(NamedTuple):
             "storage": [fact._asdict() for fact in self.storage],
             "views": [view._asdict() for view in self.views],
             "vocabulary": self.vocabulary._asdict(),
+            "locked": self.locked and {label: locked._asdict() for label, locked in self.locked.items()},
         }
 
 
@@ -156,6 +169,7 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["vocabulary"] = _vocabulary(data["vocabulary"])
     fields["token_ids"] = {text: tuple(ids) for text, ids in data["token_ids"].items()}
     fields["token_spans"] = {text: tuple((a, b) for a, b in spans) for text, spans in data["token_spans"].items()}
+    fields["locked"] = data["locked"] and {label: _locked(item) for label, item in data["locked"].items()}
     return Job(**fields)
 
 
@@ -166,6 +180,11 @@ def _storage(item: Mapping[str, Any]) -> Fact:
 
 def _loaded(item: Mapping[str, Any]) -> Loaded:
     return Loaded(**{**item, "templates": tuple(item["templates"]), "shadowed": tuple(item["shadowed"])})
+
+
+def _locked(item: Mapping[str, Any]) -> Locked:
+    conversations = {name: (asked, prompts) for name, (asked, prompts) in item["conversations"].items()}
+    return Locked(item["source"], item["tokens"], conversations)
 
 
 def _vocabulary(item: Mapping[str, Any]) -> Vocabulary:

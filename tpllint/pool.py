@@ -21,7 +21,7 @@ from tpllint.sources.files import ModelFiles
 
 JOB_SECONDS = 10.0
 START_SECONDS = 60.0
-ROOMS = ("description", "rows", "side")
+ROOMS = ("description", "rows", "side", "signatures")
 """What a worker can do that not every run asks for (`tpllint.analysis.main.ROOMS`)."""
 JOBS_PER_EXTRA_WORKER = 8
 """A further worker costs about as much as this many jobs."""

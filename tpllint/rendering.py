@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tpllint.conversations.variations import NO_PROBES, Probes
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.job import Origin
@@ -54,8 +55,9 @@ class Asked:
     """What `render` is asked for. `generation_prompt` None follows each conversation: on, unless the assistant spoke last.
 
     `every` means all canonical conversations beside the request's own, with and without generation prompt. `chosen` are the
-    only ones, where it is given: each a template, a conversation, and whether there is a generation prompt. Beside the prompts:
-    `origins`, the message that each part came from; `token_ids`; `snippets`, programs that reproduce them.
+    only ones, where it is given: each a template, a conversation (canonical, the request's own, or made for the `probes`), and
+    whether there is a generation prompt. Beside the prompts: `origins`, the message that each part came from; `token_ids`;
+    `snippets`, programs that reproduce them.
     """
 
     request: Request = field(default_factory=Request)
@@ -64,6 +66,7 @@ class Asked:
     generation_prompt: bool | None = None
     continue_final_message: bool = False
     chosen: tuple[tuple[str, str, bool], ...] | None = None
+    probes: Probes = NO_PROBES
     origins: bool = False
     token_ids: bool = False
     snippets: bool = False
@@ -94,6 +97,7 @@ def _selection(asked: Asked) -> dict[str, Any]:
     return {
         "all": asked.every,
         "chosen": asked.chosen,
+        "probes": asked.probes._asdict(),
         "names": list(names),
         "generation_prompt": asked.generation_prompt,
         "continue_final_message": asked.continue_final_message,

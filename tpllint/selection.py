@@ -34,7 +34,10 @@ class PathIgnores(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What the user asked for; an empty `select` means every rule, with info findings silent unless `tells_infos`."""
+    """What the user asked for; an empty `select` means every rule, with info findings silent unless `tells_infos`.
+
+    `asked` are the names of rules that another option asks for: they run beside what is selected, and their infos are told.
+    """
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -42,17 +45,26 @@ class Selection(NamedTuple):
     tells_infos: bool = False
     profile: str = "default"
     per_path: PathIgnores = PathIgnores()
+    asked: tuple[str, ...] = ()
 
     def chosen(self, rules: Sequence[RuleInfo]) -> tuple[RuleInfo, ...]:
-        """The rules that run. Raises RepairableError for a word that fits none."""
+        """The rules that run. Raises RepairableError for a word that fits none, and for a rule both asked for and ignored."""
         if self.profile not in PROFILES:
             raise unknown("unknown-profile", "profile", self.profile, PROFILES)
         in_paths = (word for words in self.per_path.globs.values() for word in words)
         for word in (*self.select, *self.ignore, *self.severity, *in_paths):
             require_rule(word, rules)
-        return tuple(rule for rule in rules if self._selects(rule) and not any(fits(word, rule) for word in self.ignore))
+        for rule in rules:
+            if rule.name in self.asked and self._ignores(rule):
+                raise RepairableError("contradiction", f"{rule.name} is asked for and ignored", "drop one of the two")
+        return tuple(rule for rule in rules if self._selects(rule) and not self._ignores(rule))
+
+    def _ignores(self, rule: RuleInfo) -> bool:
+        return any(fits(word, rule) for word in self.ignore)
 
     def _selects(self, rule: RuleInfo) -> bool:
+        if rule.name in self.asked:
+            return True
         if self.select:
             return any(fits(word, rule) for word in self.select)
         return self.profile != "security" or rule.category in VETTING or rule.vets
@@ -68,20 +80,19 @@ class Selection(NamedTuple):
         """Whether a finding of this severity in this file is told."""
         if any(fits(word, rule) for word in self.per_path.words(path, local=local)):
             return False
-        return severity is not Severity.INFO or self._shows_infos
+        return severity is not Severity.INFO or self._shows_infos(rule)
 
     def quiet(self, rule: RuleInfo) -> bool:
         """Whether nobody is told what a rule has to say as an info."""
-        return not self._shows_infos and self.level(rule, Severity.INFO) is Severity.INFO
+        return not self._shows_infos(rule) and self.level(rule, Severity.INFO) is Severity.INFO
 
     def asks_for(self, rule: RuleInfo) -> bool:
         """Whether the user has asked for this rule, and not just for what there is."""
-        named = any(fits(word, rule) for word in (*self.select, *self.severity))
+        named = rule.name in self.asked or any(fits(word, rule) for word in (*self.select, *self.severity))
         return named or self.profile == "all" or self.profile in rule.raised_by
 
-    @property
-    def _shows_infos(self) -> bool:
-        return self.tells_infos or bool(self.select) or self.profile == "all"
+    def _shows_infos(self, rule: RuleInfo) -> bool:
+        return self.tells_infos or bool(self.select) or self.profile == "all" or rule.name in self.asked
 
 
 def fits(word: str, rule: RuleInfo) -> bool:

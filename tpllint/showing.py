@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tpllint.conversations.variations import Probes
 from tpllint.difference.dialects import Aligned
 from tpllint.difference.examples import Example
 from tpllint.difference.outcomes import Key
@@ -21,12 +22,12 @@ from tpllint.targets import Request, Target
 from tpllint.tokenizing import Token, encode
 
 
-def shown(found: Sequence[Example], targets: Sequence[Target], pool: Pool, request: Request) -> Iterator[Shown]:
-    """The examples with what is known of both sides, in their order."""
+def shown(found: Sequence[Example], targets: Sequence[Target], pool: Pool, request: Request, probes: Probes) -> Iterator[Shown]:
+    """The examples with what is known of both sides, in their order; `probes` are those that conversations were made for."""
     if not found:
         return
     chosen = tuple(example.compared.key for example in found)
-    results = rendered(targets, pool, Asked(request, chosen=chosen, origins=True))
+    results = rendered(targets, pool, Asked(request, chosen=chosen, probes=probes, origins=True))
     left, right = (_Half(target, result.prompts) for target, result in zip(targets, results, strict=True))
     for example in found:
         spans = zip(*((passage.left, passage.right) for passage in example.passages), strict=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.job import Job
+from tpllint.lock import Lock, Templates
 from tpllint.names import unknown
 from tpllint.pool import Answers, Order, Pool
 from tpllint.sources import open_target
@@ -37,7 +38,7 @@ class Request(NamedTuple):
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
     name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities, `requires`
     the engines that a template has to run on. With `tokenizer`, each target's tokenizer.json is read as well; with
-    `base_model`, what a GGUF file was made from.
+    `base_model`, what a GGUF file was made from. With a `lock`, each target has to be in it.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
@@ -50,16 +51,21 @@ class Request(NamedTuple):
     tokenizer: bool = False
     base_model: bool = False
     requires: tuple[str, ...] = ()
+    lock: Lock | None = None
 
 
 class Target(NamedTuple):
-    """One argument: its files and what they amount to, or why they could not be had."""
+    """One argument: its files and what they amount to, or why they could not be had.
+
+    `locked` is what the request's lock holds of the templates that are asked for; None without a lock.
+    """
 
     argument: str
     origin: str
     resolved: Resolved | None
     error: TargetError | None = None
     model: ModelFiles | None = None
+    locked: Templates | None = None
 
 
 def named(argument: Argument) -> str:
@@ -121,12 +127,23 @@ def _folder(argument: Argument) -> str:
 
 def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:
     """The targets of one folder's arguments, by the argument in whose place each stands: what failed, and the rest as one."""
+    names = [named(argument) for argument in arguments]
+    if request.lock is not None and names and (folder := request.lock.folder_for(names)):
+        return {names[0]: _whole_model(folder, " ".join(names), request)}
     each = {named(argument): _opened(argument, request) for argument in arguments}
     brought = {name: files for name, files in each.items() if isinstance(files, ModelFiles)}
     targets = {name: target for name, target in each.items() if isinstance(target, Target)}
     if brought:
         targets[next(iter(brought))] = _resolved(merged(list(brought.values())), request)
     return targets
+
+
+def _whole_model(folder: str, names: str, request: Request) -> Target:
+    """The model of some of its files, all of which decide on what was locked: templates, tokens and which template wins."""
+    model = _opened(folder, request)
+    if isinstance(model, Target):
+        return model._replace(argument=names)
+    return _resolved(model._replace(target=names), request, folder)
 
 
 def _size(target: Target) -> int:
@@ -143,14 +160,28 @@ def _opened(argument: Argument, request: Request) -> ModelFiles | Target:
         return _failed(argument, error)
 
 
-def _resolved(model: ModelFiles, request: Request) -> Target:
+def _resolved(model: ModelFiles, request: Request, locked_as: str | None = None) -> Target:
+    """A target of these files; `locked_as` is what a lock has it by, where that is not its name."""
     try:
         resolved = resolve(model)
         if request.base_model and model.from_gguf:
             resolved = _compared(model, resolved, request)
-        return Target(model.target, model.origin, _narrowed(model.target, resolved, request), model=model)
+        narrowed = _narrowed(model.target, resolved, request)
+        locked = _locked(locked_as or model.target, narrowed, request)
+        return Target(model.target, model.origin, narrowed, model=model, locked=locked)
     except RepairableError as error:
         return _failed(model.target, error)
+
+
+def _locked(target: str, resolved: Resolved, request: Request) -> Templates | None:
+    """What is locked of a target; where the user chose a template, nothing of the others. Raises RepairableError."""
+    if request.lock is None:
+        return None
+    locked = request.lock.of(target)
+    if request.template is None and request.chat_template is None:
+        return locked
+    chosen = {stored.label for stored in resolved.templates}
+    return {label: one for label, one in locked.items() if label in chosen}
 
 
 def _compared(model: ModelFiles, resolved: Resolved, request: Request) -> Resolved:
@@ -221,6 +252,7 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         requires=request.requires,
         views=loaded(resolved),
         vocabulary=resolved.vocabulary,
+        locked=target.locked,
         **wanted,
     )
     return Order(target.origin, job, target.model)

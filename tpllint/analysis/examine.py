@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from tpllint.analysis.environment import CLOCK
+from tpllint.analysis.job_templates import checked_templates, templates_of
 from tpllint.analysis.limits import Deadline, LimitReached
 from tpllint.analysis.model import Model, View
 from tpllint.analysis.renders import Render, error_text, shown
@@ -17,15 +18,14 @@ from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.witness import replayed, smallest
-from tpllint.conversations import Conversation, canonical, from_json
+from tpllint.conversations import Conversation, canonical
+from tpllint.conversations.variations import Probes, variations
 from tpllint.job import Job
 from tpllint.markers import common_prefix, common_suffix
-from tpllint.portability import required
 from tpllint.rule import Problem, Related, Rule
 from tpllint.severity import Severity
 from tpllint.span import Place, position_at
 
-PROCESSOR = "processor"
 SECURITY = "security"
 MAX_PROBLEMS = 10
 """Of one rule about one template; the last one says how many more there are."""
@@ -51,9 +51,9 @@ def examine(
     else is asked of the templates is done by `before_executing`, when the rules that execute nothing have spoken.
     """
     deadline = Deadline()
-    every = tuple(_templates(job, deadline))
+    every = templates_of(job, deadline)
     templates = tuple(template for template, variant in zip(every, job.templates, strict=True) if variant.checked)
-    model = Model(templates, job.storage, tuple(_views(job, every)))
+    model = Model(templates, job.storage, tuple(_views(job, every)), job.locked)
     questions: dict[str, list[tuple[str, str]]] = {}
     for template in templates:
         for message in suppressions(template):
@@ -123,41 +123,6 @@ def _views(job: Job, templates: Sequence[Template]) -> Iterator[View]:
     for view in job.views:
         loaded, shadowed = (tuple(templates[index] for index in indices) for indices in (view.templates, view.shadowed))
         yield View(view.loader, loaded, shadowed, named=view.named, error=view.error, certain=view.certain)
-
-
-def _checked(job: Job, deadline: Deadline) -> tuple[Template, ...]:
-    every = zip(_templates(job, deadline), job.templates, strict=True)
-    return tuple(template for template, variant in every if variant.checked)
-
-
-def _templates(job: Job, deadline: Deadline) -> Iterator[Template]:
-    own = tuple(from_json(data["name"], data["data"]) for data in job.conversations)
-    tokenizer = Tokenizer(job.vocabulary, job.token_ids, job.token_spans, job.responses)
-    for index, variant in enumerate(job.templates):
-        yield Template(
-            variant.name,
-            variant.source,
-            job.tokens,
-            label=variant.label,
-            file=variant.file,
-            for_processor=_is_for_processor(job, index),
-            tokens_known=job.tokens_known,
-            absent_tokens=job.absent_tokens,
-            own_conversations=own,
-            variables=job.variables,
-            expected=job.expect,
-            tokenizer=tokenizer,
-            deadline=deadline,
-            requirements=required(job.requires),
-            carriage_returns=variant.carriage_returns,
-            lone_carriage_return=variant.lone_carriage_return,
-        )
-
-
-def _is_for_processor(job: Job, index: int) -> bool:
-    """Whether the model certainly has a processor with a template, or nothing but a processor has this one."""
-    certain = any(view.loader == PROCESSOR and view.certain and view.templates for view in job.views)
-    return certain or {view.loader for view in job.views if index in view.templates} == {PROCESSOR}
 
 
 def _run(
@@ -278,7 +243,7 @@ def _lines(place: Place | None, template: Template) -> list[int] | None:
 
 def render_all(job: Job, send: Send) -> None:
     """Render what the job asks for with every template, and send each result."""
-    templates = _checked(job, Deadline())
+    templates = checked_templates(job, Deadline())
     for template in templates:
         for conversation, flag in _wanted(job, template):
             if job.selection.get("continue_final_message"):
@@ -298,7 +263,7 @@ def _exhausted(templates: Iterable[Template]) -> dict[str, dict[str, str]]:
 
 def describe_all(job: Job, send: Send) -> None:
     """Describe every template."""
-    for template in _checked(job, Deadline()):
+    for template in checked_templates(job, Deadline()):
         described = template.description.as_json()
         if job.selection.get("coverage"):
             described["coverage"] = template.coverage
@@ -314,7 +279,8 @@ def _origins(template: Template, result: Render) -> list[list[Any]]:
 
 def _wanted(job: Job, template: Template) -> Iterator[tuple[Conversation, bool]]:
     if (chosen := job.selection.get("chosen")) is not None:
-        every = {conversation.name: conversation for conversation in every_conversation(template)}
+        made = variations(Probes(**job.selection["probes"]))
+        every = {conversation.name: conversation for conversation in (*every_conversation(template), *made)}
         yield from ((every[name], flag) for label, name, flag in chosen if label == template.label and name in every)
         return
     if job.selection.get("all"):

@@ -49,6 +49,7 @@ ROOMS = {
     "description": "tpllint.analysis.description.assembly",
     "rows": "tpllint.analysis.rows",
     "side": "tpllint.analysis.side",
+    "signatures": "tpllint.analysis.signing",
 }
 """What takes time to import and most runs do not need, by the name under which a parent asks for it."""
 
@@ -105,6 +106,8 @@ def _serve(message: Mapping[str, Any], rules: Mapping[str, Rule], send: Send) ->
             importlib.import_module(ROOMS["rows"]).examine_rows(job, send)
         elif job.want == "side":
             importlib.import_module(ROOMS["side"]).examine_side(job, [rules[name] for name in job.rules], send)
+        elif job.want == "signatures":
+            importlib.import_module(ROOMS["signatures"]).sign_all(job, send)
         else:
             examine(job, [rules[name] for name in job.rules], send)
     except Exception:  # a defect: the parent reports it with its traceback, and the other targets go on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from tpllint.analysis.template import Template
@@ -39,12 +39,14 @@ class View(NamedTuple):
 class Model(NamedTuple):
     """A target's templates, the facts that the parent found about its files, and what each loader makes of them.
 
-    `templates` are those that rules look at one by one. There are no views where the user has chosen the template.
+    `templates` are those that rules look at one by one. There are no views where the user has chosen the template. `locked` are
+    the labels of the templates that a lock has; None where nobody asks for that.
     """
 
     templates: tuple[Template, ...]
     storage: tuple[Fact, ...]
     views: tuple[View, ...] = ()
+    locked: Collection[str] | None = None
 
     def facts(self, kind: str) -> Iterator[Fact]:
         """The facts of one kind."""

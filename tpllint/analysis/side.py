@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from tpllint.analysis.examine import Send, every_conversation, examine
+from tpllint.analysis.probes import probes_of
 from tpllint.analysis.renders import error_text
 from tpllint.analysis.template import Template
+from tpllint.conversations import Conversation
+from tpllint.conversations.variations import Probes, variations
 from tpllint.job import Job
 from tpllint.rule import Rule
 
@@ -16,24 +19,33 @@ from tpllint.rule import Rule
 def examine_side(job: Job, rules: Sequence[Rule], send: Send) -> None:
     """Run the rules as `examine` does, and tell the outcomes before what takes the most time.
 
-    The job's selection may ask for the description of each template beside them.
+    The job's selection may ask for the description of each template beside them; with `probes` (of both sides), only the
+    user's conversations and those that are made for them are rendered.
     """
     examine(job, rules, send, before_executing=partial(_tell, job.selection, send))
 
 
 def _tell(selection: Mapping[str, Any], send: Send, templates: Sequence[Template]) -> None:
+    """Every conversation, and what others could be made for these templates; or those that are made for some probes alone."""
     for template in templates:
-        send({"kind": "outcomes", "template": template.label, "outcomes": list(_outcomes(template))})
+        if (given := selection.get("probes")) is not None:
+            made = (*template.own_conversations, *variations(Probes(**given)))
+            send(_outcomes(template, made, flags=(True,)))
+            continue
+        send(_outcomes(template, every_conversation(template), flags=(False, True)))
+        send({"kind": "probes", "template": template.label, **probes_of(template)._asdict()})
         if selection.get("description"):
             send({"kind": "description", **template.description.as_json()})
 
 
-def _outcomes(template: Template) -> Iterator[tuple[str, bool, str | None, str | None, bool]]:
-    """Each conversation without and with generation prompt: its name, the flag, the prompt or the error, and whether that is a
-    limit's, which says nothing about the template.
+def _outcomes(template: Template, conversations: Iterable[Conversation], flags: Sequence[bool]) -> dict[str, Any]:
+    """Of each conversation and value of the generation prompt: the name, the flag, the prompt or the error, and whether that is
+    a limit's, which says nothing about the template.
     """
-    for conversation in every_conversation(template):
-        for flag in (False, True):
+    told = []
+    for conversation in conversations:
+        for flag in flags:
             render = template.render_conversation(conversation, generation_prompt=flag)
             error = None if render.error is None else error_text(render.error)
-            yield conversation.name, flag, render.text, error, render.limited
+            told.append((conversation.name, flag, render.text, error, render.limited))
+    return {"kind": "outcomes", "template": template.label, "outcomes": told}

@@ -43,6 +43,8 @@ from tpllint.span import Place
 if TYPE_CHECKING:
     from tpllint.analysis.constructs import Obstacle, Use
     from tpllint.analysis.description.facts import Description
+    from tpllint.analysis.signing import SinceLock
+    from tpllint.job import Locked
 
 UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
 
@@ -52,7 +54,8 @@ class Template:
 
     `name` is the one that transformers knows the template by, `label` the one that no other of the model has; `file` is the
     path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode,
-    `carriage_returns` that the lines of its file end with one, and `lone_carriage_return` where one ends none.
+    `carriage_returns` that the lines of its file end with one, and `lone_carriage_return` where one ends none. `locked` is what
+    a lock holds of it, where it is to be held to one.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Template:
         requirements: Iterable[Requirement] = (),
         carriage_returns: bool = False,
         lone_carriage_return: int | None = None,
+        locked: Locked | None = None,
     ) -> None:
         self.name = name
         self.label = label or name
@@ -90,6 +94,7 @@ class Template:
         self.requirements = tuple(requirements)
         self.carriage_returns = carriage_returns or "\r\n" in source
         self.lone_carriage_return = lone_carriage_return
+        self.locked = locked
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -97,6 +102,13 @@ class Template:
         self._shortened = False
         self._renders: dict[Any, Render] = {}
         self._forms: dict[str, Conversation] = {}
+
+    def serve_again(self, deadline: Deadline, own_conversations: Iterable[Conversation]) -> None:
+        """Take a further job: with time of its own, and perhaps other conversations of the user's."""
+        self.own_conversations = tuple(own_conversations)
+        self.exhausted.clear()
+        self._deadline, self._shortened = deadline, False
+        self.__dict__.pop("_time", None)
 
     @functools.cached_property
     def syntax(self) -> Syntax | None:
@@ -169,6 +181,15 @@ class Template:
         from tpllint.analysis.description.assembly import describe
 
         return describe(self)
+
+    @functools.cached_property
+    def since_lock(self) -> SinceLock | None:
+        """How it differs from what is locked of it; None where no lock has it, or nobody asks."""
+        if self.locked is None:
+            return None
+        from tpllint.analysis.signing import since
+
+        return since(self, self.locked)
 
     @functools.cached_property
     def names(self) -> Names:
@@ -335,6 +356,7 @@ class Template:
         5.23 and other engines do; `clock` is what strftime_now sees.
         """
         instead = tuple(sorted(tokens.items())) if tokens else ()
+        keep_none = keep_none or conversation.keeps_null
         key = (id(conversation), generation_prompt, instead, keep_none, clock)
         if key not in self._renders:  # the recipe keeps the conversation: an identity is only unique while it lives
             recipe = Recipe(conversation, generation_prompt, instead, keep_none, clock=clock)

@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "show the prompt a chat template makes of a conversation",
     "describe": "show how a chat template is built",
     "diff": "show what changes between two chat templates",
+    "lock": "write down what chat templates do, for check --locked",
     "data": "find the rows of a data set that a chat template spoils",
     "rules": "list the rules",
     "explain": "document one rule",

@@ -26,6 +26,7 @@ from tpllint.cli.progress import progress
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
+from tpllint.lock import FILE, RULE, Lock, read_lock
 from tpllint.portability import ENGINES
 from tpllint.report import text as text_report
 from tpllint.rule import PROFILES
@@ -50,6 +51,8 @@ FORMATS = ["text", "json", "jsonl", "github", "sarif"]
 @click.option("--expect", metavar="CAPABILITY", multiple=True, help=f"Its absence is an error: {', '.join(CAPABILITIES)}.")
 @click.option("--engine", "engines", metavar="ENGINE", multiple=True, help=f"What it has to run on: {', '.join(ENGINES)}.")
 @click.option("--base-model", is_flag=True, help="Compare a GGUF file with the model it was made from, which is on the Hub.")
+@click.option("--locked", is_flag=True, help="Tell what changed since tpllint lock, by the rule template-changed-since-lock.")
+@click.option("--lock-file", metavar="FILE", help=f"What --locked reads, instead of {FILE}.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
@@ -69,6 +72,8 @@ def command(
     expect: tuple[str, ...],
     engines: tuple[str, ...],
     base_model: bool,
+    locked: bool,
+    lock_file: str | None,
     fail_on: str | None,
     exit_zero: bool,
     output_format: str,
@@ -93,9 +98,10 @@ def command(
             named = listed(targets, lists)
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
-            selection = _selection(given, select, ignore, severity, profile, failing)
-            asked_for = Check(_request(given, expect, engines, asked)._replace(base_model=base_model), selection)
-            rooms = ("description",) if asked_for.request.expect else ()
+            selection = selection_of(given, select, ignore, severity, profile, failing)
+            asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
+            asked_for = _held_to(_lock(locked, lock_file), asked_for)
+            rooms = tuple(_rooms(asked_for.request))
             documented = output_format == "sarif"
             with workers(given, *rooms, documented=documented) as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
@@ -114,6 +120,28 @@ def command(
     return code
 
 
+def _lock(locked: bool, path: str | None) -> Lock | None:
+    """The lock that --locked and --lock-file name. Raises RepairableError."""
+    if not locked and path is not None:
+        raise RepairableError("contradiction", "--lock-file is read with --locked only", "add --locked, or drop --lock-file")
+    return read_lock(FILE if path is None else path) if locked else None
+
+
+def _held_to(lock: Lock | None, check: Check) -> Check:
+    """The same run, which also tells what changed since a lock, whatever else is selected."""
+    if lock is None:
+        return check
+    return Check(check.request._replace(lock=lock), check.selection._replace(asked=(RULE,)))
+
+
+def _rooms(request: Request) -> Iterator[str]:
+    """What the workers need beyond rules and renders."""
+    if request.expect:
+        yield "description"
+    if request.lock is not None:
+        yield "signatures"
+
+
 def _writer(output_format: str, stream: TextIO, *, color: str, quiet: bool) -> Any:
     if output_format == "text":
         return text_report.Writer(stream, color=coloured(color, stream), quiet=quiet)
@@ -128,7 +156,7 @@ def _undisturbed(reports: Iterator[Report]) -> Iterator[Report]:
         raise RuntimeError("the check failed") from error
 
 
-def _selection(
+def selection_of(
     config: Config,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -151,7 +179,7 @@ def _selection(
     )
 
 
-def _request(config: Config, expect: tuple[str, ...], engines: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
+def request_of(config: Config, expect: tuple[str, ...], engines: tuple[str, ...], asked: Mapping[str, Any]) -> Request:
     """What the command line asks for, and what the configuration adds to it."""
     if engines and not _words(engines):
         raise RepairableError("unknown-engine", "--engine names no engine", "leave it out, or write --engine minijinja")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 import click
@@ -12,23 +13,29 @@ from tpllint.checking import Check
 from tpllint.cli.check import request_of, selection_of
 from tpllint.cli.options import coloured, configured, output, with_config, with_request, workers
 from tpllint.difference.diff import Diff, Verdict
-from tpllint.diffing import HANDS, Wanted, diff
+from tpllint.difference.matrix import Matrix
+from tpllint.diffing import HANDS, Wanted, diff, diff_with_base_model, matrix
+from tpllint.errors import RepairableError
+from tpllint.pool import Pool
+from tpllint.report import difference_json
 from tpllint.severity import Severity
+from tpllint.sources.listed import STDIN
 
 FORMATS = ["text", "json", "markdown", "html"]
 SPLIT_FROM = 140
-"""The columns of a terminal from which on both sides stand side by side, unless asked otherwise."""
-EVERY = 1000
+"""The columns of a terminal from which on both sides stand beside each other, unless asked otherwise."""
 
 
 @click.command(name="diff")
 @click.argument("targets", nargs=-1, required=True, metavar="LEFT RIGHT...")
-@click.option("--base-model", is_flag=True, help="Compare one target with the base_model that its card names.")
+@click.option("--base-model", is_flag=True, help="Compare one target with the base_model that its model card names.")
 @click.option("--select", metavar="RULES", multiple=True, help="Compare the findings of these rules only.")
 @click.option("--ignore", metavar="RULES", multiple=True, help="Not of these.")
 @click.option("--all-conversations", is_flag=True, help="Show every conversation that differs, not one for each change.")
-@click.option("--view", type=click.Choice(["auto", "unified", "split"]), default="auto", help="One below or beside the other.")
-@click.option("--token-counts/--no-token-counts", default=None, help="Count tokens by each side's tokenizer.json.")
+@click.option(
+    "--view", type=click.Choice(["auto", "unified", "split"]), default="auto", help="In text: below or beside each other."
+)
+@click.option("--token-counts/--no-token-counts", default=None, help="Count tokens with each side's tokenizer.json.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Report into a file.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
@@ -52,16 +59,51 @@ def command(
     """Show what changes for a caller between two chat templates: prompts, structure, findings.
 
     LEFT and RIGHT are targets as `check` takes them: files, folders, GGUF files, models on the Hub, revisions, pull requests.
-    Exit code 1 means that a prompt differs; of several RIGHTs a matrix tells which render alike.
+    Of several RIGHTs a matrix tells which render alike. The exit code is 1 where a prompt differs, and 0 where at most the
+    source does.
     """
-    given = configured(config, no_config)
-    selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
-    wanted = Wanted(Check(request_of(given, (), (), asked), selection), every=all_conversations, token_counts=token_counts)
-    with workers(given, "description", "side", hands=HANDS) as pool:
-        found = diff(targets[0], targets[1], pool, wanted)
+    _require_sides(targets, base_model, output_format)
+    try:
+        given = configured(config, no_config)
+        selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
+        check = Check(request_of(given, (), (), asked), selection)
+        wanted = Wanted(check, every=all_conversations, token_counts=token_counts)
+        with workers(given, "description", "side", hands=HANDS) as pool:
+            found = _compared(targets, base_model, pool, wanted)
+    except RepairableError as error:
+        if output_format == "json":
+            with output(path) as stream:
+                difference_json.write_error(targets, error, stream)
+        raise
     with output(path) as stream:
-        _write(found, stream, output_format, color, view)
-    return 3 if found.crashes else int(found.verdict is Verdict.BEHAVIOURAL)
+        if isinstance(found, Matrix):
+            _write_matrix(found, stream, output_format)
+        else:
+            _write(found, stream, output_format, color, view)
+    crashed = found.crashes if isinstance(found, Diff) else ()
+    return 3 if crashed else int(found.verdict is Verdict.BEHAVIOURAL)
+
+
+def _require_sides(targets: Sequence[str], base_model: bool, output_format: str) -> None:
+    """There are as many targets as are needed. Raises what click raises for a missing argument, or RepairableError."""
+    if base_model and len(targets) > 1:
+        raise RepairableError("contradiction", "--base-model compares one target with its base", "name one target")
+    if not base_model and len(targets) < 2:
+        raise click.MissingParameter(param_hint="'RIGHT'", param_type="argument")
+    if targets.count(STDIN) > 1:
+        raise RepairableError("contradiction", "standard input cannot be two sides", "write one of the two into a file")
+    if len(targets) > 2 and output_format == "html":
+        raise RepairableError(
+            "contradiction", "the format html shows two sides", "name two targets, or write --output-format json"
+        )
+
+
+def _compared(targets: Sequence[str], base_model: bool, pool: Pool, wanted: Wanted) -> Diff | Matrix:
+    if base_model:
+        return diff_with_base_model(targets[0], pool, wanted)
+    if len(targets) > 2:
+        return matrix(targets, pool, wanted)
+    return diff(targets[0], targets[1], pool, wanted)
 
 
 def _write(found: Diff, stream: TextIO, output_format: str, color: str, view: str) -> None:
@@ -73,3 +115,10 @@ def _write(found: Diff, stream: TextIO, output_format: str, color: str, view: st
     columns = shutil.get_terminal_size().columns if stream.isatty() else difference.WIDTH
     split = view == "split" or (view == "auto" and columns >= SPLIT_FROM)
     difference.write(found, stream, difference.View(coloured(color, stream), columns, split))
+
+
+def _write_matrix(found: Matrix, stream: TextIO, output_format: str) -> None:
+    from tpllint.report import difference_matrix
+
+    writers = {"json": difference_matrix.write_json, "markdown": difference_matrix.write_markdown}
+    writers.get(output_format, difference_matrix.write)(found, stream)

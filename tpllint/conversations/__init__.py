@@ -30,7 +30,8 @@ _FOLDER = Path(__file__).parent
 class Conversation:
     """Messages, and what else is passed with them; `None` for tools or documents means that none were given.
 
-    `generation_prompt` is what the conversation asks for itself; None leaves the choice to the caller.
+    `generation_prompt` is what the conversation asks for itself; None leaves the choice to the caller. `keeps_null` leaves
+    content that is null in place, as transformers before 5.23 and other engines do.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Conversation:
     documents: Sequence[Any] | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     generation_prompt: bool | None = None
+    keeps_null: bool = False
 
     def in_parts(self) -> Conversation:
         """The same conversation with every string content as a list of one text part."""

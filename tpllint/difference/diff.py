@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from tpllint.conversations import Conversation
+from tpllint.conversations.variations import NO_PROBES, Probes
 from tpllint.difference.anatomy import Change, changes, differences
 from tpllint.difference.dialects import Aligned, Dialect, Said, agree, aligned, dialect, said, unaligned
 from tpllint.difference.examples import Example, example, examples
@@ -43,7 +44,7 @@ class Side:
     """One of two sides: whatever renders conversations.
 
     `sources` and `descriptions` (as `anatomy.by_name` gives them) are by the names of its templates. `engine` is what rendered
-    the `outcomes`: two engines on one template are two sides.
+    the `outcomes`: two engines on one template are two sides. `probes` are what its templates ask for beside who says what.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Side:
     descriptions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     crashes: tuple[Crash, ...] = ()
+    probes: Probes = NO_PROBES
     engine: str = "transformers"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
+
+from tpllint.signatures import steady
 
 
 class Status(StrEnum):
@@ -45,7 +48,7 @@ class Compared:
         """What tells it from the other conversations of a diff."""
         return self.template, self.name, self.add_generation_prompt
 
-    @property
+    @functools.cached_property
     def status(self) -> Status:
         """Who renders it, and whether the prompts are equal; refusals are not compared with each other."""
         if self.left.text is None and self.right.text is None:
@@ -54,7 +57,7 @@ class Compared:
             return Status.LEFT_RAISES
         if self.right.text is None:
             return Status.RIGHT_RAISES
-        return Status.SAME if self.left.text == self.right.text else Status.DIFFERENT
+        return Status.SAME if steady(self.left.text) == steady(self.right.text) else Status.DIFFERENT
 
     @property
     def changed(self) -> bool:

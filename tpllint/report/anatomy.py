@@ -72,6 +72,13 @@ REST = {
     "generation_markers": ("template", "generation markers"),
     "special_tokens": ("template", "tokens read by name"),
 }
+DEPTHS: Sequence[tuple[tuple[str, ...], int]] = (
+    (("roles",), 3),
+    (("reasoning", "toggles"), 3),
+    *(((head,), 2) for head in ("reasoning", "tools", "orders", "variables", "engines")),
+    ((), 1),
+)
+"""How long the path of a fact is, by how it begins; what it holds is told whole."""
 TEXTS = frozenset((*PROMPT, "opener", "closer", "last_opener", "last_closer", "call", "image"))
 """What is text of a prompt, and shown in quotes."""
 IN_HISTORY = ("last_opener", "last_closer")
@@ -122,8 +129,8 @@ def rows(changes: Sequence[Change], left: Fact, right: Fact, columns: int = COLU
 
     What one side leaves undecided is not told: nobody knows whether it differs.
     """
-    found = dict.fromkeys(_fact(change.path) for change in changes)
-    facts = [path for path in found if path is not None and not (path in SAID_BY and SAID_BY[path] in found)]
+    found = dict.fromkeys(path for change in changes for path in _facts(change.path, left, right))
+    facts = [path for path in found if SAID_BY.get(path) not in found]
     facts.sort(key=lambda path: (SECTIONS.index(_label(path)[0]), _order(path, left, right)))
     told = (_row(path, left, right, columns) for path in facts)
     return list(_merged((row for row in told if row.differs and UNDECIDED not in (row.left, row.right)), _known(left, right)))
@@ -183,16 +190,17 @@ def _toggles(description: Fact) -> Mapping[str, Any]:
     return toggles
 
 
-def _fact(path: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The path of the fact that a change is part of; None for what other rows tell."""
-    match path:
-        case ("capabilities", *_):
-            return None
-        case ("roles", _, _, *_) | ("reasoning", "toggles", _, *_):
-            return path[:3]
-        case ("roles" | "orders" | "variables" | "engines" | "tools" | "reasoning", _, *_):
-            return path[:2]
-    return path[:1]
+def _facts(path: tuple[str, ...], left: Fact, right: Fact) -> Iterator[tuple[str, ...]]:
+    """The paths of the facts that a change is part of, or that are part of it; none for what other rows tell."""
+    if path[0] == "capabilities":
+        return
+    depth = next(depth for head, depth in DEPTHS if path[: len(head)] == head)
+    if len(path) >= depth:
+        yield path[:depth]
+        return
+    sides = (_at(path, side) for side in (left, right))
+    for key in dict.fromkeys(key for side in sides if isinstance(side, Mapping) for key in side):
+        yield from _facts((*path, key), left, right)
 
 
 def _row(path: tuple[str, ...], left: Fact, right: Fact, columns: int) -> Row:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
+from tpllint.difference import matrix
 from tpllint.difference.diff import SCHEMA, Diff
 from tpllint.errors import RepairableError
 from tpllint.report.json_text import json_text
@@ -14,8 +16,12 @@ def write(diff: Diff, stream: TextIO) -> None:
     stream.write(json_text({**diff.as_json(), "error": None}, indent=1) + "\n")
 
 
-def write_error(left: str, right: str, error: RepairableError, stream: TextIO) -> None:
-    """Write the object of two targets that cannot be compared."""
+def write_error(targets: Sequence[str], error: RepairableError, stream: TextIO) -> None:
+    """Write the object of targets that cannot be compared."""
     told = {"kind": error.kind, "message": error.message, "hint": error.hint}
-    body = {"schema": SCHEMA, "left": left, "right": right, "verdict": None, "error": told}
-    stream.write(json_text(body, indent=1) + "\n")
+    if len(targets) > 2:
+        body = {"schema": matrix.SCHEMA, "verdict": None, "targets": [{"target": target} for target in targets]}
+    else:
+        right = targets[1] if len(targets) > 1 else None
+        body = {"schema": SCHEMA, "left": targets[0], "right": right, "verdict": None}
+    stream.write(json_text({**body, "error": told}, indent=1) + "\n")

@@ -1,0 +1,138 @@
+"""What `diff` found, as Markdown: for the discussion of a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from tpllint.difference.diff import Diff
+from tpllint.difference.outcomes import Status
+from tpllint.difference.shown import Code, Shown
+from tpllint.finding import Finding
+from tpllint.report.anatomy import Row, rows
+from tpllint.report.difference_lines import Line, context, runs
+from tpllint.report.difference_words import alike_words, prompts_title, raised, structure_words, summary, title, turn_words
+from tpllint.report.escape import escape
+from tpllint.report.prompt import UNICODE
+from tpllint.report.text import counted, place
+
+MOST_LINES = 60
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~&$@])")
+"""What may mean something to a reader of Markdown within a line."""
+
+
+def write(diff: Diff, stream: TextIO) -> None:
+    """Write all of it."""
+    for block in _blocks(diff):
+        stream.write(block.rstrip("\n") + "\n\n")
+
+
+def _blocks(diff: Diff) -> Iterator[str]:
+    yield f"**{diff.verdict}**: {cell(summary(diff))}"
+    yield table(("left", "right"), [(in_table(diff.left), in_table(diff.right))])
+    for side, names in (("left", diff.templates_removed), ("right", diff.templates_added)):
+        if names:
+            yield f"Only on the {side}: {', '.join(map(code, names))}"
+    for name in diff.structures:
+        yield from _template(diff, name)
+    if diff.changed:
+        yield f"### {cell(prompts_title(diff))}"
+        for shown in diff.shown:
+            yield from _shown(shown, diff)
+    for side, findings in (("right", diff.added), ("left", diff.removed)):
+        if findings:
+            yield f"### Findings on the {side} only"
+            yield "".join(map(_finding, findings))
+
+
+def _template(diff: Diff, name: str) -> Iterator[str]:
+    left, right = (side.descriptions.get(name) for side in (diff.before, diff.after))
+    found = rows(diff.changes(name), left, right) if left and right else []
+    if found or any(each.template == name for each in diff.changed):
+        yield f"### {code(name)}: {structure_words(diff, name)}"
+    if found:
+        yield table(("", "left", "right"), map(_row, found))
+
+
+def _row(row: Row) -> tuple[str, str, str]:
+    remark = f" ({cell(row.remark)})" if row.remark else ""
+    return cell(f"{row.section}: {row.label}") + remark, in_table(row.left), in_table(row.right)
+
+
+def _shown(shown: Shown, diff: Diff) -> Iterator[str]:
+    compared = shown.example.compared
+    yield f"#### {code(title(compared, diff))}{cell(alike_words(shown.example))}"
+    if compared.status is not Status.DIFFERENT:
+        yield code(raised(compared))
+        return
+    if shown.example.is_aligned:
+        yield "With the markers of both written as what they are for:"
+    yield _fenced(list(_lines(shown)))
+    yield "".join(_codes(shown))
+
+
+def _lines(shown: Shown) -> Iterator[str]:
+    found = list(runs(shown.example, UNICODE))
+    for index, run in enumerate(found):
+        if run.same:
+            for line in context(run.left, before=index > 0, after=index < len(found) - 1):
+                yield "  " + ("..." if line is None else _plain(line))
+        else:
+            yield from (f"- {_plain(line)}" for line in run.left)
+            yield from (f"+ {_plain(line)}" for line in run.right)
+
+
+def _plain(line: Line) -> str:
+    return "".join(piece.text for piece in line)
+
+
+def _fenced(lines: list[str]) -> str:
+    """A block that a reader of Markdown colours as a diff, behind a fence that no line in it closes."""
+    more = [f"... {counted(len(lines) - MOST_LINES, 'further line')}"] if len(lines) > MOST_LINES else []
+    body = "\n".join((*lines[:MOST_LINES], *more))
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", body))])
+    return f"{fence}diff\n{body}\n{fence}\n"
+
+
+def _codes(shown: Shown) -> Iterator[str]:
+    for side, traced in (("left", shown.left), ("right", shown.right)):
+        for found in dict.fromkeys(one for one in (traced.codes if traced else ()) if one):
+            yield f"- {side}: {code(place(found.path, found.span))} {code(_marked(found))}".rstrip() + "\n"
+        if traced and traced.turns is not None:
+            yield f"- {side}: {cell(turn_words(traced))}\n"
+
+
+def _marked(found: Code) -> str:
+    return found.snippet.lines[0].marked if found.snippet else ""
+
+
+def _finding(finding: Finding) -> str:
+    where = place(finding.path, finding.span)
+    return f"- {finding.severity} {code(finding.rule)}: {code(finding.message)} in {code(where)}\n"
+
+
+def cell(text: str) -> str:
+    """Words of our own, in which nothing means anything to a reader of Markdown."""
+    return SPECIAL.sub(r"\\\1", escape(text))
+
+
+def code(text: str) -> str:
+    """A stranger's text, in the form of code: no link, no mention of anybody, no picture comes of it."""
+    shown = escape(text)
+    if not shown.strip():
+        return ""
+    fence = "`" * (max([0, *map(len, re.findall("`+", shown))]) + 1)
+    return f"{fence} {shown} {fence}" if shown[0] in "` " or shown[-1] in "` " else f"{fence}{shown}{fence}"
+
+
+def in_table(text: str) -> str:
+    """The same in a table, whose columns end at any bar."""
+    return code(text).replace("|", "\\|")
+
+
+def table(head: Iterable[str], rows_: Iterable[Iterable[str]]) -> str:
+    """A table; what stands in it is Markdown already."""
+    titles = list(head)
+    lines = [titles, ["---"] * len(titles), *map(list, rows_)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
