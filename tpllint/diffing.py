@@ -18,6 +18,7 @@ from tpllint.difference.matrix import Matrix
 from tpllint.difference.outcomes import Key, Outcome
 from tpllint.errors import RepairableError
 from tpllint.finding import Finding, Report
+from tpllint.job import Vocabulary
 from tpllint.pool import Answers, Pool
 from tpllint.showing import shown
 from tpllint.sources import with_more
@@ -64,7 +65,7 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
     found = Diff(before, after, known=_known(varied.request, varied.probes))
     examples = found.every_example() if wanted.every else found.examples[: wanted.shown]
     counted = [_with_tokenizer(target, wanted) for target in targets] if examples else targets
-    return replace(found, shown=tuple(shown(examples, counted, pool, varied.request, varied.probes)))
+    return found.with_shown(shown(examples, counted, pool, varied.request, varied.probes))
 
 
 def diff_with_base_model(argument: Argument, pool: Pool, wanted: Wanted) -> Diff:
@@ -182,7 +183,7 @@ def _side(target: Target, answers: Answers, report: Report) -> Side:
         target.argument,
         sources,
         dict(_outcomes(answers)),
-        {message["template"]: by_name(_description(message)) for message in told},
+        {message["template"]: _description(message, target) for message in told},
         report.findings,
         report.crashes,
         functools.reduce(Probes.joined, probes, Probes()),
@@ -194,8 +195,18 @@ def _probes(message: Mapping[str, Any]) -> Probes:
     return Probes(variables, tuple(map(tuple, message["words"])))
 
 
-def _description(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in message.items() if key not in ("kind", "template")}
+def _description(message: Mapping[str, Any], target: Target) -> dict[str, Any]:
+    """What a worker says of a template, and whether the model stops at the end of its answers."""
+    told = by_name({key: value for key, value in message.items() if key not in ("kind", "template")})
+    terminator = (told.get("terminator") or {}).get("text")
+    return {**told, "stops_at_terminator": _stops_at(terminator, target.resolved.vocabulary if target.resolved else None)}
+
+
+def _stops_at(terminator: str | None, vocabulary: Vocabulary | None) -> bool | None:
+    """Whether generation ends at a token; None where files do not tell its id or where the model stops."""
+    if not terminator or vocabulary is None or vocabulary.stops is None or terminator not in vocabulary.ids:
+        return None
+    return vocabulary.ids[terminator] in vocabulary.stops
 
 
 def _require_whole(target: Target, answers: Answers, templates: frozenset[str]) -> None:

@@ -35,7 +35,7 @@ def changes(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Change, 
     """What differs between two descriptions, JSON values by name, in the order of the paths."""
     if left == right:
         return ()
-    from deepdiff import DeepDiff  # loads numpy where that is installed
+    from deepdiff import DeepDiff  # takes longer to import than most of a run
 
     found = (change for kind in DeepDiff(dict(left), dict(right), view="tree").values() for change in kind)
     told = (Change(_path(change), _value(change.t1), _value(change.t2)) for change in found)

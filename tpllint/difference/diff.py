@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ from tpllint.conversations.variations import NO_PROBES, Probes
 from tpllint.difference.anatomy import Change, changes, differences
 from tpllint.difference.dialects import Aligned, Dialect, Said, agree, aligned, dialect, said, unaligned
 from tpllint.difference.examples import Example, example, examples
-from tpllint.difference.outcomes import Compared, Outcomes, Status, compared
+from tpllint.difference.outcomes import Compared, Key, Outcomes, Status, compared
 from tpllint.difference.shown import Shown
 from tpllint.finding import Crash, Finding
 
@@ -157,13 +157,27 @@ class Diff:
         """Each conversation that changed, as the prompts are."""
         return tuple(example(each, plain_texts) for each in self.changed)
 
+    def with_shown(self, shown: Iterable[Shown]) -> Diff:
+        """The same, with examples that are traced to the code behind them, and with all that was found out already."""
+        made = replace(self, shown=tuple(shown))
+        made.__dict__.update({name: value for name, value in self.__dict__.items() if name != "shown"})
+        return made
+
     def aligned_texts(self, each: Compared) -> tuple[Aligned, Aligned]:
         """The prompts of both sides; where the templates mark turns differently, markers are written as what they are for."""
         spoken = self._dialects.get(each.template)
         if spoken is None or each.status is not Status.DIFFERENT:
             return plain_texts(each)
-        texts, (one, other) = self._said(each.name), spoken
-        return aligned(each.left.text or "", texts, one, other), aligned(each.right.text or "", texts, other, one)
+        if each.key not in self._aligned:
+            (one, other), texts = spoken, self._said(each.name)
+            sides = aligned(each.left.text or "", texts, one, other), aligned(each.right.text or "", texts, other, one)
+            self._aligned[each.key] = sides
+        return self._aligned[each.key]
+
+    @functools.cached_property
+    def _aligned(self) -> dict[Key, tuple[Aligned, Aligned]]:
+        """What was aligned before: every reader of a diff asks for it again."""
+        return {}
 
     def _is_dialect(self, each: Compared) -> bool:
         left, right = self.aligned_texts(each)

@@ -10,6 +10,8 @@ from tpllint.report.description_words import quoted
 from tpllint.report.escape import escape
 from tpllint.report.text import counted
 
+LONGEST_NAME = 120
+
 
 def summary(diff: Diff) -> str:
     """What the verdict rests on."""
@@ -55,8 +57,8 @@ def prompts_title(diff: Diff) -> str:
 def title(compared: Compared, diff: Diff) -> str:
     """What tells a conversation from the others."""
     flag = "with" if compared.add_generation_prompt else "without"
-    template = f" ({escape(compared.template)})" if len(diff.structures) > 1 else ""
-    return f"{escape(compared.name)}{template}, {flag} generation prompt"
+    template = f" ({escape(compared.template, LONGEST_NAME)})" if len(diff.structures) > 1 else ""
+    return f"{escape(compared.name, LONGEST_NAME)}{template}, {flag} generation prompt"
 
 
 def alike_words(example: Example) -> str:
