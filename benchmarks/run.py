@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 EXAMPLE = HERE.parent / "examples" / "good" / "chat_template.jinja"
 MANY = 400
+LARGE = 120
 IMPORTS = ("-c", "import jinja2, jinja2.sandbox, click")
 REFERENCE = (str(HERE / "reference.py"),)
 
@@ -57,6 +58,7 @@ def main() -> None:
             ),
         ):
             report(comparison, options.rounds)
+        report(diff(Path(scratch), templates if options.templates else ()), options.rounds)
         with hub_model(EXAMPLE.parent, Path(scratch)) as hub:
             known, local = (f"{MODEL}@{hub.commit}",), (str(EXAMPLE.parent),)
             for comparison in (
@@ -90,6 +92,29 @@ def written(folder: Path) -> tuple[str, ...]:
     return tuple(map(str, paths))
 
 
+def diff(folder: Path, published: tuple[str, ...]) -> Comparison:
+    """The two largest of some templates, or two that are written in the size of the largest ones that models come with."""
+    left, right = sorted(published, key=os.path.getsize)[-2:] if published else large(folder)
+    check = ("-m", "tpllint", "check", "--exit-zero", "--no-progress", left)
+    compare = ("-m", "tpllint", "diff", "--output", os.devnull, left, right)
+    return Comparison("diff of two large templates | a check of one", compare, check, 1.6)
+
+
+def large(folder: Path) -> tuple[str, str]:
+    """A template with a branch for each of many roles, and a revision of it that forgets a line end."""
+    source = EXAMPLE.read_text(encoding="utf-8")
+    known = "    {{- '<|im_start|>' + message.role + '\\n' + text_of(message) -}}\n"
+    branch = "    {%- elif message.role == 'critic_NUMBER' -%}\n" + known.replace("message.role", "'critic_NUMBER'")
+    branches = "".join(branch.replace("NUMBER", str(number)) for number in range(LARGE))
+    whole = source.replace(
+        known, f"    {{%- if message.role == 'user' -%}}\n{known}{branches}    {{%- else -%}}\n{known}    {{%- endif -%}}\n"
+    )
+    paths = folder / "large.jinja", folder / "revision.jinja"
+    for path, text in zip(paths, (whole, whole.replace("{{- '<|im_end|>\\n' -}}", "{{- '<|im_end|>' -}}")), strict=True):
+        path.write_text(text, encoding="utf-8")
+    return str(paths[0]), str(paths[1])
+
+
 def gguf(folder: Path) -> Comparison:
     """A GGUF file with a header of 10 MB, as those of models with 150,000 tokens are."""
     words = b"".join(struct.pack("<Q", 9) + b"word%05d" % (number % 100_000) for number in range(400_000))
@@ -121,7 +146,9 @@ def report(comparison: Comparison, rounds: int) -> None:
 def seconds(command: tuple[str, ...], environment: Mapping[str, str]) -> float:
     started = time.perf_counter()
     silent = subprocess.DEVNULL
-    subprocess.run([sys.executable, *command], check=True, stdout=silent, stderr=silent, env={**os.environ, **environment})
+    subprocess.run(
+        [sys.executable, *command], check="diff" not in command, stdout=silent, stderr=silent, env={**os.environ, **environment}
+    )
     return time.perf_counter() - started
 
 

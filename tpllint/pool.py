@@ -169,7 +169,8 @@ class Pool:
         """Those who are to work: as many as pay for themselves by all the jobs so far, of which these may be a small part."""
         self._ordered += len(orders)
         wanted = min(self._size, 1 + self._ordered // JOBS_PER_EXTRA_WORKER, max(len(self._idle), len(orders)))
-        workers = self._idle + [self._hired() for _ in range(wanted - len(self._idle))]
+        idle = sorted(self._idle, key=lambda worker: worker.index)  # who had the same place before may know the same files
+        workers = idle + [self._hired() for _ in range(wanted - len(idle))]
         self._idle = []
         return workers
 
