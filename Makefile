@@ -9,7 +9,7 @@ BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-pyth
 TYPED := tpllint rules tests benchmarks fuzz docs/generate.py
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint docs docs-check bench fuzz clean
+.PHONY: demo test test-browser lint docs docs-check bench fuzz clean
 
 demo: $(VENV)/installed ## A good and several broken models; findings are what is expected of the broken ones.
 	$(CHECK) examples/good
@@ -17,6 +17,9 @@ demo: $(VENV)/installed ## A good and several broken models; findings are what i
 
 test: $(VENV)/installed-for-development
 	$(VENV)/bin/python -m pytest
+
+test-browser: $(VENV)/installed-for-browser ## The pages that `tpllint diff` writes, in Chromium (Debian: chromium, chromium-driver).
+	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
 
 lint: $(VENV)/installed-for-development
 	$(VENV)/bin/ruff check .
@@ -47,6 +50,10 @@ $(VENV)/installed-for-development: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[dev]'
 	touch $(VENV)/installed $@
+
+$(VENV)/installed-for-browser: $(VENV)/installed-for-development
+	$(PIP) --editable '.[browser]'
+	touch $@
 
 $(VENV)/installed-for-fuzzing: $(VENV)/installed-for-development
 	$(PIP) --editable '.[fuzz]'

@@ -27,6 +27,8 @@ LINK = re.compile(r"\]\(([^()\s#]+)[^()\s]*\)")
 EXAMPLES = {
     "good": set(),
     "chatml": set(),
+    "chatml-reformatted": set(),
+    "headers": set(),
     "configured": {"unused-suppression"},
     "mistral-v01": set(),
     "two-critics": set(),

@@ -16,7 +16,7 @@ from tests.command import tpllint
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("tpllint", "rules", "pyproject.toml", "README.md", "LICENSE")
-SHIPPED_SUFFIXES = (".py", ".json", ".typed")
+SHIPPED_SUFFIXES = (".py", ".json", ".css", ".typed")
 
 
 @pytest.fixture(scope="module")

@@ -158,10 +158,18 @@ def varied_sides(targets: Sequence[Target], found: Sequence[Side], pool: Pool, a
     varied = Varied(asked.request._replace(conversations=(*asked.request.conversations, *witnesses)), probes)
     again = asked._replace(request=varied.request)
     _, answers = examination(targets, (), pool, again, want="side", selection={"probes": probes._asdict()})
-    for target, answer, one in zip(targets, answers, found, strict=True):
-        _require_whole(target, answer, frozenset(one.sources))
-    more = (dict(_outcomes(answer)) for answer in answers)
-    return [replace(one, outcomes={**one.outcomes, **extra}) for one, extra in zip(found, more, strict=True)], varied
+    return [_with_more(one, answer) for one, answer in zip(found, answers, strict=True)], varied
+
+
+def _with_more(one: Side, answers: Answers) -> Side:
+    """A side with the outcomes of conversations that were made for it; those that a limit ended are undecided."""
+    crash = next((message for message in answers.messages if message["kind"] == "crash"), None)
+    if crash is not None:
+        raise RuntimeError(crash["traceback"])
+    cut_short = frozenset(name for message in _told(answers) for name, *_, is_limited in message["outcomes"] if is_limited)
+    outcomes = {key: outcome for key, outcome in _outcomes(answers) if key[1] not in cut_short}
+    lost = () if answers.ended is None else (f"the rest of those that are made for the two ({answers.ended})",)
+    return replace(one, outcomes={**one.outcomes, **outcomes}, undecided=(*sorted(cut_short), *lost))
 
 
 def _witnesses(findings: Iterable[Finding]) -> Iterator[Mapping[str, Any]]:
@@ -211,7 +219,7 @@ def _stops_at(terminator: str | None, vocabulary: Vocabulary | None) -> bool | N
 
 def _require_whole(target: Target, answers: Answers, templates: frozenset[str]) -> None:
     """Every template has been rendered with every conversation, and no limit has ended a render."""
-    told = [message for message in answers.messages if message["kind"] == "outcomes"]
+    told = _told(answers)
     if {message["template"] for message in told} != templates:
         crash = next((message for message in answers.messages if message["kind"] == "crash" and not message["rule"]), None)
         if crash is not None:
@@ -227,11 +235,14 @@ def _cut_short(target: Target, why: str) -> RepairableError:
     return RepairableError("resource-exhaustion", f"{target.argument} cannot be compared: {why}", "run tpllint check on it")
 
 
+def _told(answers: Answers) -> list[dict[str, Any]]:
+    return [message for message in answers.messages if message["kind"] == "outcomes"]
+
+
 def _outcomes(answers: Answers) -> Iterator[tuple[Key, Outcome]]:
-    for message in answers.messages:
-        if message["kind"] == "outcomes":
-            for name, flag, text, error, _ in message["outcomes"]:
-                yield (message["template"], name, flag), Outcome(text, error)
+    for message in _told(answers):
+        for name, flag, text, error, _ in message["outcomes"]:
+            yield (message["template"], name, flag), Outcome(text, error)
 
 
 def _known(request: Request, probes: Probes) -> dict[str, Conversation]:

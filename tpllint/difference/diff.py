@@ -45,6 +45,7 @@ class Side:
 
     `sources` and `descriptions` (as `anatomy.by_name` gives them) are by the names of its templates. `engine` is what rendered
     the `outcomes`: two engines on one template are two sides. `probes` are what its templates ask for beside who says what.
+    `undecided` are conversations that were made for it and of which a limit ended the render.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Side:
     findings: tuple[Finding, ...] = ()
     crashes: tuple[Crash, ...] = ()
     probes: Probes = NO_PROBES
+    undecided: tuple[str, ...] = ()
     engine: str = "transformers"
 
 
@@ -126,6 +128,11 @@ class Diff:
     def crashes(self) -> tuple[Crash, ...]:
         """The rules that raised on either side."""
         return self.before.crashes + self.after.crashes
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The conversations that were made for the two sides and not compared: a limit ended their render on one of them."""
+        return tuple(dict.fromkeys((*self.before.undecided, *self.after.undecided)))
 
     @functools.cached_property
     def anatomy(self) -> Mapping[str, Any]:
@@ -213,6 +220,7 @@ class Diff:
             "templates": {"added": list(self.templates_added), "removed": list(self.templates_removed)},
             "structures": {name: str(structure) for name, structure in self.structures.items()},
             "conversations": [each.as_json() for each in self.conversations],
+            "undecided": list(self.undecided),
             "examples": [shown.as_json() for shown in self.shown],
             "anatomy": dict(self.anatomy),
             "findings": {

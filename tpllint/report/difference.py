@@ -16,7 +16,16 @@ from tpllint.difference.shown import Code, Shown
 from tpllint.finding import Finding
 from tpllint.report.anatomy import Row, rows
 from tpllint.report.difference_lines import Line, Piece, context, runs
-from tpllint.report.difference_words import alike_words, prompts_title, raised, structure_words, summary, title, turn_words
+from tpllint.report.difference_words import (
+    alike_words,
+    prompts_title,
+    raised,
+    structure_words,
+    summary,
+    title,
+    turn_words,
+    undecided_words,
+)
 from tpllint.report.escape import escape, padded, width
 from tpllint.report.prompt import Marks, marks_for
 from tpllint.report.text import COLOURS, code_lines, counted, crash_text, place, styled
@@ -27,6 +36,7 @@ MOST_CELL_LINES = 3
 MOST_LINES = 60
 """Of one prompt pair; the JSON has all of both."""
 MOST_CODES = 2
+LONGEST_NOTE = 200
 LEFT, RIGHT = "red", "green"
 VERDICTS = {Verdict.IDENTICAL: "green", Verdict.COSMETIC: "green", Verdict.BEHAVIOURAL: "yellow"}
 
@@ -57,6 +67,8 @@ def _head(diff: Diff, view: View) -> Iterator[str]:
         yield f"  only on the left: template {escape(name)}"
     for name in diff.templates_added:
         yield f"  only on the right: template {escape(name)}"
+    if diff.undecided:
+        yield f"  undecided: {escape(undecided_words(diff), LONGEST_NOTE)}"
 
 
 def _templates(diff: Diff, view: View) -> Iterator[str]:

@@ -12,7 +12,16 @@ from tpllint.difference.shown import Code, Shown
 from tpllint.finding import Finding
 from tpllint.report.anatomy import Row, rows
 from tpllint.report.difference_lines import Line, context, runs
-from tpllint.report.difference_words import alike_words, prompts_title, raised, structure_words, summary, title, turn_words
+from tpllint.report.difference_words import (
+    alike_words,
+    prompts_title,
+    raised,
+    structure_words,
+    summary,
+    title,
+    turn_words,
+    undecided_words,
+)
 from tpllint.report.escape import escape
 from tpllint.report.prompt import UNICODE
 from tpllint.report.text import counted, place
@@ -34,6 +43,8 @@ def _blocks(diff: Diff) -> Iterator[str]:
     for side, names in (("left", diff.templates_removed), ("right", diff.templates_added)):
         if names:
             yield f"Only on the {side}: {', '.join(map(code, names))}"
+    if diff.undecided:
+        yield f"Undecided: {code(undecided_words(diff))}"
     for name in diff.structures:
         yield from _template(diff, name)
     if diff.changed:

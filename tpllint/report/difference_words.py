@@ -32,6 +32,13 @@ def summary(diff: Diff) -> str:
     return f"of {counted(all_, 'prompt')} {', '.join(parts) or 'none differs'}"
 
 
+def undecided_words(diff: Diff) -> str:
+    """How much could not be compared; nothing where all could."""
+    if not diff.undecided:
+        return ""
+    return f"{counted(len(diff.undecided), 'conversation')} not compared, since a limit ended them: {diff.undecided[0]}"
+
+
 def structure_words(diff: Diff, template: str) -> str:
     """How far the prompts of a template differ."""
     raises = any(each.template == template and each.status is not Status.DIFFERENT for each in diff.changed)

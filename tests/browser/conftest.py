@@ -1,0 +1,85 @@
+"""Pages that the real command makes of real folders, and the browser that opens them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import Chromium, chromium
+from tests.command import tpllint
+from tests.live import GOOD, TOKENS
+
+EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
+HOSTILE = (
+    "</style></title><script>alert(1)</script><img src=x onerror=alert(2)>&lt;b&gt;\"'\u202eesrever\u2066\u0007\u200b]]><!--"
+)
+HOSTILE_NAME = "<img src=x onerror=alert(3)>&\"'\u202e]]>"
+Make = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One browser for all tests."""
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Makes the page of two targets."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    def made(left: str | Path, right: str | Path, *more: str | Path, cwd: Path = EXAMPLES) -> Path:
+        path = folder / f"{len(list(folder.iterdir()))}.html"
+        done = tpllint("diff", left, right, "--output-format", "html", "--output", path, *more, cwd=cwd)
+        assert done.code in (0, 1), done.err
+        return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def dialects(make: Make) -> Path:
+    """Two templates that mark turns differently, and refuse different messages."""
+    return make("chatml", "headers")
+
+
+@pytest.fixture(scope="session")
+def blanks(make: Make) -> Path:
+    """A line end more after every turn."""
+    return make("chatml", "chatml-reformatted")
+
+
+@pytest.fixture(scope="session")
+def capable(make: Make) -> Path:
+    """A template that knows tools beside one that does not, with findings."""
+    return make("no-generation-prompt", "good")
+
+
+@pytest.fixture(scope="session")
+def hostile(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that a stranger can name or write holds what a page must not obey."""
+    folder = tmp_path_factory.mktemp("hostile")
+    own: dict[str, Any] = {"messages": [{"role": "user", "content": HOSTILE}, {"role": HOSTILE, "content": HOSTILE}]}
+    (folder / "own.json").write_text(json.dumps(own), encoding="utf-8")
+    refusal = HOSTILE.replace("'", "").replace("\u0007", "")
+    refuses = "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('" + refusal + "') }}{% endif %}{% endfor %}"
+    for side, source in (("left", GOOD), ("right", refuses + HOSTILE.replace("\u0007", "") + GOOD)):
+        target = folder / side / HOSTILE_NAME.replace("/", "")
+        (target / "additional_chat_templates").mkdir(parents=True)
+        (target / "chat_template.jinja").write_text(source, encoding="utf-8")
+        (target / "tokenizer_config.json").write_text(json.dumps(TOKENS), encoding="utf-8")
+        name = f"{side if side == 'left' else 'both'}{HOSTILE_NAME.replace('/', '')}.jinja"
+        (target / "additional_chat_templates" / name).write_text(source, encoding="utf-8")
+    sides = [next((folder / side).iterdir()).relative_to(folder) for side in ("left", "right")]
+    return make(*sides, "--conversation", "own.json", cwd=folder)
+
+
+@pytest.fixture(scope="session")
+def identical(make: Make) -> Path:
+    """Nothing differs."""
+    return make("good", "good")

@@ -1,0 +1,209 @@
+"""What `diff` found, as one page for a browser: nothing is loaded, nothing runs, and it can be passed on as it is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+from itertools import groupby
+from typing import TextIO
+from xml.etree.ElementTree import Element
+
+import tpllint
+from tpllint.difference.diff import Diff, Side, Structure
+from tpllint.difference.outcomes import Compared, Status
+from tpllint.finding import Finding
+from tpllint.report.anatomy import Row, rows, treatments
+from tpllint.report.difference_html_prompts import LONGEST_NAME, changed, names
+from tpllint.report.difference_words import structure_words, summary
+from tpllint.report.escape import escape
+from tpllint.report.markup import Content, document, element, source_of, style
+from tpllint.report.text import counted, crash_text, place
+
+STYLE = "difference.css"
+COLUMNS = 400
+"""Of a fact on one side, before it is cut in the middle."""
+LONGEST_TITLE = 60
+POLICY = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'"
+
+
+def write(diff: Diff, stream: TextIO) -> None:
+    """Write the page."""
+    stream.write(document(element("html", _head(diff), _body(diff), lang="en")))
+
+
+def _head(diff: Diff) -> Element:
+    css = files(__package__).joinpath(STYLE).read_text(encoding="ascii")
+    left, right = (escape(name, LONGEST_TITLE) for name in (diff.left, diff.right))
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY.format(style=source_of(css))),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"{diff.verdict}: {left} and {right} - tpllint diff"),
+        style(css),
+    )
+
+
+def _body(diff: Diff) -> Element:
+    sections = [*_templates(diff), *changed(diff), *_unchanged(diff), *_findings(diff), *_crashes(diff)]
+    return element(
+        "body",
+        element("a", "Skip to what was found", class_="skip", href="#found"),
+        _header(diff),
+        _contents(sections),
+        element("main", *sections, id="found", tabindex="-1"),
+        _footer(diff),
+    )
+
+
+def _header(diff: Diff) -> Element:
+    sides = (("left", diff.before), ("right", diff.after))
+    only = (("left", diff.templates_removed), ("right", diff.templates_added))
+    notes = [element("li", f"only on the {side}: template ", _code(name)) for side, found in only for name in found]
+    return element(
+        "header",
+        element("h1", element("strong", str(diff.verdict), class_=str(diff.verdict)), f": {summary(diff)}"),
+        element("dl", *(element("div", element("dt", name), element("dd", _side(side))) for name, side in sides)),
+        element("ul", *notes) if notes else None,
+    )
+
+
+def _side(side: Side) -> Content:
+    return [_code(side.name), "" if side.engine == "transformers" else f" in {side.engine}"]
+
+
+def _code(text: str) -> Element:
+    return element("code", element("bdi", escape(text, LONGEST_NAME)))
+
+
+def _contents(sections: Iterable[Element]) -> Element | None:
+    """Links to the sections by their headings."""
+    headings = [section.find("h2") for section in sections]
+    links = [element("a", "".join(found.itertext()), href=f"#{found.get('id')}") for found in headings if found is not None]
+    return element("nav", element("ul", *(element("li", link) for link in links)), aria_label="Sections") if links else None
+
+
+def _templates(diff: Diff) -> Iterator[Element]:
+    for number, name in enumerate(diff.structures, 1):
+        heading = f"template-{number}"
+        yield element(
+            "section",
+            element("h2", "Template ", _code(name), id=heading),
+            element("p", structure_words(diff, name)),
+            _tables(diff, name),
+            aria_labelledby=heading,
+        )
+
+
+def _tables(diff: Diff, name: str) -> Iterator[Element]:
+    """What both sides make of what callers do, and what differs in how; nothing where nothing differs."""
+    left, right = (side.descriptions.get(name) for side in (diff.before, diff.after))
+    if not left or not right:
+        return
+    treated, found = treatments(left, right, COLUMNS), rows(diff.changes(name), left, right, COLUMNS)
+    if not found and diff.structures[name] is Structure.SAME and not any(row.differs for row in treated):
+        return
+    yield from _capabilities(treated)
+    if found:
+        grouped = [(section, list(members)) for section, members in groupby(found, key=lambda row: row.section)]
+        yield _table("What differs in how prompts are made", grouped)
+
+
+def _capabilities(treated: Sequence[Row]) -> Iterator[Element]:
+    """All that is told of every two templates: what differs first, the rest below it, closed."""
+    differing, same = ([row for row in treated if row.differs is wanted] for wanted in (True, False))
+    if differing:
+        yield _table("What callers can do that differs", [("", differing)])
+    if same:
+        title = f"{counted(len(same), 'thing')} that callers can do {'is' if len(same) == 1 else 'are'} the same on both sides"
+        yield element("details", element("summary", title), _table("What callers can do alike", [("", same)]), class_="fold")
+
+
+def _table(caption: str, sections: Iterable[tuple[str, list[Row]]]) -> Element:
+    titles = (element("th", title, scope="col") for title in ("what", "left", "right"))
+    bodies = (element("tbody", _section(section), (_row(row) for row in members)) for section, members in sections)
+    return element("table", element("caption", caption), element("thead", element("tr", *titles)), *bodies)
+
+
+def _section(name: str) -> Element | None:
+    return element("tr", element("th", name, scope="rowgroup", colspan="3"), class_="section") if name else None
+
+
+def _row(row: Row) -> Iterator[Element]:
+    """A fact; its remark stands below both sides."""
+    kind = "differs" if row.differs else "same"
+    sign: Content = [element("span", "\u2260", aria_label="differs", role="img", class_="sign"), " "] if row.differs else None
+    label = element("th", sign, row.label, scope="row", **({"rowspan": "2"} if row.remark else {}))
+    yield element("tr", label, element("td", row.left), element("td", row.right), class_=kind)
+    if row.remark:
+        yield element("tr", element("td", row.remark, colspan="2"), class_=f"{kind} remark")
+
+
+def _unchanged(diff: Diff) -> Iterator[Element]:
+    same = [each for each in diff.conversations if each.status is Status.SAME]
+    refused = [each for each in diff.conversations if each.status is Status.BOTH_RAISE]
+    if not same and not refused:
+        return
+    yield element(
+        "section",
+        element("h2", "What did not change", id="unchanged"),
+        _list(f"{counted(len(same), 'prompt')} the same on both sides", same, diff),
+        _list(f"{counted(len(refused), 'conversation')} that both sides refuse", refused, diff),
+        aria_labelledby="unchanged",
+    )
+
+
+def _list(title: str, found: list[Compared], diff: Diff) -> Element | None:
+    return element("details", element("summary", title), names(found, diff)) if found else None
+
+
+def _findings(diff: Diff) -> Iterator[Element]:
+    both = (("Only on the right", "+", diff.added), ("Only on the left", "-", diff.removed))
+    told = [(title, sign, findings) for title, sign, findings in both if findings]
+    if told:
+        yield element(
+            "section",
+            element("h2", "Findings", id="findings"),
+            ([element("h3", title), _finding_list(sign, findings)] for title, sign, findings in told),
+            aria_labelledby="findings",
+        )
+
+
+def _finding_list(sign: str, findings: Iterable[Finding]) -> Element:
+    return element("ul", *(element("li", *_finding(sign, finding)) for finding in findings), class_="findings")
+
+
+def _finding(sign: str, finding: Finding) -> Iterator[Content]:
+    severity = element("strong", str(finding.severity), class_=str(finding.severity))
+    yield element("p", f"{sign} ", severity, " ", element("code", finding.rule), f" {finding.message}")
+    yield element("p", element("code", place(finding.path, finding.span)), class_="note")
+
+
+def _crashes(diff: Diff) -> Iterator[Element]:
+    """The rules that raised: a defect is never passed over."""
+    if diff.crashes:
+        lines = (line for crash in diff.crashes for line in crash_text(crash, False).splitlines())
+        rows_ = (element("div", line, class_="row") for line in lines)
+        yield element(
+            "section",
+            element("h2", "Defects of tpllint", id="defects"),
+            element("div", *rows_, class_="code", tabindex="0", role="group", aria_label="what failed"),
+            aria_labelledby="defects",
+        )
+
+
+def _footer(diff: Diff) -> Element:
+    """Who made the page, and how it is made again."""
+    sides = [diff.left, diff.right]
+    dashed = ["--"] if any(name.startswith("-") for name in sides) else []
+    command = shlex.join(["tpllint", "diff", "--output-format", "html", "--output", "diff.html", *dashed, *sides])
+    return element(
+        "footer",
+        element(
+            "p", f"tpllint {tpllint.__version__} made this page; this makes it again, with the options that it was run with:"
+        ),
+        element("div", element("div", command, class_="row"), class_="code", tabindex="0", role="group", aria_label="command"),
+    )
