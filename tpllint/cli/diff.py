@@ -18,7 +18,7 @@ from tpllint.difference.matrix import Matrix
 from tpllint.diffing import HANDS, Wanted, diff, diff_with_base_model, matrix
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
-from tpllint.report import difference_json
+from tpllint.report.difference import json as json_report
 from tpllint.severity import Severity
 from tpllint.sources.listed import STDIN
 
@@ -75,7 +75,7 @@ def command(
     except RepairableError as error:
         if output_format == "json":
             with output(path) as stream:
-                difference_json.write_error(targets, error, stream)
+                json_report.write_error(targets, error, stream)
         raise
     with output(path) as stream:
         if isinstance(found, Matrix):
@@ -110,17 +110,17 @@ def _compared(targets: Sequence[str], base_model: bool, pool: Pool, wanted: Want
 
 def _write(found: Diff, stream: TextIO, output_format: str, color: str, view: str) -> None:
     if output_format != "text":
-        importlib.import_module(f"tpllint.report.difference_{output_format}").write(found, stream)
+        importlib.import_module(f"tpllint.report.difference.{output_format}").write(found, stream)
         return
-    from tpllint.report import difference
+    from tpllint.report.difference import text
 
-    columns = shutil.get_terminal_size().columns if stream.isatty() else difference.WIDTH
+    columns = shutil.get_terminal_size().columns if stream.isatty() else text.WIDTH
     split = view == "split" or (view == "auto" and columns >= SPLIT_FROM)
-    difference.write(found, stream, difference.View(coloured(color, stream), columns, split))
+    text.write(found, stream, text.View(coloured(color, stream), columns, split))
 
 
 def _write_matrix(found: Matrix, stream: TextIO, output_format: str) -> None:
-    from tpllint.report import difference_matrix
+    from tpllint.report.difference import matrix as report
 
-    writers = {"json": difference_matrix.write_json, "markdown": difference_matrix.write_markdown}
-    writers.get(output_format, difference_matrix.write)(found, stream)
+    writers = {"json": report.write_json, "markdown": report.write_markdown}
+    writers.get(output_format, report.write)(found, stream)

@@ -14,9 +14,9 @@ from tpllint.difference.examples import Example
 from tpllint.difference.outcomes import Status
 from tpllint.difference.shown import Code, Shown
 from tpllint.finding import Finding
-from tpllint.report.anatomy import Row, rows
-from tpllint.report.difference_lines import Line, Piece, context, runs
-from tpllint.report.difference_words import (
+from tpllint.report.difference.anatomy import Row, rows
+from tpllint.report.difference.lines import Line, Piece, context, runs
+from tpllint.report.difference.words import (
     alike_words,
     prompts_title,
     raised,

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
-from tpllint.report.difference_markdown import in_table, table
+from tpllint.report.difference.markdown import in_table, table
 from tpllint.report.escape import escape, padded, width
 from tpllint.report.json_text import json_text
 from tpllint.report.text import counted

@@ -10,9 +10,9 @@ from tpllint.difference.diff import Diff
 from tpllint.difference.outcomes import Status
 from tpllint.difference.shown import Code, Shown
 from tpllint.finding import Finding
-from tpllint.report.anatomy import Row, rows
-from tpllint.report.difference_lines import Line, context, runs
-from tpllint.report.difference_words import (
+from tpllint.report.difference.anatomy import Row, rows
+from tpllint.report.difference.lines import Line, context, runs
+from tpllint.report.difference.words import (
     alike_words,
     prompts_title,
     raised,

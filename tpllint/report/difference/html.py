@@ -13,14 +13,14 @@ import tpllint
 from tpllint.difference.diff import Diff, Side, Structure
 from tpllint.difference.outcomes import Compared, Status
 from tpllint.finding import Finding
-from tpllint.report.anatomy import Row, rows, treatments
-from tpllint.report.difference_html_prompts import LONGEST_NAME, changed, names
-from tpllint.report.difference_words import structure_words, summary
+from tpllint.report.difference.anatomy import Row, rows, treatments
+from tpllint.report.difference.html_prompts import LONGEST_NAME, changed, names
+from tpllint.report.difference.words import structure_words, summary, undecided_words
 from tpllint.report.escape import escape
 from tpllint.report.markup import Content, document, element, source_of, style
 from tpllint.report.text import counted, crash_text, place
 
-STYLE = "difference.css"
+STYLE = "page.css"
 COLUMNS = 400
 """Of a fact on one side, before it is cut in the middle."""
 LONGEST_TITLE = 60
@@ -63,6 +63,7 @@ def _header(diff: Diff) -> Element:
     sides = (("left", diff.before), ("right", diff.after))
     only = (("left", diff.templates_removed), ("right", diff.templates_added))
     notes = [element("li", f"only on the {side}: template ", _code(name)) for side, found in only for name in found]
+    notes += [element("li", f"undecided: {undecided_words(diff)}")] if diff.undecided else []
     return element(
         "header",
         element("h1", element("strong", str(diff.verdict), class_=str(diff.verdict)), f": {summary(diff)}"),

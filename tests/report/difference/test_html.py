@@ -21,8 +21,8 @@ from tpllint.difference.examples import Example
 from tpllint.difference.outcomes import Compared, Outcome
 from tpllint.difference.passages import passages
 from tpllint.finding import Crash
-from tpllint.report import difference_html, difference_html_prompts
-from tpllint.report.side_by_side import Block, Segment, blocks, cut, segments
+from tpllint.report.difference import html, html_prompts
+from tpllint.report.difference.side_by_side import Block, Segment, blocks, cut, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ class Page(HTMLParser):
 
 def page(diff: tpllint.Diff) -> Page:
     stream = io.StringIO()
-    difference_html.write(diff, stream)
+    html.write(diff, stream)
     return Page(stream.getvalue())
 
 
@@ -174,7 +174,7 @@ def test_of_a_long_prompt_only_a_part_is_shown_and_the_page_says_so(compare: Any
 
 
 def test_beyond_so_many_conversations_only_names_are_told(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(difference_html_prompts, "MOST_PROMPTS", 3)
+    monkeypatch.setattr(html_prompts, "MOST_PROMPTS", 3)
     diff = compare(GOOD, NO_PROMPT)
     found = page(diff)
     assert sum(each.get("class") == "prompt" for each in found.all("details")) == 3
@@ -183,7 +183,7 @@ def test_beyond_so_many_conversations_only_names_are_told(compare: Any, monkeypa
 
 
 def test_own_conversations_are_shown_before_the_canonical_ones(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(difference_html_prompts, "MOST_PROMPTS", 1)
+    monkeypatch.setattr(html_prompts, "MOST_PROMPTS", 1)
     own = [{"messages": [{"role": "user", "content": "something of my own"}]}]
     assert "something of my own" in page(compare(GOOD, NO_PROMPT, conversations=own)).text()
 

@@ -12,11 +12,11 @@ from tpllint.difference.diff import Diff, plain_texts
 from tpllint.difference.examples import Example, example
 from tpllint.difference.outcomes import Compared, Status
 from tpllint.difference.shown import Code, Shown, Traced
-from tpllint.report.difference_words import alike_words, prompts_title, raised, title, turn_words
+from tpllint.report.difference.side_by_side import Block, Cut, Line, Part, blocks, cut, lines_of, segments
+from tpllint.report.difference.words import alike_words, prompts_title, raised, title, turn_words
 from tpllint.report.escape import code, escape
 from tpllint.report.markup import Content, element
 from tpllint.report.prompt import BLANKS, CONTROL, UNICODE
-from tpllint.report.side_by_side import Block, Cut, Line, Part, blocks, cut, lines_of, segments
 from tpllint.report.text import CUT, counted, place
 from tpllint.snippet import Excerpt
 

@@ -1,0 +1,1 @@
+"""The formats of a diff; each has `write(diff, stream)`."""
