@@ -130,16 +130,14 @@ def sides(targets: Sequence[Target], pool: Pool, asked: Check, *, described: boo
     Raises RepairableError where a limit ended a render: no verdict could be right.
     """
     rules = asked.selection.chosen(pool.rules)
-    if described:
-        _import_ahead("deepdiff")
     report, answers = examination(targets, rules, pool, asked, want="side", selection={"description": described})
     by_target = {part.targets[0].target: part for part in report.by_target()}
     return [_side(target, answer, by_target[target.argument]) for target, answer in zip(targets, answers, strict=True)]
 
 
-def _import_ahead(module: str) -> None:
-    """Import what will be needed while the workers work and this process waits for them."""
-    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
+def import_ahead() -> None:
+    """Import what will be needed and takes longer than all else in this process, while it waits for its workers."""
+    threading.Thread(target=importlib.import_module, args=("deepdiff",), daemon=True).start()
 
 
 class Varied(NamedTuple):

@@ -127,7 +127,8 @@ class Pool:
 
     Jobs may ask for a description or examine rows only where `rooms` names that: to import all of it takes 15 ms. Its `rules`
     have their documentation and an example where it is `documented`: to send all of it takes 5 ms. `hands` are the workers it
-    begins with, for who knows that there will be as many jobs at once.
+    begins with, for who knows that there will be as many jobs at once. `meanwhile` is called once, when each of these has its
+    first job: from then on this process waits.
     """
 
     def __init__(
@@ -138,10 +139,12 @@ class Pool:
         rooms: Sequence[str] = ROOMS,
         documented: bool = True,
         hands: int = 1,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self._hello = {"packs": list(packs), "rooms": list(rooms), "documented": documented}
         self._size = size or os.cpu_count() or 1
         self._ordered = 0
+        self._meanwhile = meanwhile
         self._idle = [Worker(self._hello) for _ in range(hands)]
         self._staff = set(self._idle)
         self.rules: tuple[RuleInfo, ...] = ()
@@ -162,6 +165,9 @@ class Pool:
         for worker in self._called_up(orders):
             self._employ(run, worker)
         while run.busy:
+            if self._meanwhile is not None and all(worker.greeted for worker in run.busy):
+                self._meanwhile()
+                self._meanwhile = None
             self._step(run)
         return run.answers
 

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from tpllint.analysis.examine import Send, every_conversation, examine
+from tpllint.analysis.job_templates import checked_templates
+from tpllint.analysis.limits import Deadline
 from tpllint.analysis.probes import probes_of
 from tpllint.analysis.renders import error_text
 from tpllint.analysis.template import Template
@@ -23,6 +25,9 @@ def examine_side(job: Job, rules: Sequence[Rule], send: Send) -> None:
     user's conversations and those that are made for them are rendered.
     """
     examine(job, rules, send, before_executing=partial(_tell, job.selection, send))
+    if "probes" in job.selection:  # while the parent compares; most templates whose sources differ are asked for traces next
+        for template in checked_templates(job, Deadline()):
+            template.tracing.prepare()
 
 
 def _tell(selection: Mapping[str, Any], send: Send, templates: Sequence[Template]) -> None:

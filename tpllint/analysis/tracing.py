@@ -55,6 +55,10 @@ class Tracing:
         self._traces: dict[int, tuple[Render, Trace | None]] = {}
         self._seconds = MAX_SECONDS
 
+    def prepare(self) -> None:
+        """Compile what traces need now, for who knows that it will be asked for."""
+        self._tracer  # noqa: B018
+
     def written(self, render: Render) -> tuple[Written, ...] | None:
         """Who wrote what in a prompt, from its beginning to its end; None where nothing can be told."""
         trace = self._trace(render)

@@ -15,7 +15,7 @@ from tpllint.cli.check import request_of, selection_of
 from tpllint.cli.options import coloured, configured, output, with_config, with_request, workers
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
-from tpllint.diffing import HANDS, Wanted, diff, diff_with_base_model, matrix
+from tpllint.diffing import HANDS, Wanted, diff, diff_with_base_model, import_ahead, matrix
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.report.difference import json as json_report
@@ -64,13 +64,12 @@ def command(
     source does.
     """
     _require_sides(targets, base_model, output_format)
-    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # deepdiff loads it for arrays, which nothing here has
     try:
         given = configured(config, no_config)
         selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
         check = Check(request_of(given, (), (), asked), selection)
         wanted = Wanted(check, every=all_conversations, token_counts=token_counts)
-        with workers(given, "description", "side", hands=HANDS) as pool:
+        with workers(given, "description", "side", hands=HANDS, meanwhile=_import_ahead) as pool:
             found = _compared(targets, base_model, pool, wanted)
     except RepairableError as error:
         if output_format == "json":
@@ -98,6 +97,13 @@ def _require_sides(targets: Sequence[str], base_model: bool, output_format: str)
         raise RepairableError(
             "contradiction", "the format html shows two sides", "name two targets, or write --output-format json"
         )
+
+
+def _import_ahead() -> None:
+    """Import deepdiff, and not what it knows arrays and models by, which takes two thirds of that: here is nothing but JSON."""
+    for name in ("numpy", "pydantic"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    import_ahead()
 
 
 def _compared(targets: Sequence[str], base_model: bool, pool: Pool, wanted: Wanted) -> Diff | Matrix:

@@ -130,12 +130,15 @@ def listed(targets: Sequence[str], lists: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def workers(config: Config, *rooms: str, documented: bool = False, hands: int = 1) -> Iterator[Pool]:
+def workers(
+    config: Config, *rooms: str, documented: bool = False, hands: int = 1, meanwhile: Callable[[], None] | None = None
+) -> Iterator[Pool]:
     """A pool of workers that know the built-in rules, those of every installed plug-in and those of the user's folders.
 
-    `rooms` are what its jobs need beyond rules and renders, as a `Pool` takes them; `documented` and `hands` as well.
+    `rooms` are what its jobs need beyond rules and renders, as a `Pool` takes them, and all others.
     """
-    with Pool([*plugin_packs(), *config.rules], rooms=rooms, documented=documented, hands=hands) as pool:
+    packs = [*plugin_packs(), *config.rules]
+    with Pool(packs, rooms=rooms, documented=documented, hands=hands, meanwhile=meanwhile) as pool:
         yield pool
 
 

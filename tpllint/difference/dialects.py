@@ -162,24 +162,54 @@ def _written(marker: _Found, role: str | None, other: Dialect) -> str:
 
 
 def _found(text: str, texts: Sequence[Said], spoken: Dialect) -> Iterator[_Found]:
+    """What is known in a prompt, in its order: of what overlaps the first, of what begins together a text, then the longer.
+
+    Texts are looked for one by one: to compile a pattern of them takes longer than to read a prompt several times.
+    """
     speakers: dict[str, list[str]] = {}
     for one in texts:
         speakers.setdefault(one.text, []).append(one.role)
-    openers: dict[str, tuple[str, ...]] = {}
-    for role, own in spoken.openers.items():
-        for marker in own:
-            openers[marker] = (*openers.get(marker, ()), role)
-    closers = {marker for own in spoken.closers.values() for marker in own}
+    places = [(start, True, word) for word in speakers for start in _places(text, word)]
+    places += [(found.start(), False, found[0]) for found in _markers_of(spoken).finditer(text)] if _all_markers(spoken) else []
     at = 0
     if spoken.beginning and text.startswith(spoken.beginning):
         yield _Found(0, spoken.beginning, begins=True)
         at = len(spoken.beginning)
-    known = (*sorted(speakers, key=len, reverse=True), *sorted(openers.keys() | closers, key=lambda one: (-len(one), one)))
-    for match in re.compile("|".join(map(re.escape, known))).finditer(text, at) if known else ():
-        if speaking := speakers.get(match[0]):
-            yield _Found(match.start(), match[0], speaks=speaking.pop(0) if len(speaking) > 1 else speaking[0])
+    openers = _openers(spoken)
+    for start, is_said, word in sorted(places, key=lambda place: (place[0], not place[1], -len(place[2]))):
+        if start < at:
+            continue
+        at = start + len(word)
+        speaking = speakers[word] if is_said else []
+        if is_said:
+            yield _Found(start, word, speaks=speaking.pop(0) if len(speaking) > 1 else speaking[0])
         else:
-            yield _Found(match.start(), match[0], opens=openers.get(match[0], ()))
+            yield _Found(start, word, opens=openers.get(word, ()))
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    start = text.find(word)
+    while start >= 0:
+        yield start
+        start = text.find(word, start + len(word))
+
+
+def _openers(spoken: Dialect) -> dict[str, tuple[str, ...]]:
+    """The roles whose turns each marker opens."""
+    found: dict[str, tuple[str, ...]] = {}
+    for role, own in spoken.openers.items():
+        for marker in own:
+            found[marker] = (*found.get(marker, ()), role)
+    return found
+
+
+def _all_markers(spoken: Dialect) -> set[str]:
+    return {marker for markers in (*spoken.openers.values(), *spoken.closers.values()) for marker in markers}
+
+
+def _markers_of(spoken: Dialect) -> re.Pattern[str]:
+    markers = sorted(_all_markers(spoken), key=lambda one: (-len(one), one))
+    return re.compile("|".join(map(re.escape, markers)))  # there are few, and Python keeps the last patterns
 
 
 def _closed(marker: str, role: str | None, spoken: Dialect) -> str | None:
