@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import tpllint as package
 from tests.command import tpllint
 from tests.gguf_model import write_gguf
 from tests.live import GOOD, NO_PROMPT
 from tests.local_hub import LocalHub
+from tests.small_tokenizer import tokenizer_json
+from tpllint.report.difference import text
 
 TOKENS = '{"bos_token": "<s>", "eos_token": "</s>"}'
 TRIMMED = GOOD.replace("\n", "")
@@ -75,7 +79,7 @@ def test_what_a_caller_meets_is_told_in_words(there: Path) -> None:
 
 def test_blanks_that_only_one_side_has_are_put_into_words(there: Path) -> None:
     out = tpllint("diff", "good", "trimmed", cwd=there).out
-    assert r'after it, "\n" on the left and nothing on the right' in out
+    assert r'(blanks after the marker: "\n" on the left, nothing on the right)' in out
 
 
 def test_every_conversation_is_shown_to_who_asks(there: Path) -> None:
@@ -154,7 +158,7 @@ def test_revisions_of_a_model_on_the_hub_are_compared(tmp_path: Path) -> None:
         done = tpllint("diff", f"org/model@{old}", "org/model", cwd=tmp_path, env=environment)
         proposed = tpllint("diff", f"org/model@{old}", "org/model@pr/3", cwd=tmp_path, env=environment)
     assert (done.code, proposed.code) == (1, 1)
-    assert 'after it, "\\n" on the left and nothing on the right' in proposed.out
+    assert 'blanks after the marker: "\\n" on the left, nothing on the right' in proposed.out
     assert "+ error[generation-prompt-missing]" in done.out
     assert re.search(r"right --> org/model@[0-9a-f]{40}:chat_template\.jinja:1:\d+", done.out)
 
@@ -243,6 +247,72 @@ def test_what_only_one_side_cannot_render_is_told_with_its_reason(there: Path) -
     out = tpllint("diff", "good", "strict", cwd=there).out
     assert 'right raises "no system", left renders it' in out
     assert re.search(r'system messages +accepted +rejected: "no system"', out)
+
+
+def test_two_templates_that_render_nothing_are_not_called_alike(there: Path) -> None:
+    for name, template in (("broken", "{% if %}"), ("torn", "{% for m in %}")):
+        model(there / name, template)
+    done = tpllint("diff", "broken", "torn", cwd=there)
+    assert (done.code, done.out) == (2, "")
+    assert "neither broken nor torn renders any conversation" in done.err
+    half = tpllint("diff", "good", "broken", cwd=there)
+    assert half.code == 1
+    assert "default: there is no conversation that both sides render" in half.out
+
+
+def test_a_template_that_only_one_side_has_is_told_in_the_first_line(there: Path) -> None:
+    more = there / "copy" / "additional_chat_templates"
+    more.mkdir()
+    (more / "rag.jinja").write_text(GOOD, encoding="utf-8")
+    lines = tpllint("diff", "good", "copy", cwd=there).out.splitlines()
+    assert re.fullmatch(r"behavioural: of \d+ prompts none differs, and 1 template on one side only", lines[0])
+    assert "  only on the right: template rag" in lines
+
+
+def test_the_offsets_of_the_json_are_into_the_prompts_themselves(there: Path) -> None:
+    model(there / "other", "{% for m in messages %}[{{ m.role }}] {{ m.content | trim }} [/{{ m.role }}]{% endfor %}")
+    body = tpllint("diff", "good", "other", "--output-format", "json", cwd=there).json()
+    prompts = {(each["name"], each["add_generation_prompt"]): each for each in body["conversations"]}
+    aligned = [example for example in body["examples"] if example["aligned"]]
+    assert aligned
+    for example in aligned:
+        prompt = prompts[example["name"], example["add_generation_prompt"]]
+        for passage in example["passages"]:
+            for side in ("left", "right"):
+                told = passage[side]
+                assert prompt[side][told["start"] : told["end"]] == told["text"]
+
+
+def test_who_asks_for_token_counts_is_told_why_there_are_none(there: Path) -> None:
+    done = tpllint("diff", "good", "mute", "--token-counts", cwd=there)
+    assert done.code == 2
+    assert "no tokenizer.json beside good" in done.err
+    (there / "good" / "tokenizer.json").write_text(tokenizer_json(), encoding="utf-8")
+    (there / "mute" / "tokenizer.json").write_text("{", encoding="utf-8")
+    assert "mute/tokenizer.json cannot be used" in tpllint("diff", "good", "mute", "--token-counts", cwd=there).err
+    told = tpllint("diff", "good", "mute", cwd=there)
+    assert re.search(r"^    left  \d+ tokens: user \d+, around them \d+$", told.out, re.MULTILINE)
+    assert "tokens:" not in tpllint("diff", "good", "mute", "--no-token-counts", cwd=there).out
+
+
+def test_a_report_does_not_replace_what_it_is_about(there: Path) -> None:
+    template = there / "good" / "chat_template.jinja"
+    done = tpllint("diff", template, "mute", "--output", "good/chat_template.jinja", cwd=there)
+    assert done.code == 2
+    assert "is the target itself" in done.err
+    assert template.read_text(encoding="utf-8") == GOOD
+
+
+def test_the_exit_code_can_be_given_up(there: Path) -> None:
+    assert tpllint("diff", "good", "mute", "--exit-zero", cwd=there).code == 0
+    assert tpllint("diff", "good", "nowhere", "--exit-zero", cwd=there).code == 2
+
+
+def test_the_table_fits_a_narrow_terminal(there: Path) -> None:
+    stream = io.StringIO()
+    text.write(package.diff(there / "good", there / "mute"), stream, text.View(columns=60))
+    table = [line for line in stream.getvalue().split("\n\n")[1].splitlines() if not line.strip().startswith("(")]
+    assert max(map(len, table)) <= 60
 
 
 def test_nothing_heavy_is_loaded_before_it_is_needed(tmp_path: Path) -> None:

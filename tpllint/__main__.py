@@ -10,6 +10,8 @@ from tpllint import spawn
 WORKERS = {"check": 1, "render": 1, "describe": 1, "diff": 2, "lock": 1, "rules": 1, "explain": 1}
 """How many worker processes a command begins with."""
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line. The worker's imports and the parent's run at the same time."""
@@ -20,6 +22,9 @@ def main() -> None:
         from tpllint.cli import run
 
         code = run()
+    except KeyboardInterrupt:  # while modules are imported nobody else listens for it
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
     finally:
         spawn.end_all()
     _leave(code)

@@ -15,7 +15,7 @@ from tpllint.conversations.variations import Probes, variations
 from tpllint.difference.anatomy import by_name
 from tpllint.difference.diff import Diff, Side
 from tpllint.difference.matrix import Matrix
-from tpllint.difference.outcomes import Key, Outcome
+from tpllint.difference.outcomes import Key, Outcome, Status
 from tpllint.errors import RepairableError
 from tpllint.finding import Finding, Report
 from tpllint.job import Vocabulary
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     """What a run of `diff` is asked for.
 
     `shown` is how many examples are traced to the code behind them. With `every`, each conversation that differs is one.
-    `token_counts` None counts where the tokenizer is on this machine already.
+    `token_counts` None counts where the tokenizer is on this machine already, True everywhere.
     """
 
     check: Check = Check()
@@ -62,10 +62,23 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
         message = f"no chat template in {targets[0].argument} and none in {targets[1].argument}"
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
     (before, after), varied = varied_sides(targets, sides(targets, pool, wanted.check), pool, wanted.check)
-    found = Diff(before, after, known=_known(varied.request, varied.probes))
+    own = frozenset(given["name"] for given in request.conversations)
+    found = Diff(before, after, known=_known(varied.request, varied.probes), own=own)
+    _require_prompts(found)
     examples = found.every_example() if wanted.every else found.examples[: wanted.shown]
     counted = [_with_tokenizer(target, wanted) for target in targets] if examples else targets
-    return found.with_shown(shown(examples, counted, pool, varied.request, varied.probes))
+    asked_for = wanted.token_counts is True
+    return found.with_shown(shown(examples, counted, pool, varied.request, varied.probes, counted=asked_for))
+
+
+def _require_prompts(found: Diff) -> None:
+    """There is something to compare. Raises RepairableError where neither side renders any conversation."""
+    for name in found.structures:
+        outcomes = [each for each in found.conversations if each.template == name]
+        if found.source_changed and all(each.status is Status.BOTH_RAISE for each in outcomes):
+            why = next((each.left.error for each in outcomes if each.left.error), "there are none")
+            message = f"neither {found.left} nor {found.right} renders any conversation ({name}): {why}"
+            raise RepairableError("does-not-render", message, "run tpllint check on both")
 
 
 def diff_with_base_model(argument: Argument, pool: Pool, wanted: Wanted) -> Diff:

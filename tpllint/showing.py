@@ -19,16 +19,27 @@ from tpllint.snippet import snippet
 from tpllint.sources.files import TOKENIZER
 from tpllint.span import Position
 from tpllint.targets import Request, Target
-from tpllint.tokenizing import Token, encode
+from tpllint.tokenizing import Token, encode, tokenizer_of
 
 
-def shown(found: Sequence[Example], targets: Sequence[Target], pool: Pool, request: Request, probes: Probes) -> Iterator[Shown]:
-    """The examples with what is known of both sides, in their order; `probes` are those that conversations were made for."""
+def shown(
+    found: Sequence[Example],
+    targets: Sequence[Target],
+    pool: Pool,
+    request: Request,
+    probes: Probes,
+    *,
+    counted: bool = False,
+) -> Iterator[Shown]:
+    """The examples with what is known of both sides, in their order; `probes` are those that conversations were made for.
+
+    Tokens are counted where they can be; with `counted`, RepairableError is raised where they cannot.
+    """
     if not found:
         return
     chosen = tuple(example.compared.key for example in found)
     results = rendered(targets, pool, Asked(request, chosen=chosen, probes=probes, origins=True))
-    left, right = (_Half(target, result.prompts) for target, result in zip(targets, results, strict=True))
+    left, right = (_Half(target, result.prompts, counted) for target, result in zip(targets, results, strict=True))
     for example in found:
         spans = zip(*((passage.left, passage.right) for passage in example.passages), strict=True)
         left_spans, right_spans = tuple(spans) or ((), ())
@@ -42,10 +53,11 @@ def shown(found: Sequence[Example], targets: Sequence[Target], pool: Pool, reque
 class _Half:
     """One side's prompts of the examples."""
 
-    def __init__(self, target: Target, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, target: Target, prompts: Sequence[Prompt], counted: bool) -> None:
         self._target = target
         self._prompts = {_key(prompt): prompt for prompt in prompts if prompt.record["text"] is not None}
-        self._tokens = _tokens(target, [prompt.record["text"] for prompt in self._prompts.values()])
+        texts = [prompt.record["text"] for prompt in self._prompts.values()]
+        self._tokens = _counted(target, texts) if counted else _tokens(target, texts)
 
     def traced(self, key: Key, text: Aligned, spans: Sequence[tuple[int, int]]) -> Traced | None:
         """What is known of a prompt; None where there is none."""
@@ -79,15 +91,21 @@ def _writer(origins: Sequence[Origin], start: int, end: int) -> Origin | None:
 
 
 def _tokens(target: Target, texts: Sequence[str]) -> dict[str, tuple[Token, ...]]:
-    """The tokens of each text, where a tokenizer is at hand that tells them."""
-    tokenizer = target.model.files.get(TOKENIZER) if target.model else None
-    if tokenizer is None or target.resolved is None:
+    """The tokens of each text; none where nothing at hand tells them."""
+    if target.model is None or TOKENIZER not in target.model.files:
         return {}
-    special = target.resolved.tokens
     try:
-        encoded = encode(tokenizer, texts, tuple(special.values.values()) if special.known else ())
+        return _counted(target, texts)
     except RepairableError:  # without counts the rest is still worth showing
         return {}
+
+
+def _counted(target: Target, texts: Sequence[str]) -> dict[str, tuple[Token, ...]]:
+    """The tokens of each text. Raises RepairableError."""
+    assert target.model is not None
+    assert target.resolved is not None
+    special = target.resolved.tokens
+    encoded = encode(tokenizer_of(target.model), texts, tuple(special.values.values()) if special.known else ())
     return dict(zip(texts, encoded, strict=True))
 
 

@@ -13,6 +13,7 @@ from tpllint.sources.files import TOKENIZER, ModelFile, ModelFiles
 
 SECONDS = 10.0
 """Wall time for reading the tokenizer and encoding every prompt with it."""
+WITHOUT = "leave out --token-ids or --token-counts"
 _ENCODER = "tpllint.analysis.tokenization"
 
 
@@ -30,7 +31,9 @@ def tokenizer_of(model: ModelFiles) -> ModelFile:
         return model.files[TOKENIZER]
     for file in model.unread:
         if file.name == TOKENIZER:
-            raise RepairableError("unusable-tokenizer", f"{file.shown} {file.reason}", "leave out --token-ids")
+            raise RepairableError(
+                "unusable-tokenizer", f"{file.shown} {file.reason}", "leave out --token-ids or --token-counts"
+            )
     message = f"no {TOKENIZER} beside {model.target}: without a tokenizer there are no token ids"
     hint = "name a model's folder or a model on the Hub, with --chat-template FILE for a template of your own"
     raise RepairableError("no-tokenizer", message, hint)
@@ -61,7 +64,7 @@ def _require_characters(text: str) -> None:
 
 
 def _unusable(shown: str, reason: str) -> RepairableError:
-    hint = "check that the tokenizers library opens the file, or leave out --token-ids"
+    hint = f"check that the tokenizers library opens the file, or {WITHOUT}"
     return RepairableError("unusable-tokenizer", f"{shown} cannot be used: {reason}", hint)
 
 

@@ -10,7 +10,8 @@ from tpllint.difference.dialects import Dialect, Said, agree, aligned, dialect, 
 MARKS = Dialect(
     "", "", {"user": ("<|user|>\n",), "assistant": ("<|bot|>\n",)}, {"user": ("<|end|>\n",), "assistant": ("<|end|>\n",)}
 )
-BRACKETS = Dialect("<s>", " ", {"user": ("[INST] ",)}, {"user": (" [/INST]",), "assistant": ("</s>",)})
+CLOSERS = {"user": (" [/INST]",), "assistant": ("</s>",)}
+BRACKETS = Dialect("<s>", " ", {"user": ("[INST] ",)}, CLOSERS, {"assistant": ""})
 CHAT = (Said("hello", "user"), Said("well", "assistant"), Said("bye", "user"))
 
 
@@ -44,6 +45,25 @@ def test_a_chat_in_two_dialects_reads_the_same() -> None:
     right = aligned("<s>[INST] hello [/INST]well</s> [INST] bye [/INST]", CHAT, BRACKETS, MARKS)
     assert left.text == "{user}hello{/user}well{/assistant}{user}bye{/user}"
     assert right.text == left.text
+
+
+def test_a_blank_in_place_of_an_opener_is_told_elsewhere() -> None:
+    blank = Dialect("<s>", "", {"user": ("[INST] ",)}, CLOSERS, {"assistant": " "})
+    assert aligned("<s>[INST] hello [/INST] well</s>", CHAT, blank, MARKS).text == "{user}hello{/user}well{/assistant}"
+    assert aligned("<s>[INST] hello [/INST]  well</s>", CHAT, blank, MARKS).text == "{user}hello{/user}  well{/assistant}"
+
+
+def test_markers_of_a_role_that_the_other_side_drops_stay() -> None:
+    developer = Dialect("", "", {**MARKS.openers, "developer": ("<|dev|>\n",)}, {**MARKS.closers, "developer": ("<|end|>\n",)})
+    texts = (Said("rule", "developer"), Said("hello", "user"))
+    shown = aligned("<|dev|>\nrule<|end|>\n<|user|>\nhello<|end|>\n", texts, developer, BRACKETS)
+    assert shown.text == "{developer}rule{/developer}{user}hello{/user}"
+
+
+def test_the_markers_of_any_role_are_those_of_a_role_that_nobody_knows() -> None:
+    any_role = Dialect("", "", {"user": ("<user>",), "other": ("<{role}>",)}, {"user": ("</>",), "other": ("</>",)})
+    shown = aligned("<critic>rule</><user>hello</>", (Said("rule", "critic"), Said("hello", "user")), any_role, MARKS)
+    assert shown.text == "{critic}rule{/critic}{user}hello{/user}"
 
 
 def test_a_blank_that_belongs_to_no_marker_stays() -> None:

@@ -12,10 +12,10 @@ import click
 
 from tpllint.checking import Check
 from tpllint.cli.check import request_of, selection_of
-from tpllint.cli.options import coloured, configured, output, with_config, with_request, workers
+from tpllint.cli.options import coloured, configured, output, require_other_file, with_config, with_request, workers
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
-from tpllint.diffing import HANDS, Wanted, diff, diff_with_base_model, import_ahead, matrix
+from tpllint.diffing import HANDS, MOST_SHOWN, Wanted, diff, diff_with_base_model, import_ahead, matrix
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.report.difference import json as json_report
@@ -23,6 +23,8 @@ from tpllint.severity import Severity
 from tpllint.sources.listed import STDIN
 
 FORMATS = ["text", "json", "markdown", "html"]
+MOST_TOLD = 100
+"""Examples in all formats but text, each with the code behind it."""
 SPLIT_FROM = 140
 """The columns of a terminal from which on both sides stand beside each other, unless asked otherwise."""
 
@@ -37,6 +39,7 @@ SPLIT_FROM = 140
     "--view", type=click.Choice(["auto", "unified", "split"]), default="auto", help="In text: below or beside each other."
 )
 @click.option("--token-counts/--no-token-counts", default=None, help="Count tokens with each side's tokenizer.json.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 although prompts differ.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
 @click.option("--output", "path", metavar="FILE", help="Report into a file.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
@@ -50,6 +53,7 @@ def command(
     all_conversations: bool,
     view: str,
     token_counts: bool | None,
+    exit_zero: bool,
     output_format: str,
     path: str | None,
     color: str,
@@ -64,11 +68,13 @@ def command(
     source does.
     """
     _require_sides(targets, base_model, output_format)
+    require_other_file(path, targets)
     try:
         given = configured(config, no_config)
         selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
         check = Check(request_of(given, (), (), asked), selection)
-        wanted = Wanted(check, every=all_conversations, token_counts=token_counts)
+        most = MOST_SHOWN if output_format == "text" else MOST_TOLD
+        wanted = Wanted(check, most, every=all_conversations, token_counts=token_counts)
         with workers(given, "description", "side", hands=HANDS, meanwhile=_import_ahead) as pool:
             found = _compared(targets, base_model, pool, wanted)
     except RepairableError as error:
@@ -82,7 +88,7 @@ def command(
         else:
             _write(found, stream, output_format, color, view)
     crashed = found.crashes if isinstance(found, Diff) else ()
-    return 3 if crashed else int(found.verdict is Verdict.BEHAVIOURAL)
+    return 3 if crashed else int(found.verdict is Verdict.BEHAVIOURAL and not exit_zero)
 
 
 def _require_sides(targets: Sequence[str], base_model: bool, output_format: str) -> None:

@@ -162,6 +162,15 @@ def _standard_output() -> Iterator[TextIO]:
         ) from error
 
 
+def require_other_file(path: str | None, targets: Sequence[str]) -> None:
+    """What is written into is none of what is read. Raises RepairableError."""
+    if path is not None and os.path.isfile(path):
+        for target in targets:
+            if os.path.isfile(target) and os.path.samefile(path, target):
+                message = f"--output {path} is the target itself"
+                raise RepairableError("contradiction", message, "name another file: the report would replace what it is about")
+
+
 @contextlib.contextmanager
 def output(path: str | None = None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole or not at all. Raises RepairableError."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from tpllint.conversations import Conversation
 
+OTHER = "other"
+"""Any role that a template does not know by name."""
 TOOLS = "tools"
 """In place of a role: who says the names in the definitions of tools."""
 REASONING = ("reasoning_content", "reasoning", "thinking")
@@ -21,13 +23,22 @@ MAX_DEPTH = 20
 class Dialect:
     """How a template marks turns: each role's markers with the blanks that belong to them, as its description tells them.
 
-    A role has several where the last message is marked otherwise; roles whose turns have none are left out.
+    A role has several where the last message is marked otherwise; roles whose turns have none are left out. `unmarked` are the
+    roles whose texts are rendered without an opener, with the blanks that stand there instead.
     """
 
     beginning: str
     separator: str
     openers: Mapping[str, tuple[str, ...]]
     closers: Mapping[str, tuple[str, ...]]
+    unmarked: Mapping[str, str] = field(default_factory=dict)
+
+    def for_roles(self, roles: Iterable[str]) -> Dialect:
+        """The same with the markers of further roles, where those of any role are known by the place of its name."""
+        own = {role: tuple(marker.replace("{role}", role) for marker in self.openers.get(OTHER, ())) for role in roles}
+        openers = {role: markers for role, markers in own.items() if markers and role not in self.openers}
+        closers = {role: self.closers[OTHER] for role in openers if OTHER in self.closers and role not in self.closers}
+        return replace(self, openers={**self.openers, **openers}, closers={**self.closers, **closers})
 
 
 class Said(NamedTuple):
@@ -45,6 +56,7 @@ def dialect(description: Mapping[str, Any]) -> Dialect:
         description.get("separator") or "",
         dict(_markers(roles, "opener", "last_opener")),
         dict(_markers(roles, "closer", "last_closer")),
+        {role: told["opener"] for role, told in roles.items() if told["opener"] is not None and not told["opener"].strip()},
     )
 
 
@@ -121,22 +133,32 @@ def unaligned(text: str) -> Aligned:
 def aligned(text: str, texts: Sequence[Said], spoken: Dialect, other: Dialect) -> Aligned:
     """A prompt of a conversation that holds these texts, to be held against one in another dialect.
 
-    Markers that the other has nothing for are left out, and so are the beginning of sequence and what only separates turns:
-    the descriptions of both tell of them. A marker that opens the turns of several roles is taken for that of the role that
-    speaks next; one that closes turns closes the turn that is open.
+    Markers of roles that the other renders without any are left out, and so are the beginning of sequence, what only separates
+    turns and the blanks in place of an opener: the descriptions of both tell of them. A marker that opens the turns of several
+    roles is taken for that of the role that speaks next; one that closes turns closes the turn that is open.
     """
+    roles = dict.fromkeys(one.role for one in texts)
+    spoken, other = spoken.for_roles(roles), other.for_roles(roles)
     found = list(_found(text, texts, spoken))
     pieces: list[tuple[str, str]] = []
-    at, role, closed = 0, None, False
+    at, role, closed = 0, None, True
     for index, one in enumerate(found):
         between = text[at : one.start]
-        pieces.append((between, "" if closed and one.opens and between == spoken.separator else between))
+        pieces.append((between, "" if closed and _only_separates(between, one, spoken) else between))
         role = one.speaks or (_opened(found, index) if one.opens else role)
-        closes = "" if one.speaks or one.opens else _closed(one.text, role, spoken)
+        closes = None if one.speaks or one.opens else _closed(one.text, role, spoken)
         pieces.append((one.text, one.text if one.speaks else _written(one, closes or role, other)))
         at, closed = one.start + len(one.text), not (one.speaks or one.opens)
     pieces.append((text[at:], text[at:]))
     return Aligned(tuple(piece for piece in pieces if piece[0]))
+
+
+def _only_separates(between: str, following: _Found, spoken: Dialect) -> bool:
+    """Whether what stands between two turns is told already: what separates them, or blanks in place of an opener."""
+    if following.opens or following.speaks is None:
+        return bool(following.opens) and between == spoken.separator
+    blank = spoken.unmarked.get(following.speaks, "")
+    return between in (blank, spoken.separator + blank)
 
 
 class _Found(NamedTuple):
@@ -157,8 +179,8 @@ def _written(marker: _Found, role: str | None, other: Dialect) -> str:
     if marker.begins or role is None:
         return ""
     if marker.opens:
-        return f"{{{role}}}" if role in other.openers else ""
-    return f"{{/{role}}}" if role in other.closers else ""
+        return "" if role in other.unmarked else f"{{{role}}}"
+    return "" if role in other.unmarked and role not in other.closers else f"{{/{role}}}"
 
 
 def _found(text: str, texts: Sequence[Said], spoken: Dialect) -> Iterator[_Found]:
@@ -213,9 +235,9 @@ def _markers_of(spoken: Dialect) -> re.Pattern[str]:
 
 
 def _closed(marker: str, role: str | None, spoken: Dialect) -> str | None:
-    """Whose turn a marker closes: that which is open, unless only others' turns close like this."""
+    """Whose turn a marker closes: that which is open, unless its turns are known to close otherwise."""
     roles = [own for own, markers in spoken.closers.items() if marker in markers]
-    return role if role in roles or not roles else roles[0]
+    return role if role in roles or not roles or role not in spoken.closers else roles[0]
 
 
 def _opened(found: Sequence[_Found], index: int) -> str:

@@ -31,12 +31,17 @@ class Verdict(StrEnum):
 class Structure(StrEnum):
     """How the prompts that two templates both render compare.
 
-    DIALECT means that nothing differs once each one's own markers are written as what they are for.
+    DIALECT means that nothing differs once each one's own markers are written as what they are for. NONE means that there is no
+    conversation that both render.
     """
 
+    NONE = "none"
     SAME = "same"
     DIALECT = "dialect"
     DIFFERENT = "different"
+
+
+BOTH_RENDER = (Status.SAME, Status.DIFFERENT)
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,14 @@ class Side:
 class Diff:
     """How two sides differ; `before` and `after` are the sides themselves, `left` and `right` their names.
 
-    `known` are the conversations by their names. Every template that both sides have is compared in `conversations`. `shown`
-    are the first of the `examples`, traced to the code behind them.
+    `known` are the conversations by their names, `own` the names of the user's. Every template that both sides have is compared
+    in `conversations`. `shown` are the first of the `examples`, traced to the code behind them.
     """
 
     before: Side
     after: Side
     known: Mapping[str, Conversation] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
     shown: tuple[Shown, ...] = ()
 
     @property
@@ -155,10 +161,14 @@ class Diff:
 
     @functools.cached_property
     def examples(self) -> tuple[Example, ...]:
-        """The conversations that together show everything that changed; beyond the dialect, where anything does."""
+        """The conversations that together show everything that changed; beyond the dialect, where anything does.
+
+        The user's own come first, and of the others those that show what most do.
+        """
         if not self.deeper:
             return tuple(example(each, plain_texts) for each in self.changed[:1])
-        return tuple(examples(self.deeper, self.aligned_texts))
+        found = examples(self.deeper, self.aligned_texts)
+        return tuple(sorted(found, key=lambda one: one.compared.name not in self.own))
 
     def every_example(self) -> tuple[Example, ...]:
         """Each conversation that changed, as the prompts are."""
@@ -205,6 +215,8 @@ class Diff:
         def differs(found: Iterable[Compared]) -> bool:
             return any(each.template == name and each.status is Status.DIFFERENT for each in found)
 
+        if not any(each.template == name and each.status in BOTH_RENDER for each in self.conversations):
+            return Structure.NONE
         if not differs(self.changed):
             return Structure.SAME
         return Structure.DIFFERENT if differs(self.deeper) else Structure.DIALECT

@@ -59,7 +59,7 @@ class Shown:
     right: Traced | None
 
     def as_json(self) -> dict[str, Any]:
-        """The change in the form of the JSON contract; what is aligned has markers written as what they are for."""
+        """The change in the form of the JSON contract; offsets are into the prompts themselves, also where they are aligned."""
         compared = self.example.compared
         return {
             "template": compared.template,
@@ -72,16 +72,17 @@ class Shown:
         }
 
     def _passage(self, index: int) -> dict[str, Any]:
-        passage = self.example.passages[index]
+        found, passage = self.example, self.example.passages[index]
         return {
-            "left": _words(self.example.left.text, passage.left, self.left, index),
-            "right": _words(self.example.right.text, passage.right, self.right, index),
+            "left": _words(found.compared.left.text, found.left.in_prompt(passage.left), self.left, index),
+            "right": _words(found.compared.right.text, found.right.in_prompt(passage.right), self.right, index),
         }
 
 
-def _words(text: str, span: tuple[int, int], traced: Traced | None, index: int) -> dict[str, Any]:
+def _words(prompt: str | None, span: tuple[int, int], traced: Traced | None, index: int) -> dict[str, Any]:
     code = traced.codes[index] if traced else None
-    return {"start": span[0], "end": span[1], "text": text[slice(*span)], "code": None if code is None else code.as_json()}
+    text = (prompt or "")[slice(*span)]
+    return {"start": span[0], "end": span[1], "text": text, "code": None if code is None else code.as_json()}
 
 
 def _turns(traced: Traced | None) -> list[dict[str, Any]] | None:

@@ -291,4 +291,4 @@ def _each_end(left: str, right: str) -> Iterator[str]:
     ):
         if ends[0] != ends[1]:
             first, second = (quoted(end) if end else "nothing" for end in ends)
-            yield f"{where} it, {first} on the left and {second} on the right"
+            yield f"blanks {where} the marker: {first} on the left, {second} on the right"

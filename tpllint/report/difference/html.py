@@ -27,6 +27,10 @@ LONGEST_TITLE = 60
 POLICY = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'"
 
 
+WHOLE = ("turns", "prompt")
+"""Sections that stand whole in the second table, also where the first one tells a part of them."""
+
+
 def write(diff: Diff, stream: TextIO) -> None:
     """Write the page."""
     stream.write(document(element("html", _head(diff), _body(diff), lang="en")))
@@ -108,6 +112,8 @@ def _tables(diff: Diff, name: str) -> Iterator[Element]:
     if not found and diff.structures[name] is Structure.SAME and not any(row.differs for row in treated):
         return
     yield from _capabilities(treated)
+    told = {(row.left, row.right) for row in treated}
+    found = [row for row in found if row.section in WHOLE or (row.left, row.right) not in told]
     if found:
         grouped = [(section, list(members)) for section, members in groupby(found, key=lambda row: row.section)]
         yield _table("What differs in how prompts are made", grouped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
+import tpllint
 from tpllint.difference import matrix
 from tpllint.difference.diff import SCHEMA, Diff
 from tpllint.errors import RepairableError
@@ -13,7 +14,7 @@ from tpllint.report.json_text import json_text
 
 def write(diff: Diff, stream: TextIO) -> None:
     """Write the object of the contract."""
-    stream.write(json_text({**diff.as_json(), "error": None}, indent=1) + "\n")
+    stream.write(json_text({**diff.as_json(), "version": tpllint.__version__, "error": None}, indent=1) + "\n")
 
 
 def write_error(targets: Sequence[str], error: RepairableError, stream: TextIO) -> None:
@@ -24,4 +25,4 @@ def write_error(targets: Sequence[str], error: RepairableError, stream: TextIO) 
     else:
         right = targets[1] if len(targets) > 1 else None
         body = {"schema": SCHEMA, "left": targets[0], "right": right, "verdict": None}
-    stream.write(json_text({**body, "error": told}, indent=1) + "\n")
+    stream.write(json_text({**body, "version": tpllint.__version__, "error": told}, indent=1) + "\n")

@@ -1,13 +1,13 @@
-"""Two prompts line by line, what differs in each line apart: the same in every report."""
+"""Two prompts line by line, what differs in each line apart and whitespace visible: for text and Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
-from itertools import pairwise
 from typing import NamedTuple
 
 from tpllint.difference.examples import Example
+from tpllint.report.difference.side_by_side import Line as Written
+from tpllint.report.difference.side_by_side import blocks, segments
 from tpllint.report.prompt import Marks
 
 CONTEXT = 2
@@ -34,27 +34,13 @@ class Lines(NamedTuple):
 
 def runs(example: Example, marks: Marks) -> Iterator[Lines]:
     """Both prompts line by line, what differs in each line apart."""
-    lines = example.left.text.splitlines(keepends=True), example.right.text.splitlines(keepends=True)
-    shown = (
-        _pieces(lines[0], [passage.left for passage in example.passages], marks),
-        _pieces(lines[1], [passage.right for passage in example.passages], marks),
-    )
-    for kind, *ends in SequenceMatcher(None, *lines, autojunk=False).get_opcodes():
-        yield Lines(kind == "equal", tuple(shown[0][ends[0] : ends[1]]), tuple(shown[1][ends[2] : ends[3]]))
+    for block in blocks(segments(example)):
+        left, right = (tuple(_shown(line, marks) for line in side) for side in (block.left, block.right))
+        yield Lines(block.same, left, right)
 
 
-def _pieces(lines: Sequence[str], spans: Sequence[tuple[int, int]], marks: Marks) -> list[Line]:
-    found, at = [], 0
-    for line in lines:
-        ends = sorted({0, len(line), *(min(max(end - at, 0), len(line)) for span in spans for end in span)})
-        found.append(
-            tuple(
-                Piece(marks.shown(line[start:end]), any(first < at + end and last > at + start for first, last in spans))
-                for start, end in pairwise(ends)
-            )
-        )
-        at += len(line)
-    return found
+def _shown(line: Written, marks: Marks) -> Line:
+    return tuple(Piece(marks.shown(part.text), part.differs) for part in line if part.text)
 
 
 def context(lines: Sequence[Line], *, before: bool, after: bool) -> Iterator[Line | None]:

@@ -31,6 +31,7 @@ from tpllint.report.prompt import Marks, marks_for
 from tpllint.report.text import COLOURS, code_lines, counted, crash_text, place, styled
 
 WIDTH = 100
+NARROWEST = 60
 LABEL = 26
 MOST_CELL_LINES = 3
 MOST_LINES = 60
@@ -90,7 +91,7 @@ def _rows(diff: Diff, name: str) -> list[Row]:
 
 
 def _row(row: Row, view: View) -> Iterator[str]:
-    column = (max(view.columns, WIDTH) - LABEL) // 2
+    column = (max(view.columns, NARROWEST) - LABEL) // 2
     cells = _cell(row.label, LABEL - 4), _cell(row.left, column - 2), _cell(row.right, column - 2)
     for label, left, right in zip_longest(*cells, fillvalue=""):
         yield f"  {padded(label, LABEL - 2)}{padded(left, column)}{right}"
@@ -126,7 +127,7 @@ def _prompts(diff: Diff, view: View, marks: Marks) -> Iterator[str]:
     hidden = len(diff.examples) - len(diff.shown)
     if hidden > 0:
         yield ""
-        yield f"{counted(hidden, 'further conversation')} would show more; the formats json and html have all of them"
+        yield f"{counted(hidden, 'further conversation')} would show more: --all-conversations shows each that differs"
 
 
 def _shown(shown: Shown, diff: Diff, view: View, marks: Marks) -> Iterator[str]:

@@ -21,7 +21,7 @@ def summary(diff: Diff) -> str:
     if diff.verdict is Verdict.COSMETIC:
         return f"the source differs, none of {counted(all_, 'prompt')} does"
     if not all_:
-        return "no template of the same name"
+        return "no template of the same name on both sides"
     counts = (
         (Status.DIFFERENT, "differ"),
         (Status.LEFT_RAISES, "only raise on the left"),
@@ -29,7 +29,9 @@ def summary(diff: Diff) -> str:
     )
     told = ((sum(each.status is status for each in diff.conversations), words) for status, words in counts)
     parts = [f"{number} {words}" for number, words in told if number]
-    return f"of {counted(all_, 'prompt')} {', '.join(parts) or 'none differs'}"
+    names = len(diff.templates_added) + len(diff.templates_removed)
+    only = f", and {counted(names, 'template')} on one side only" if names else ""
+    return f"of {counted(all_, 'prompt')} {', '.join(parts) or 'none differs'}{only}"
 
 
 def undecided_words(diff: Diff) -> str:
@@ -42,8 +44,9 @@ def undecided_words(diff: Diff) -> str:
 def structure_words(diff: Diff, template: str) -> str:
     """How far the prompts of a template differ."""
     raises = any(each.template == template and each.status is not Status.DIFFERENT for each in diff.changed)
-    where = ", where both sides render" if raises else ""
+    where = ", where both sides render" if raises and diff.structures[template] is not Structure.NONE else ""
     told = {
+        Structure.NONE: "there is no conversation that both sides render",
         Structure.SAME: "the same prompts",
         Structure.DIALECT: "the same structure in another dialect",
         Structure.DIFFERENT: "prompts differ",
