@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,12 +13,17 @@ import pytest
 from tests.command import tpllint
 from tests.live import GOOD
 from tests.local_hub import LocalHub
+from tpllint import checking, locking
+from tpllint.checking import Check
 from tpllint.conversations import canonical
 from tpllint.errors import RepairableError
-from tpllint.lock import read_lock
+from tpllint.lock import FILE, Lock, files_of, key_of, lock_to_extend, read_lock
+from tpllint.pool import Pool
+from tpllint.selection import Selection
+from tpllint.targets import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.command import Done
@@ -68,11 +75,45 @@ def changed(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(json.dumps(loaded), encoding="utf-8")
 
 
+def since(pool: Pool, folder: Path, *targets: str) -> list[tuple[str, str | None, str]]:
+    """As `told`, by the same way through other doors: where the command line is not the question it only takes time."""
+    with contextlib.chdir(folder):
+        report = checking.check(targets, pool, Check(Request(lock=read_lock(FILE)), Selection(select=(RULE,))))
+    assert [target.error for target in report.targets if target.error] == []
+    assert report.crashes == ()
+    return [(str(finding.severity), finding.template, finding.message) for finding in report.findings]
+
+
+def lock_in(pool: Pool, folder: Path, *targets: str) -> None:
+    """Lock these targets, as the command does."""
+    with contextlib.chdir(folder):
+        lock = lock_to_extend(FILE)
+        for one in locking.lock(targets, pool, Request()):
+            assert one.error is None
+            lock = lock.with_target(one.target, one.templates, whole=True)
+        (folder / FILE).write_text(lock.as_text(), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    """Workers that sign, for all tests that ask them in this process."""
+    with Pool(rooms=("signatures",)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model that is locked there, to be copied and left as it is."""
+    folder = tmp_path_factory.mktemp("once")
+    model(folder / "model")
+    assert tpllint("lock", "model", cwd=folder).code == 0
+    return folder
+
+
 @pytest.fixture
-def locked(tmp_path: Path) -> Path:
+def locked(once: Path, tmp_path: Path) -> Path:
     """A folder with a model that is locked there."""
-    model(tmp_path / "model")
-    assert tpllint("lock", "model", cwd=tmp_path).code == 0
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -111,9 +152,9 @@ def test_a_comment_is_information_and_shown_although_infos_are_not(locked: Path)
     assert place == ["model/chat_template.jinja", 1, 1, HELP]
 
 
-def test_infos_of_other_rules_stay_silent(locked: Path) -> None:
+def test_infos_of_other_rules_stay_silent(pool: Pool, locked: Path) -> None:
     model(locked / "model", "{% set unused = 1 %}" + GOOD)
-    assert [severity for severity, _, _ in told(check(locked, "model"))] == ["info"]
+    assert [severity for severity, _, _ in since(pool, locked, "model")] == ["info"]
     others = tpllint("check", "--locked", "--select", "ALL", "--output-format", "json", "model", cwd=locked)
     assert {"unused-set-or-macro", RULE} <= {finding["rule"] for finding in others.json()["findings"]}
 
@@ -147,15 +188,15 @@ def test_text_shows_the_rule_the_conversation_and_its_prompt(locked: Path) -> No
     assert '= conversation: user\n   = prompt: "<s><|user|>question-amber</s><|assistant|>"\n' in done.out
 
 
-def test_another_token_changes_prompts_of_the_same_source(locked: Path) -> None:
+def test_another_token_changes_prompts_of_the_same_source(pool: Pool, locked: Path) -> None:
     model(locked / "model", eos_token="<|end|>")
-    ((severity, _, message),) = told(check(locked, "model"))
+    ((severity, _, message),) = since(pool, locked, "model")
     assert (severity, message.partition(":")[0]) == ("error", "the prompts changed since they were locked")
 
 
-def test_a_token_that_is_in_no_prompt_changes_nothing(locked: Path) -> None:
+def test_a_token_that_is_in_no_prompt_changes_nothing(pool: Pool, locked: Path) -> None:
     model(locked / "model", pad_token="<pad>")
-    assert told(check(locked, "model")) == []
+    assert since(pool, locked, "model") == []
 
 
 def test_line_ends_of_a_template_file_change_nothing(locked: Path) -> None:
@@ -163,21 +204,21 @@ def test_line_ends_of_a_template_file_change_nothing(locked: Path) -> None:
     assert told(check(locked, "model", "--ignore", "TPL7")) == []
 
 
-def test_a_conversation_that_raises_now_is_an_error_and_one_that_raises_in_other_words_is_none(tmp_path: Path) -> None:
+def test_a_conversation_that_raises_now_is_an_error_and_one_that_raises_in_other_words_is_none(
+    pool: Pool, locked: Path
+) -> None:
     refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-    model(tmp_path / "model")
-    tpllint("lock", "model", cwd=tmp_path)
-    model(tmp_path / "model", refuses + GOOD)
-    ((severity, _, message),) = told(check(tmp_path, "model"))
+    model(locked / "model", refuses + GOOD)
+    ((severity, _, message),) = since(pool, locked, "model")
     assert (severity, message.rpartition(" ")[2]) == ("error", "system-user")
-    tpllint("lock", "model", cwd=tmp_path)
-    model(tmp_path / "model", refuses.replace("no system", "it knows no system") + GOOD)
-    assert [severity for severity, _, _ in told(check(tmp_path, "model"))] == ["info"]
+    lock_in(pool, locked, "model")
+    model(locked / "model", refuses.replace("no system", "it knows no system") + GOOD)
+    assert [severity for severity, _, _ in since(pool, locked, "model")] == ["info"]
 
 
-def test_a_template_that_is_new_or_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_template_that_is_new_or_gone_is_an_error(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path / "model", named={"tool_use": GOOD})
-    tpllint("lock", "model", cwd=tmp_path)
+    lock_in(pool, tmp_path, "model")
     (tmp_path / "model" / "additional_chat_templates" / "tool_use.jinja").rename(
         tmp_path / "model" / "additional_chat_templates" / "rag.jinja"
     )
@@ -191,9 +232,9 @@ def test_a_template_that_is_new_or_gone_is_an_error(tmp_path: Path) -> None:
     )
 
 
-def test_a_model_whose_only_template_is_gone_does_not_pass(tmp_path: Path) -> None:
+def test_a_model_whose_only_template_is_gone_does_not_pass(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path, chat_template=GOOD, template=None)
-    tpllint("lock", "tokenizer_config.json", cwd=tmp_path)
+    lock_in(pool, tmp_path, "tokenizer_config.json")
     model(tmp_path, template=None)
     done = check(tmp_path, "tokenizer_config.json")
     assert (done.code, told(done)) == (1, [("error", None, 'the template "default" was locked and is not there any more')])
@@ -223,10 +264,10 @@ def test_a_template_that_takes_too_long_does_not_pass(locked: Path) -> None:
     assert check(locked, "model", "--select", RULE).code in (1, 2)
 
 
-def test_a_function_that_is_printed_by_mistake_is_no_change(tmp_path: Path) -> None:
+def test_a_function_that_is_printed_by_mistake_is_no_change(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path / "model", GOOD + "{{ messages[0].items }}")
-    tpllint("lock", "model", cwd=tmp_path)
-    assert told(check(tmp_path, "model", "--select", RULE)) == []
+    lock_in(pool, tmp_path, "model")
+    assert since(pool, tmp_path, "model") == []
 
 
 def test_entries_of_other_targets_stay(locked: Path) -> None:
@@ -240,18 +281,22 @@ def test_entries_of_other_targets_stay(locked: Path) -> None:
     assert [(finding["target"], finding["severity"]) for finding in done.json()["findings"]] == [("model", "info")]
 
 
-def test_locking_again_accepts_what_changed(locked: Path) -> None:
+def test_locking_again_accepts_what_changed(pool: Pool, locked: Path) -> None:
     model(locked / "model", ELSEWISE)
     assert check(locked, "model").code == 1
     assert tpllint("lock", "model", cwd=locked).code == 0
-    assert told(check(locked, "model")) == []
+    assert since(pool, locked, "model") == []
 
 
 @pytest.mark.parametrize("name", ["model", "model/", "./model", "./model/", ".//model//"])
-def test_a_path_is_the_same_however_it_is_typed(locked: Path, name: str) -> None:
+def test_a_path_is_the_same_however_it_is_typed(name: str) -> None:
+    assert key_of(name) == "model"
+
+
+def test_a_path_that_is_typed_in_another_way_is_found_and_locked_in_its_place(pool: Pool, locked: Path) -> None:
     before = (locked / "tpllint.lock").read_bytes()
-    assert told(check(locked, name)) == []
-    assert tpllint("lock", name, cwd=locked).code == 0
+    assert since(pool, locked, ".//model//") == []
+    assert tpllint("lock", "./model/", cwd=locked).code == 0
     assert (locked / "tpllint.lock").read_bytes() == before
 
 
@@ -265,22 +310,22 @@ def test_files_of_a_locked_folder_stand_for_all_of_it(locked: Path) -> None:
         assert [target["target"] for target in done.json()["targets"]] == [" ".join(named)]
 
 
-def test_the_folder_may_be_the_working_directory(tmp_path: Path) -> None:
+def test_the_folder_may_be_the_working_directory(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path)
-    tpllint("lock", ".", cwd=tmp_path)
-    assert told(check(tmp_path, "tokenizer_config.json")) == []
+    lock_in(pool, tmp_path, ".")
+    assert since(pool, tmp_path, "tokenizer_config.json") == []
 
 
-def test_a_copy_that_nothing_loads_is_not_taken_for_the_template(tmp_path: Path) -> None:
+def test_a_copy_that_nothing_loads_is_not_taken_for_the_template(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path / "model", chat_template="{{ messages }}")
-    tpllint("lock", "model", cwd=tmp_path)
-    assert told(check(tmp_path, "--select", RULE, "model/tokenizer_config.json")) == []
+    lock_in(pool, tmp_path, "model")
+    assert since(pool, tmp_path, "model/tokenizer_config.json") == []
 
 
-def test_a_file_can_be_locked_by_itself(tmp_path: Path) -> None:
+def test_a_file_can_be_locked_by_itself(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path / "model")
-    tpllint("lock", "model/chat_template.jinja", cwd=tmp_path)
-    assert told(check(tmp_path, "model/chat_template.jinja")) == []
+    lock_in(pool, tmp_path, "model/chat_template.jinja")
+    assert since(pool, tmp_path, "model/chat_template.jinja") == []
     assert refusals(check(tmp_path, "model")) == [("not-locked", "model is not in tpllint.lock")]
 
 
@@ -295,12 +340,18 @@ def test_conversations_and_variables_of_your_own_count_where_they_were_locked(tm
     ((severity, _, message),) = told(check(tmp_path, "model", "--conversation", "own.json", "--select", RULE))
     assert (severity, message.rpartition(" ")[2]) == ("error", "own.json")
     (tmp_path / "own.json").write_text('[{"role": "user", "content": "my own words", "name": "me"}]')
-    without = (told(check(tmp_path, "model", *own, "--select", RULE)) for own in ((), ("--conversation", "own.json")))
-    assert [severity for said in without for severity, _, _ in said] == ["info", "info"]
+    missed = f"1 of {EVERY + 1} conversations was not compared with what is locked, first own.json"
+    for own in ((), ("--conversation", "own.json")):
+        said = told(check(tmp_path, "model", *own, "--select", RULE))
+        assert [severity for severity, _, _ in said] == ["warning", "info"]
+        assert said[0] == ("warning", "default", missed)
 
 
 def test_with_other_variables_nothing_is_comparable_and_that_is_said(locked: Path) -> None:
-    assert told(check(locked, "model", "--var", "thinking=true")) == []
+    missed = f"{EVERY} of {EVERY} conversations were not compared with what is locked, first user"
+    done = check(locked, "model", "--var", "thinking=true")
+    assert (done.code, told(done)) == (0, [("warning", "default", missed)])
+    assert "pass the same --conversation and --var" in done.json()["findings"][0]["help"]
     message = "the source changed since it was locked, and the lock's conversations are not those of this release"
     model(locked / "model", COMMENTED)
     done = check(locked, "model", "--var", "thinking=true")
@@ -312,44 +363,65 @@ def test_with_other_variables_nothing_is_comparable_and_that_is_said(locked: Pat
     assert told(check(locked, "model", "--var", "thinking=true")) == []
 
 
-def test_variables_of_the_configuration_are_those_of_both(tmp_path: Path) -> None:
+def test_variables_of_the_configuration_are_those_of_both(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path / "model", GOOD + "{{ '<think>' if thinking }}")
     (tmp_path / "tpllint.toml").write_text("[variables]\nthinking = true\n")
     assert tpllint("lock", "model", cwd=tmp_path).code == 0
     model(tmp_path / "model", GOOD + "{{ '<thought>' if thinking }}")
-    assert [severity for severity, _, _ in told(check(tmp_path, "model", "--select", RULE))] == ["error"]
+    assert [severity for severity, _, _ in since(pool, tmp_path, "model")] == ["error"]
 
 
-def test_a_conversation_that_is_another_one_by_now_is_not_compared(locked: Path) -> None:
+def test_a_conversation_that_is_another_one_by_now_is_not_compared(pool: Pool, locked: Path) -> None:
     def doctor(loaded: dict[str, Any]) -> None:
         held = loaded["targets"]["model"]["default"]["conversations"]
         held["user"] = f"{'0' * 16} {'1' * 16}"
         held["of-another-release"] = f"{'2' * 16} {'3' * 16}"
 
     changed(locked, doctor)
-    assert told(check(locked, "model")) == []
+    missed = f"2 of {EVERY + 1} conversations were not compared with what is locked, first user"
+    assert since(pool, locked, "model") == [("warning", "default", missed)]
     model(locked / "model", COMMENTED)
     message = f"the source changed since it was locked; all {EVERY - 1} conversations give the same prompts"
-    assert told(check(locked, "model")) == [("info", "default", message)]
+    done = check(locked, "model")
+    assert (done.code, sorted(told(done))) == (0, [("info", "default", message), ("warning", "default", missed)])
+    model(locked / "model", ELSEWISE)
+    assert sorted(severity for severity, _, _ in since(pool, locked, "model")) == ["error", "warning"]
 
 
-def test_prompts_of_a_conversation_that_both_have_are_compared(locked: Path) -> None:
+def test_a_lock_from_which_conversations_were_removed_does_not_look_complete(locked: Path) -> None:
+    def doctor(loaded: dict[str, Any]) -> None:
+        held = loaded["targets"]["model"]["default"]["conversations"]
+        loaded["targets"]["model"]["default"]["conversations"] = {"user": held["user"]}
+
+    changed(locked, doctor)
+    done = check(locked, "model", "--fail-on", "warning")
+    ((severity, template, message),) = told(done)
+    assert (done.code, severity, template) == (1, "warning", "default")
+    assert message.startswith(f"{EVERY - 1} of {EVERY} conversations were not compared with what is locked, first ")
+
+
+def test_a_conversation_of_your_own_that_was_never_locked_is_not_asked_for(locked: Path) -> None:
+    (locked / "own.json").write_text('[{"role": "user", "content": "my own words"}]')
+    assert told(check(locked, "model", "--conversation", "own.json")) == []
+
+
+def test_prompts_of_a_conversation_that_both_have_are_compared(pool: Pool, locked: Path) -> None:
     def doctor(loaded: dict[str, Any]) -> None:
         held = loaded["targets"]["model"]["default"]["conversations"]
         held["user"] = held["user"][:-1] + ("0" if held["user"][-1] != "0" else "1")
 
     changed(locked, doctor)
     message = f"the prompts changed since they were locked: 1 of {EVERY} conversations gives others, first user"
-    assert told(check(locked, "model")) == [("error", "default", message)]
+    assert since(pool, locked, "model") == [("error", "default", message)]
 
 
-def test_one_template_of_several_can_be_locked_and_checked(tmp_path: Path) -> None:
+def test_one_template_of_several_can_be_locked_and_checked(pool: Pool, tmp_path: Path) -> None:
     model(tmp_path / "model", named={"tool_use": GOOD})
-    tpllint("lock", "model", cwd=tmp_path)
+    lock_in(pool, tmp_path, "model")
     model(tmp_path / "model", COMMENTED, named={"tool_use": COMMENTED})
     assert [template for _, template, _ in told(check(tmp_path, "model", "--template", "tool_use"))] == ["tool_use"]
     assert tpllint("lock", "model", "--template", "tool_use", cwd=tmp_path).code == 0
-    assert [template for _, template, _ in told(check(tmp_path, "model"))] == ["default"]
+    assert [template for _, template, _ in since(pool, tmp_path, "model")] == ["default"]
 
 
 def test_another_template_can_be_held_to_what_is_locked(locked: Path) -> None:
@@ -383,6 +455,100 @@ def test_a_target_that_is_not_locked_is_an_error_and_does_not_stop_the_others(lo
     assert [severity for severity, _, _ in told(done)] == ["info"]
     text = tpllint("check", "--locked", "other", cwd=locked)
     assert "error: other is not in tpllint.lock\n  help: run tpllint lock other\n" in text.out + text.err
+
+
+def test_without_a_target_all_that_is_locked_is_checked(pool: Pool, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        model(tmp_path / name)
+    pair = ("two/chat_template.jinja", "two/tokenizer_config.json")
+    for targets in (("one", "two"), pair[:1], pair[1:], pair):
+        lock_in(pool, tmp_path, *targets)
+        model(tmp_path / "two", chat_template=GOOD)  # from now on, a file by itself can be locked
+    lock_in(pool, tmp_path, "two")
+    lock_in(pool, tmp_path, *pair)
+    done = check(tmp_path, "--select", RULE)
+    assert (done.code, told(done)) == (0, [])
+    assert [target["target"] for target in done.json()["targets"]] == ["one", "two", pair[0], " ".join(pair), pair[1]]
+    model(tmp_path / "two", ELSEWISE, chat_template=GOOD)
+    done = check(tmp_path, "--select", RULE)
+    found = {finding["target"] for finding in done.json()["findings"] if finding["severity"] == "error"}
+    assert (done.code, found) == (1, {"two", pair[0], " ".join(pair)})
+
+
+def test_a_locked_target_that_is_gone_is_no_less_an_error_without_naming_it(locked: Path) -> None:
+    (locked / "model" / "chat_template.jinja").unlink()
+    done = check(locked, "--ignore", "TPL0")
+    assert (done.code, told(done)) == (1, [("error", None, 'the template "default" was locked and is not there any more')])
+    shutil.rmtree(locked / "model")
+    assert refusals(check(locked)) == [("no-such-path", "no such file or folder: model")]
+
+
+def test_without_a_target_a_lock_that_holds_none_or_is_not_there_is_an_error(tmp_path: Path) -> None:
+    assert refusals(check(tmp_path)) == [("no-such-path", "no such file: tpllint.lock")]
+    (tmp_path / "my.lock").write_text(json.dumps(WHOLE | {"targets": {}}))
+    assert refusals(check(tmp_path, "--lock-file", "my.lock")) == [("not-locked", "my.lock holds no targets")]
+    text = tpllint("check", "--locked", "--lock-file", "my.lock", cwd=tmp_path)
+    expected = "error: my.lock holds no targets\n  help: run tpllint lock TARGET --lock-file my.lock\n"
+    assert (text.code, text.out, text.err) == (2, "", expected)
+    (tmp_path / "none").write_text("")
+    assert check(tmp_path, "--lock-file", "my.lock", "--from-file", "none").code == 0
+
+
+def test_an_option_besides_does_not_make_a_target_superfluous(tmp_path: Path) -> None:
+    done = tpllint("check", "--lock-file", "tpllint.lock", cwd=tmp_path)
+    assert (done.code, done.err.partition("\n")[0]) == (2, "error: Missing argument 'TARGET...'.")
+
+
+def test_files_that_were_locked_together_are_told_from_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model(tmp_path / "my model")
+    pair = ["my model/tokenizer_config.json", "my model/chat_template.jinja"]
+    assert files_of(" ".join(pair)) == pair
+    for name in (pair[0], "my model", "no such file", f"{pair[0]} else", ""):
+        assert files_of(name) == [name]
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        ("new/chat_template.jinja new/tokenizer_config.json", "new"),
+        ("new/tokenizer_config.json", "new"),
+        ("./new/additional_chat_templates/rag.jinja", "new"),
+        ("new/page.jinja", "new/page.jinja"),
+        ("org/model@main", "org/model@main"),
+    ],
+)
+def test_the_hint_names_the_folder_of_files(target: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model(tmp_path / "new", named={"rag": GOOD})
+    (tmp_path / "new" / "page.jinja").write_text(GOOD)
+    with pytest.raises(RepairableError) as raised:
+        Lock("tpllint.lock").of(target)
+    assert (raised.value.message, raised.value.hint) == (f"{target} is not in tpllint.lock", f"run tpllint lock {named}")
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{% if %}", "TemplateSyntaxError: Expected an expression, got 'end of statement block'"),
+        ("{{ raise_exception('not this one') }}", "not this one"),
+        ("{{ nothing.at.all }}", "UndefinedError: 'nothing' is undefined"),
+        ("{# nothing #}", "every prompt is empty"),
+    ],
+)
+def test_a_template_that_renders_no_conversation_is_not_locked(locked: Path, template: str, why: str) -> None:
+    before = (locked / "tpllint.lock").read_bytes()
+    model(locked / "other", named={"rag": template})
+    done = tpllint("lock", "other", cwd=locked)
+    message = f'error: other cannot be locked: its template "rag" renders no conversation: {why}\n'
+    assert (done.code, done.out, done.err) == (2, "", f"{message}  help: run tpllint check on it\n")
+    assert (locked / "tpllint.lock").read_bytes() == before
+
+
+def test_a_template_that_renders_one_conversation_of_all_is_locked(pool: Pool, tmp_path: Path) -> None:
+    model(tmp_path / "model", "{{ raise_exception('too long') if messages | length > 1 }}" + GOOD)
+    assert tpllint("lock", "model", cwd=tmp_path).code == 0
+    assert since(pool, tmp_path, "model") == []
 
 
 def test_the_lock_can_be_another_file(tmp_path: Path) -> None:

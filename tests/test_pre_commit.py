@@ -26,6 +26,10 @@ WITHOUT_TEMPLATE = {
     "model/processor_config.json": '{"processor_class": "LlavaProcessor"}',
     "README.md": "# A model",
 }
+GOOD = {
+    "models/small/chat_template.jinja": "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+}
 BROKEN = {"model/chat_template.jinja": "{% for message in messages %}{{ message.content }}"}
 
 
@@ -78,6 +82,44 @@ def test_configuration_files_without_a_template_pass_in_silence(checkout: Path, 
     assert "no findings in 0 templates" in done.stdout
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/lock.md"])
+def test_the_configuration_that_a_page_shows_is_valid(page: str, tmp_path: Path) -> None:
+    (tmp_path / "shown.yaml").write_text(_shown(page), encoding="utf-8")
+    command = [sys.executable, "-m", "pre_commit", "validate-config", "shown.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_what_is_locked_and_changed_or_deleted_fails_the_commit(checkout: Path, tmp_path: Path) -> None:
+    repository = _repository(tmp_path, GOOD | {".pre-commit-config.yaml": _installed_from(checkout)})
+    environment = {**_environment(), "PRE_COMMIT_HOME": str(tmp_path / "pre-commit"), "PRE_COMMIT_COLOR": "never"}
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+
+    def commit() -> subprocess.CompletedProcess[str]:
+        run("git", "add", "--all")
+        return run("git", "-c", "commit.gpgsign=false", "commit", "--message", "a change")
+
+    assert run(sys.executable, "-m", "tpllint", "lock", "models/small").returncode == 0
+    assert run(sys.executable, "-m", "pre_commit", "install").returncode == 0
+    done = commit()
+    assert done.returncode == 0, done.stdout + done.stderr
+    template, lock = repository / "models/small/chat_template.jinja", repository / "tpllint.lock"
+    for path, text, said in (
+        (template, None, 'the template "default" was locked and is not there any more'),
+        (template, GOOD["models/small/chat_template.jinja"] + "!", "the prompts changed since they were locked"),
+        (lock, None, "no such file: tpllint.lock"),
+        (lock, '{"schema": "tpllint-lock-v1", "targets": {}, "version": "0.1.0"}', "tpllint.lock holds no targets"),
+    ):
+        before = path.read_text(encoding="utf-8")
+        path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+        done = commit()
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert said in done.stdout + done.stderr
+        path.write_text(before, encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This checkout as one commit, whatever of it is committed yet."""
@@ -111,6 +153,19 @@ def _try_repo(checkout: Path, repository: Path, *options: str) -> subprocess.Com
 def _environment() -> dict[str, str]:
     """This process's, without what a git hook that runs the tests would set."""
     return {**{key: value for key, value in os.environ.items() if not key.startswith("GIT_")}, **IDENTITY}
+
+
+def _shown(page: str) -> str:
+    """The configuration of pre-commit that a page shows."""
+    found = re.search(r"```yaml\n(repos:\n.+?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def _installed_from(checkout: Path) -> str:
+    """The configuration of docs/lock.md, from the only commit of a checkout."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True).stdout.strip()
+    return _shown("docs/lock.md").replace("<the address of this repository>", str(checkout)).replace("v0.1.0", head)
 
 
 def _pattern() -> str:

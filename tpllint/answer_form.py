@@ -127,6 +127,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         "source": _is_text,
         "tokens": _is_text,
         "conversations": _list_of(_row(_is_text, _is_text, _maybe(_is_text))),
+        "renders_none": _maybe(_is_text),
     },
     "probes": {"template": _is_text, "variables": _map_of(_is_list), "words": _list_of(_list_of(_is_text))},
     "description": {"template": _is_text},

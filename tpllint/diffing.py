@@ -30,6 +30,7 @@ HANDS = 2
 """The workers that pay for themselves: both sides at once, and no worker serves two strangers."""
 MOST_SHOWN = 12
 """Of the examples, so many are traced to the code behind them."""
+MOST_NAMED = 3
 MOST_WITNESSES = 20
 """Of the conversations that findings show, so many go through both sides."""
 
@@ -239,7 +240,9 @@ def _require_whole(target: Target, answers: Answers, templates: frozenset[str]) 
         raise _cut_short(target, f"the analysis ended early: {reason}")
     limited = [f"rendering {outcome[0]}" for message in told for outcome in message["outcomes"] if outcome[4]]
     if limited:
-        raise _cut_short(target, f"a limit ended {', '.join(dict.fromkeys(limited))}")
+        names = list(dict.fromkeys(limited))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        raise _cut_short(target, f"a limit ended {', '.join(names[:MOST_NAMED])}{more}")
 
 
 def _cut_short(target: Target, why: str) -> RepairableError:

@@ -34,6 +34,12 @@ class FormError(ValueError):
     """A file does not have the form of a lock; the message says what is wrong with it."""
 
 
+class Entry(NamedTuple):
+    """A target by what a lock has it: it is held to that alone, whatever else of its folder is locked or checked."""
+
+    target: str
+
+
 class Lock(NamedTuple):
     """What a lock file holds, by target; `path` is as the user named the file."""
 
@@ -44,10 +50,19 @@ class Lock(NamedTuple):
         """What is locked of a target. Raises RepairableError where that is nothing."""
         found = self.targets.get(key_of(target))
         if found is None:
-            wanted = f"run tpllint lock {target}"
-            hint = wanted if self.path == FILE else f"{wanted} --lock-file {self.path}"
-            raise RepairableError("not-locked", f"{target} is not in {self.path}", hint)
+            folder = model_folder(files_of(target)[0])
+            raise RepairableError("not-locked", f"{target} is not in {self.path}", self._lock_it(folder or target))
         return found
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything that is locked. Raises RepairableError where that is nothing: a gate must not pass for want of targets."""
+        if not self.targets:
+            raise RepairableError("not-locked", f"{self.path} holds no targets", self._lock_it("TARGET"))
+        return tuple(map(Entry, self.targets))
+
+    def _lock_it(self, target: str) -> str:
+        wanted = f"run tpllint lock {key_of(target)}"
+        return wanted if self.path == FILE else f"{wanted} --lock-file {self.path}"
 
     def folder_for(self, targets: Sequence[str]) -> str | None:
         """The locked model folder that files belong to which are not locked themselves; None where there is none."""
@@ -75,6 +90,17 @@ class Lock(NamedTuple):
 def key_of(target: str) -> str:
     """What a target is known by in a lock: as it was typed, without what makes no other path of it."""
     return target.rstrip("/") if "://" in target else str(PurePosixPath(target))
+
+
+def files_of(target: str) -> list[str]:
+    """The files that were locked together under one name, in its order; what is no such name stands for itself."""
+    files, name = [], ""
+    for word in target.split(" "):
+        name = f"{name} {word}" if name else word
+        if model_folder(name) is not None:
+            files.append(name)
+            name = ""
+    return [target] if name or not files else files
 
 
 def read_lock(path: str) -> Lock:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tpllint.finding import TargetError
 from tpllint.job import Locked
 from tpllint.pool import Answers, Order, Pool
-from tpllint.quoting import listed
+from tpllint.quoting import listed, quoted
 from tpllint.storage import Resolved
 from tpllint.targets import Argument, Request, Target, answered, opened, order_for
 
@@ -37,12 +37,21 @@ def _signatures(target: Target, answers: Answers | TargetError) -> Signatures:
     cut_short = [name for message in told for name, _, prompts in message["conversations"] if prompts is None]
     if cut_short:
         return Signatures(target.argument, error=_cut_short(target.argument, list(dict.fromkeys(cut_short))))
+    barren = next((message for message in told if message["renders_none"] is not None), None)
+    if barren is not None:
+        return Signatures(target.argument, error=_barren(target.argument, barren["template"], barren["renders_none"]))
     return Signatures(target.argument, {message["template"]: _locked(message) for message in told})
 
 
 def _locked(message: Mapping[str, Any]) -> Locked:
     conversations = {name: (asked, prompts) for name, asked, prompts in message["conversations"]}
     return Locked(message["source"], message["tokens"], conversations)
+
+
+def _barren(target: str, template: str, why: str) -> TargetError:
+    """That what would be locked are no prompts, and would be found unchanged for as long as there are none."""
+    message = f"{target} cannot be locked: its template {quoted(template)} renders no conversation: {why}"
+    return TargetError("renders-nothing", message, "run tpllint check on it")
 
 
 def _cut_short(target: str, names: Sequence[str]) -> TargetError:

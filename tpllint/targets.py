@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from tpllint.errors import RepairableError
 from tpllint.finding import TargetError
 from tpllint.job import Job
-from tpllint.lock import Lock, Templates
+from tpllint.lock import Entry, Lock, Templates, files_of
 from tpllint.names import unknown
 from tpllint.pool import Answers, Order, Pool
 from tpllint.sources import open_target
@@ -28,8 +28,8 @@ BATCH_BYTES = 32_000_000
 UNUSABLE = ("unreadable", "unread", "damaged-gguf", "gguf-without-template")
 """The kinds of facts that say why a file yields no template."""
 
-Argument: TypeAlias = str | ModelFiles
-"""What names a target on the command line, or the files of one that was read already."""
+Argument: TypeAlias = str | ModelFiles | Entry
+"""What names a target on the command line or in a lock, or the files of one that was read already."""
 
 
 class Request(NamedTuple):
@@ -70,7 +70,7 @@ class Target(NamedTuple):
 
 def named(argument: Argument) -> str:
     """The argument as a report shows it."""
-    return argument.target if isinstance(argument, ModelFiles) else argument
+    return argument if isinstance(argument, str) else argument.target
 
 
 def opened(arguments: Sequence[Argument], request: Request) -> list[Target]:
@@ -122,7 +122,7 @@ def _in_turn(arguments: Sequence[Argument], request: Request) -> Iterator[Target
 
 def _folder(argument: Argument) -> str:
     name = named(argument)
-    return model_folder(name) or name
+    return name if isinstance(argument, Entry) else model_folder(name) or name
 
 
 def _together(arguments: Sequence[Argument], request: Request) -> dict[str, Target]:
@@ -155,9 +155,10 @@ def _opened(argument: Argument, request: Request) -> ModelFiles | Target:
         return argument
     try:
         more = (TOKENIZER,) if request.tokenizer else ()
-        return open_target(argument, offline=request.offline, token=request.token, more=more)
+        names = files_of(argument.target) if isinstance(argument, Entry) else [argument]
+        return merged([open_target(name, offline=request.offline, token=request.token, more=more) for name in names])
     except RepairableError as error:
-        return _failed(argument, error)
+        return _failed(named(argument), error)
 
 
 def _resolved(model: ModelFiles, request: Request, locked_as: str | None = None) -> Target:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tpllint import Conversation, Good, Model, Problem, Rule, Severity, Template, quoted
 
 BEGINNING = (1, 1)
 ACCEPT = "look at what changed; to accept it, run tpllint lock TARGET"
-AGAIN = "lock it again, once it is known to do what it should: tpllint lock TARGET"
+AGAIN = (
+    "pass the same --conversation and --var as when it was locked; or lock it again, once it is known to do what it should: "
+    "tpllint lock TARGET"
+)
 
 
 class TemplateChangedSinceLock(Rule):
@@ -16,7 +19,8 @@ class TemplateChangedSinceLock(Rule):
     With `--locked`, holds each template to [the lock file](../lock.md) that `tpllint lock` wrote. Where a conversation gives
     another prompt, or raises where it did not, and where a template is new or gone, that is an error. The special tokens
     count, since they are in the prompts. Where the source is another one and every prompt is the same, that is information.
-    Conversations that the lock does not have, or that are others by now, are not compared.
+    A conversation of your own that the lock does not have is not compared. Where one that it has, or a built-in one, cannot be
+    compared, for it is not there or another one by now, that is a warning.
 
     ## Why is this bad
     A model was trained, tested and shipped with certain prompts. An edit of its template or its tokens, be it one of
@@ -48,9 +52,13 @@ class TemplateChangedSinceLock(Rule):
             what = "the source" if since.source else "a special token"
             message = f"{what} changed since it was locked, and the lock's conversations are not those of this release"
             yield _about(template, message, AGAIN)
+            return
         elif since.source:
             message = f"the source changed since it was locked; {_all(since.compared)} the same prompts"
             yield _about(template, message, ACCEPT)._replace(severity=Severity.INFO)
+        if since.missed:
+            all_ = since.compared + len(since.missed)
+            yield _about(template, _not_compared(since.missed, all_), AGAIN)._replace(severity=Severity.WARNING)
 
     def check_model(self, model: Model) -> Iterator[Problem]:
         if model.locked is None:
@@ -79,6 +87,11 @@ def _amount(changed: int, compared: int, first: str) -> str:
         return f"the only conversation that can be compared, {first}, gives another one"
     gives = "conversations gives" if changed == 1 else "conversations give"
     return f"{changed} of {compared} {gives} others, first {first}"
+
+
+def _not_compared(missed: Sequence[str], all_: int) -> str:
+    were = "was" if len(missed) == 1 else "were"
+    return f"{len(missed)} of {all_} conversations {were} not compared with what is locked, first {missed[0]}"
 
 
 def _all(compared: int) -> str:

@@ -33,6 +33,8 @@ MAX_COUNTED = 1000
 MAX_TEXT = 2000
 MAX_RELATED = 20
 MAX_TRACEBACK = 20_000
+IN_PARTS = " (in parts)"
+"""Behind the name of a conversation that is in the form of parts."""
 EXCERPT = 200
 """How many characters of a prompt are shown."""
 SHARED = 40
@@ -298,7 +300,7 @@ def every_conversation(template: Template) -> Iterator[Conversation]:
     every = (*canonical().values(), *template.own_conversations)
     yield from every
     if template.anatomy.reads_parts_only:
-        yield from (replace(found.in_parts(), name=f"{found.name} (in parts)") for found in every)
+        yield from (replace(found.in_parts(), name=f"{found.name}{IN_PARTS}") for found in every)
 
 
 def _flag(conversation: Conversation, asked: bool | None) -> bool:

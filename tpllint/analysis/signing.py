@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tpllint.analysis.environment import CLOCK
-from tpllint.analysis.examine import Send, every_conversation
+from tpllint.analysis.examine import IN_PARTS, MAX_TEXT, Send, every_conversation
 from tpllint.analysis.job_templates import checked_templates
 from tpllint.analysis.limits import Deadline
-from tpllint.analysis.renders import Inputs, Render, context_of
+from tpllint.analysis.renders import Inputs, Render, context_of, error_text
 from tpllint.analysis.template import Template
-from tpllint.conversations import Conversation
+from tpllint.conversations import Conversation, canonical
 from tpllint.job import Job, Locked
 from tpllint.signatures import signature, steady
 
@@ -31,7 +31,8 @@ class SinceLock(NamedTuple):
     """How a template differs from what is locked of it: its source, its tokens, its prompts.
 
     `compared` counts the conversations that are the same ones in the lock. `changed` are those of them that give other prompts,
-    `cut_short` those of which a limit ended a render, so that nothing is known.
+    `cut_short` those of which a limit ended a render, so that nothing is known. `missed` names what is not compared although it
+    should be: what is locked and is not there or another one by now, and what is built in and was not locked.
     """
 
     source: bool
@@ -39,19 +40,32 @@ class SinceLock(NamedTuple):
     compared: int
     changed: tuple[Conversation, ...]
     cut_short: tuple[Conversation, ...]
+    missed: tuple[str, ...]
 
 
 def since(template: Template, locked: Locked) -> SinceLock:
     """How a template differs from what is locked of it."""
     known = locked.conversations
-    shared = [one for one in signed(template) if one.asked == known.get(one.conversation.name, ("", ""))[0]]
+    shared: list[Signed] = []
+    others: list[Signed] = []
+    for one in signed(template):
+        (shared if one.asked == known.get(one.conversation.name, ("", ""))[0] else others).append(one)
     return SinceLock(
         _of_source(template) != locked.source,
         _of_tokens(template) != locked.tokens,
         len(shared),
         tuple(one.conversation for one in shared if one.prompts not in (None, known[one.conversation.name][1])),
         tuple(one.conversation for one in shared if one.prompts is None),
+        _missed(known, shared, others),
     )
+
+
+def _missed(known: Iterable[str], shared: Sequence[Signed], others: Sequence[Signed]) -> tuple[str, ...]:
+    """Of what is locked, by name, and of what is built in, all that is not among the `shared`."""
+    compared = {one.conversation.name for one in shared}
+    here = [one.conversation.name for one in others]
+    built_in = [name for name in here if name.removesuffix(IN_PARTS) in canonical()]
+    return tuple(dict.fromkeys((*built_in, *(name for name in known if name not in compared))))
 
 
 def sign_all(job: Job, send: Send) -> None:
@@ -59,8 +73,21 @@ def sign_all(job: Job, send: Send) -> None:
     for template in checked_templates(job, Deadline()):
         conversations = [[one.conversation.name, one.asked, one.prompts] for one in signed(template)]
         of_files = {"source": _of_source(template), "tokens": _of_tokens(template)}
-        send({"kind": "signatures", "template": template.label, **of_files, "conversations": conversations})
+        told = {"template": template.label, **of_files, "conversations": conversations, "renders_none": _renders_none(template)}
+        send({"kind": "signatures", **told})
     send({"kind": "done", "exhausted": {}, "undecided": {}})
+
+
+def _renders_none(template: Template) -> str | None:
+    """Why nothing comes of any conversation; None where something does."""
+    first: Render | None = None
+    for conversation in every_conversation(template):
+        for flag in (False, True):
+            render = template.render_conversation(conversation, generation_prompt=flag)
+            if render.text:
+                return None
+            first = first or render
+    return "every prompt is empty" if first is None or first.error is None else error_text(first.error)[:MAX_TEXT]
 
 
 def signed(template: Template) -> Iterator[Signed]:

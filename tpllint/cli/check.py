@@ -17,6 +17,7 @@ from tpllint.cli.options import (
     listed,
     output,
     request,
+    require_other_file,
     require_targets,
     with_config,
     with_request,
@@ -32,7 +33,7 @@ from tpllint.report import text as text_report
 from tpllint.rule import PROFILES
 from tpllint.selection import Selection
 from tpllint.severity import Severity
-from tpllint.targets import Request
+from tpllint.targets import Argument, Request
 
 LEVELS = [severity.value for severity in Severity]
 FORMATS = ["text", "json", "jsonl", "github", "sarif"]
@@ -88,19 +89,28 @@ def command(
     """Find what is wrong with chat templates.
 
     A TARGET is a .jinja or .gguf file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a
-    model on the Hub (org/model, org/model@revision, org/model@pr/3 or a URL), or - for standard input.
+    model on the Hub (org/model, org/model@revision, org/model@pr/3 or a URL), or - for standard input. With --locked, no TARGET
+    means all that the lock file holds.
     """
-    require_targets(targets, lists)
-    code, failing, named = 0, Severity(fail_on or Severity.ERROR), (*targets, *lists)
+    all_locked = locked and not targets and not lists
+    if not all_locked:
+        require_targets(targets, lists)
+    code, failing = 0, Severity(fail_on or Severity.ERROR)
+    named: tuple[Argument, ...] = (lock_file or FILE,) if all_locked else (*targets, *lists)
+    require_other_file(path, targets)
     with output(path) as stream:
         writer = _writer(output_format, stream, color=color, quiet=quiet)
         try:
-            named = listed(targets, lists)
+            if not all_locked:
+                named = listed(targets, lists)
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = selection_of(given, select, ignore, severity, profile, failing)
             asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
-            asked_for = _held_to(_lock(locked, lock_file), asked_for)
+            lock = _lock(locked, lock_file)
+            asked_for = _held_to(lock, asked_for)
+            if lock is not None and all_locked:
+                named = lock.entries()
             rooms = tuple(_rooms(asked_for.request))
             documented = output_format == "sarif"
             with workers(given, *rooms, documented=documented) as pool, progress(len(named), no_progress) as bar:

@@ -14,6 +14,7 @@ from tpllint.difference.anatomy import Change, changes, differences
 from tpllint.difference.dialects import Aligned, Dialect, Said, agree, aligned, dialect, said, unaligned
 from tpllint.difference.examples import Example, example, examples
 from tpllint.difference.outcomes import Compared, Key, Outcomes, Status, compared
+from tpllint.difference.passages import Effort
 from tpllint.difference.shown import Shown
 from tpllint.finding import Crash, Finding
 
@@ -166,13 +167,22 @@ class Diff:
         The user's own come first, and of the others those that show what most do.
         """
         if not self.deeper:
-            return tuple(example(each, plain_texts) for each in self.changed[:1])
-        found = examples(self.deeper, self.aligned_texts)
+            return tuple(map(self.as_it_is, self.changed[:1]))
+        found = examples(self.deeper, self.aligned_texts, self._effort)
         return tuple(sorted(found, key=lambda one: one.compared.name not in self.own))
 
     def every_example(self) -> tuple[Example, ...]:
         """Each conversation that changed, as the prompts are."""
-        return tuple(example(each, plain_texts) for each in self.changed)
+        return tuple(map(self.as_it_is, self.changed))
+
+    def as_it_is(self, each: Compared) -> Example:
+        """A conversation with its prompts as they are."""
+        return example(each, plain_texts, self._effort)
+
+    @functools.cached_property
+    def _effort(self) -> Effort:
+        """What all comparisons of prompts may take."""
+        return Effort()
 
     def with_shown(self, shown: Iterable[Shown]) -> Diff:
         """The same, with examples that are traced to the code behind them, and with all that was found out already."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tpllint.difference.dialects import Aligned
 from tpllint.difference.outcomes import Compared, Status
-from tpllint.difference.passages import Passage, passages
+from tpllint.difference.passages import Effort, Passage, passages
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ Texts = Callable[[Compared], tuple[Aligned, Aligned]]
 """The prompts of both sides as they are held against each other."""
 
 
-def example(compared: Compared, texts: Texts) -> Example:
-    """A conversation and where its prompts part."""
+def example(compared: Compared, texts: Texts, effort: Effort | None = None) -> Example:
+    """A conversation and where its prompts part, as far as the effort goes."""
     left, right = texts(compared)
-    parts = passages(left.text, right.text) if compared.status is Status.DIFFERENT else ()
+    parts = passages(left.text, right.text, effort) if compared.status is Status.DIFFERENT else ()
     return Example(compared, left, right, parts)
 
 
-def examples(changed: Iterable[Compared], texts: Texts) -> list[Example]:
+def examples(changed: Iterable[Compared], texts: Texts, effort: Effort | None = None) -> list[Example]:
     """The conversations that show something new, the first one for each change; what shows most often comes first."""
     found: dict[frozenset[Change], Example] = {}
     alike: Counter[frozenset[Change]] = Counter()
     shown_by: dict[Change, frozenset[Change]] = {}
     for compared in changed:
-        one = example(compared, texts)
+        one = example(compared, texts, effort)
         changes = _changes(one)
         if changes <= shown_by.keys():
             alike[shown_by[min(changes)]] += 1

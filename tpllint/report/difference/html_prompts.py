@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from tpllint.conversations import canonical
-from tpllint.difference.diff import Diff, plain_texts
-from tpllint.difference.examples import Example, example
+from tpllint.difference.diff import Diff
+from tpllint.difference.examples import Example
 from tpllint.difference.outcomes import Compared, Status
 from tpllint.difference.shown import Code, Shown, Traced
 from tpllint.report.difference.side_by_side import Block, Cut, Line, Part, blocks, cut, lines_of, segments
@@ -87,9 +87,7 @@ def _aligned_words(found: Example) -> str:
 def _as_they_are(found: Example, diff: Diff) -> Iterator[Element]:
     """The prompts themselves below those with other markers."""
     if found.is_aligned:
-        yield element(
-            "details", element("summary", "both prompts as they are"), _prompts(example(found.compared, plain_texts), diff)
-        )
+        yield element("details", element("summary", "both prompts as they are"), _prompts(diff.as_it_is(found.compared), diff))
 
 
 def _remaining(rest: Sequence[Compared], new: int, diff: Diff) -> Iterator[Element]:
@@ -105,7 +103,7 @@ def _remaining(rest: Sequence[Compared], new: int, diff: Diff) -> Iterator[Eleme
     for compared in rest[:whole]:
         what = _what(compared, dialect=compared.key not in deeper)
         summary = element("summary", title(compared, diff), " ", element("span", what, class_="note"))
-        yield element("details", summary, _prompts(example(compared, plain_texts), diff), class_="prompt")
+        yield element("details", summary, _prompts(diff.as_it_is(compared), diff), class_="prompt")
     if len(rest) > whole:
         yield element("p", f"Of the other {len(rest) - whole} these are the names; the JSON report has all prompts.")
         yield names(rest[whole:], diff)

@@ -12,6 +12,10 @@ from tpllint.report.prompt import Marks
 
 CONTEXT = 2
 """Lines of a prompt around what differs in it."""
+LONGEST = 400
+"""Characters of a piece of a line; of a longer one the middle is left out."""
+KEPT = 150
+CUT = " ... "
 
 
 class Piece(NamedTuple):
@@ -40,7 +44,13 @@ def runs(example: Example, marks: Marks) -> Iterator[Lines]:
 
 
 def _shown(line: Written, marks: Marks) -> Line:
-    return tuple(Piece(marks.shown(part.text), part.differs) for part in line if part.text)
+    return tuple(Piece(_shortened(part.text, marks), part.differs) for part in line if part.text)
+
+
+def _shortened(text: str, marks: Marks) -> str:
+    if len(text) <= LONGEST:
+        return marks.shown(text)
+    return f"{marks.shown(text[:KEPT])}{CUT}{marks.shown(text[-KEPT:])}"
 
 
 def context(lines: Sequence[Line], *, before: bool, after: bool) -> Iterator[Line | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
+import tpllint
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
 from tpllint.report.difference.markdown import in_table, table
@@ -39,7 +40,7 @@ def write_markdown(matrix: Matrix, stream: TextIO) -> None:
 
 def write_json(matrix: Matrix, stream: TextIO) -> None:
     """Write it for machines."""
-    stream.write(json_text(matrix.as_json(), indent=1) + "\n")
+    stream.write(json_text({**matrix.as_json(), "version": tpllint.__version__}, indent=1) + "\n")
 
 
 def summary(matrix: Matrix) -> str:
