@@ -183,6 +183,28 @@ def test_conversations_of_ones_own_are_compared_in_any_form(there: Path) -> None
     assert own == {"rows.jsonl:1": "different", "rows.jsonl:2": "same"}
 
 
+def test_own_conversations_do_not_replace_canonical_ones_of_their_name(there: Path) -> None:
+    (there / "user").write_text('[{"role": "user", "content": "Hello"}]', encoding="utf-8")
+    body = tpllint("diff", "good", "mute", "--conversation", "user", "--output-format", "json", cwd=there).json()
+    assert {"user", "./user"} <= {each["name"] for each in body["conversations"]}
+
+
+def test_a_variable_that_the_user_sets_is_not_set_otherwise(there: Path) -> None:
+    model(there / "thinks", GOOD + "{% if think %}{{ think }}{% endif %}")
+    body = tpllint("diff", "good", "thinks", "--var", "think=false", "--output-format", "json", cwd=there).json()
+    assert not [each["name"] for each in body["conversations"] if "think=" in each["name"]]
+
+
+def test_a_matrix_agrees_with_each_pair_also_about_named_templates(there: Path) -> None:
+    for name, template in (("good", GOOD), ("copy", NO_PROMPT)):
+        folder = there / name / "additional_chat_templates"
+        folder.mkdir()
+        (folder / "rag.jinja").write_text(template, encoding="utf-8")
+    body = tpllint("diff", "good", "copy", "noted", "--output-format", "json", cwd=there).json()
+    assert [target["group"] for target in body["targets"]] == [0, 1, 2]
+    assert {pair["verdict"] for pair in body["pairs"]} == {"behavioural"}
+
+
 def test_a_matrix_tells_who_renders_like_whom(there: Path) -> None:
     done = tpllint("diff", "good", "mute", "noted", "copy", cwd=there)
     lines = done.out.splitlines()
@@ -201,13 +223,16 @@ def test_a_matrix_has_its_json_and_markdown_and_no_html(there: Path) -> None:
     told = tpllint("diff", "good", "mute", "copy", "--output-format", "markdown", cwd=there).out
     assert "| 3 `copy` | = |" in told
     refused = tpllint("diff", "good", "mute", "copy", "--output-format", "html", cwd=there)
-    assert (refused.code, refused.err.splitlines()[0]) == (2, "error: the format html shows two sides")
+    assert (refused.code, refused.err.splitlines()[0]) == (
+        2,
+        "error: the format html, --all-conversations and --token-counts are about two sides",
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("good",), "Missing argument 'RIGHT'"),
+        (("good",), "there is no RIGHT"),
         (("good", "nowhere"), "no such file or folder: nowhere"),
         (("-", "-"), "standard input cannot be two sides"),
         (("--base-model", "good", "mute"), "--base-model compares one target with its base"),
@@ -228,6 +253,7 @@ def test_what_cannot_be_compared_is_refused_with_a_hint(there: Path, arguments: 
 
 
 def test_the_json_tells_an_error_too(there: Path) -> None:
+    assert tpllint("diff", "good", "--output-format", "json", cwd=there).json()["error"]["kind"] == "missing-target"
     done = tpllint("diff", "good", "nowhere", "--output-format", "json", cwd=there)
     assert done.code == 2
     body = done.json()

@@ -6,7 +6,7 @@ import pytest
 
 from tpllint.analysis.probes import probes_of
 from tpllint.analysis.template import Template
-from tpllint.conversations.variations import MOST_SETTINGS, Probes, variations
+from tpllint.conversations.variations import MOST_SETTINGS, MOST_TEXTS, Probes, variations
 
 LOOKS = """
 {%- for m in messages -%}
@@ -70,7 +70,23 @@ def test_every_name_is_another_one_and_their_number_is_bounded(count: int) -> No
     many = Probes({f"v{number}": ("x", "y") for number in range(count)}, tuple((f"<w{number}>",) for number in range(count)))
     found = names(many)
     assert len(found) == len(set(found))
-    assert len(found) < 6 * MOST_SETTINGS + 100
+    assert len(found) <= 6 * MOST_SETTINGS + 2 * MOST_TEXTS + 10
+    assert (many.untried > 0) is (count > 1)
+
+
+def test_roles_documents_and_numbers_beside_a_threshold_are_tried() -> None:
+    found = probes(
+        "{% for m in messages %}{% if m.role == 'critic' and budget > 100 %}{{ documents }}{% elif m.role == 'user' %}"
+        "{{ m.content }}{% endif %}{% endfor %}"
+    )
+    assert (found.roles, found.documents) == (("critic",), True)
+    told = set(names(found))
+    assert {"user, critic, user", "user with documents", "user with budget=101", "user with budget=100"} <= told
+
+
+def test_a_variable_that_the_user_sets_is_not_set_otherwise() -> None:
+    found = Probes({"think": (), "effort": ("max",)}).without({"think": False})
+    assert [name for name in names(found) if "think" in name] == []
 
 
 def test_probes_of_two_sides_are_joined_with_every_value_once() -> None:

@@ -120,7 +120,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
     },
     "outcomes": {
         "template": _is_text,
-        "outcomes": _list_of(_row(_is_text, _is_flag, _maybe(_is_text), _maybe(_is_text), _is_flag)),
+        "outcomes": _list_of(_row(_is_text, _is_flag, _maybe(_is_text), _maybe(_is_text), _maybe(_is_text))),
     },
     "signatures": {
         "template": _is_text,
@@ -129,7 +129,13 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         "conversations": _list_of(_row(_is_text, _is_text, _maybe(_is_text))),
         "renders_none": _maybe(_is_text),
     },
-    "probes": {"template": _is_text, "variables": _map_of(_is_list), "words": _list_of(_list_of(_is_text))},
+    "probes": {
+        "template": _is_text,
+        "variables": _map_of(_is_list),
+        "words": _list_of(_list_of(_is_text)),
+        "roles": _list_of(_is_text),
+        "documents": _is_flag,
+    },
     "description": {"template": _is_text},
     "rows": {
         "rows": _is_number,

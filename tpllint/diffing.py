@@ -13,7 +13,7 @@ from tpllint.checking import Check, examination
 from tpllint.conversations import Conversation, canonical, from_json
 from tpllint.conversations.variations import Probes, variations
 from tpllint.difference.anatomy import by_name
-from tpllint.difference.diff import Diff, Side
+from tpllint.difference.diff import Diff, Side, Verdict
 from tpllint.difference.matrix import Matrix
 from tpllint.difference.outcomes import Key, Outcome, Status
 from tpllint.errors import RepairableError
@@ -30,6 +30,7 @@ HANDS = 2
 """The workers that pay for themselves: both sides at once, and no worker serves two strangers."""
 MOST_SHOWN = 12
 """Of the examples, so many are traced to the code behind them."""
+OF_TIME = ("TimeIsUp", "NotStarted")
 MOST_NAMED = 3
 MOST_WITNESSES = 20
 """Of the conversations that findings show, so many go through both sides."""
@@ -57,6 +58,7 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
     for in messages, and those that findings about either show. A side whose files declare no special tokens is rendered with
     the other's.
     """
+    wanted = wanted._replace(check=wanted.check._replace(request=_apart(wanted.check.request)))
     request = wanted.check.request
     targets = with_tokens([side(argument, request) for argument in (left, right)])
     if not any(target.resolved and target.resolved.templates for target in targets):
@@ -64,19 +66,35 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
     (before, after), varied = varied_sides(targets, sides(targets, pool, wanted.check), pool, wanted.check)
     own = frozenset(given["name"] for given in request.conversations)
-    found = Diff(before, after, known=_known(varied.request, varied.probes), own=own)
-    _require_prompts(found)
+    known = _known(varied.request, varied.probes)
+    found = Diff(before, after, known=known, own=own, untried=varied.probes.untried)
+    _require_decided(found)
     examples = found.every_example() if wanted.every else found.examples[: wanted.shown]
     counted = [_with_tokenizer(target, wanted) for target in targets] if examples else targets
     asked_for = wanted.token_counts is True
     return found.with_shown(shown(examples, counted, pool, varied.request, varied.probes, counted=asked_for))
 
 
-def _require_prompts(found: Diff) -> None:
-    """There is something to compare. Raises RepairableError where neither side renders any conversation."""
+def _apart(request: Request) -> Request:
+    """The same with names for the user's conversations that no canonical one has."""
+
+    def renamed(own: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**own, "name": f"./{own['name']}"} if own["name"] in canonical() else own
+
+    return request._replace(conversations=tuple(map(renamed, request.conversations)))
+
+
+def _require_decided(found: Diff) -> None:
+    """Nothing but what was compared speaks for the verdict. Raises RepairableError where prompts were not, and none differs."""
+    if found.verdict is Verdict.BEHAVIOURAL:
+        return
+    if found.undecided:
+        message = f"{found.left} and {found.right} cannot be compared: a limit ended {found.undecided[0]}"
+        more = f" and {len(found.undecided) - 1} more" if len(found.undecided) > 1 else ""
+        raise RepairableError("resource-exhaustion", message + more, "run tpllint check on both")
     for name in found.structures:
         outcomes = [each for each in found.conversations if each.template == name]
-        if found.source_changed and all(each.status is Status.BOTH_RAISE for each in outcomes):
+        if found.source_changed and outcomes and all(each.status is Status.BOTH_RAISE for each in outcomes):
             why = next((each.left.error for each in outcomes if each.left.error), "there are none")
             message = f"neither {found.left} nor {found.right} renders any conversation ({name}): {why}"
             raise RepairableError("does-not-render", message, "run tpllint check on both")
@@ -163,9 +181,10 @@ class Varied(NamedTuple):
 
 def varied_sides(targets: Sequence[Target], found: Sequence[Side], pool: Pool, asked: Check) -> tuple[Sequence[Side], Varied]:
     """The sides with the outcomes of conversations that are made for them; the same where all have the same sources."""
-    if all(one.sources == found[0].sources for one in found):
+    tokens = [target.resolved.tokens if target.resolved else None for target in targets]
+    if all(one.sources == found[0].sources for one in found) and all(one == tokens[0] for one in tokens):
         return found, Varied(asked.request, Probes())
-    probes = functools.reduce(Probes.joined, (one.probes for one in found))
+    probes = functools.reduce(Probes.joined, (one.probes for one in found)).without(asked.request.variables)
     witnesses = tuple(_witnesses([finding for one in found for finding in one.findings]))
     varied = Varied(asked.request._replace(conversations=(*asked.request.conversations, *witnesses)), probes)
     again = asked._replace(request=varied.request)
@@ -174,11 +193,15 @@ def varied_sides(targets: Sequence[Target], found: Sequence[Side], pool: Pool, a
 
 
 def _with_more(one: Side, answers: Answers) -> Side:
-    """A side with the outcomes of conversations that were made for it; those that a limit ended are undecided."""
+    """A side with the outcomes of conversations that were made for it.
+
+    Those that ran out of time are undecided; what takes more memory or calls itself deeper than allowed is refused each time.
+    """
     crash = next((message for message in answers.messages if message["kind"] == "crash"), None)
     if crash is not None:
         raise RuntimeError(crash["traceback"])
-    cut_short = frozenset(name for message in _told(answers) for name, *_, is_limited in message["outcomes"] if is_limited)
+    every = [outcome for message in _told(answers) for outcome in message["outcomes"]]
+    cut_short = frozenset(name for name, *_, limit in every if limit in OF_TIME)
     outcomes = {key: outcome for key, outcome in _outcomes(answers) if key[1] not in cut_short}
     lost = () if answers.ended is None else (f"the rest of those that are made for the two ({answers.ended})",)
     return replace(one, outcomes={**one.outcomes, **outcomes}, undecided=(*sorted(cut_short), *lost))
@@ -212,7 +235,7 @@ def _side(target: Target, answers: Answers, report: Report) -> Side:
 
 def _probes(message: Mapping[str, Any]) -> Probes:
     variables = {name: tuple(values) for name, values in message["variables"].items()}
-    return Probes(variables, tuple(map(tuple, message["words"])))
+    return Probes(variables, tuple(map(tuple, message["words"])), tuple(message["roles"]), message["documents"])
 
 
 def _description(message: Mapping[str, Any], target: Target) -> dict[str, Any]:

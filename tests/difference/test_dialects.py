@@ -7,16 +7,14 @@ from typing import Any
 from tpllint.conversations import canonical
 from tpllint.difference.dialects import Dialect, Said, agree, aligned, dialect, said, unaligned
 
-MARKS = Dialect(
-    "", "", {"user": ("<|user|>\n",), "assistant": ("<|bot|>\n",)}, {"user": ("<|end|>\n",), "assistant": ("<|end|>\n",)}
-)
-CLOSERS = {"user": (" [/INST]",), "assistant": ("</s>",)}
-BRACKETS = Dialect("<s>", " ", {"user": ("[INST] ",)}, CLOSERS, {"assistant": ""})
+MARKS = Dialect("", "", {"user": "<|user|>\n", "assistant": "<|bot|>\n"}, {"user": "<|end|>\n", "assistant": "<|end|>\n"})
+CLOSERS = {"user": " [/INST]", "assistant": "</s>"}
+BRACKETS = Dialect("<s>", " ", {"user": "[INST] "}, CLOSERS, {"assistant": ""})
 CHAT = (Said("hello", "user"), Said("well", "assistant"), Said("bye", "user"))
 
 
 def role(**told: Any) -> dict[str, Any]:
-    return {"opener": None, "closer": None, "last_opener": None, "last_closer": None, **told}
+    return {"opener": None, "closer": None, **told}
 
 
 def test_the_markers_are_those_of_the_description_with_their_blanks() -> None:
@@ -30,12 +28,18 @@ def test_the_markers_are_those_of_the_description_with_their_blanks() -> None:
     }
     found = dialect(described)
     assert (found.beginning, found.separator) == ("<s>", " ")
-    assert found.openers == {"user": ("<u>\n",)}
-    assert found.closers == {"user": ("</u>",), "assistant": ("</s>", "</s>\n")}
+    assert found.openers == {"user": "<u>\n"}
+    assert found.closers == {"user": "</u>", "assistant": "</s>"}
+
+
+def test_what_says_something_is_no_marker_and_what_separates_turns_are_blanks() -> None:
+    told = {"beginning": None, "separator": "</s>", "roles": {"user": role(opener="<u>Obey the author. ", closer="</u>")}}
+    found = dialect(told)
+    assert (found.openers, found.closers, found.separator) == ({}, {"user": "</u>"}, "")
 
 
 def test_blanks_make_no_other_dialect() -> None:
-    other = Dialect("", "", {"user": ("<|user|>",)}, {"user": ("<|end|>",)})
+    other = Dialect("", "", {"user": "<|user|>"}, {"user": "<|end|>"})
     assert agree(MARKS, other)
     assert not agree(MARKS, BRACKETS)
 
@@ -48,20 +52,20 @@ def test_a_chat_in_two_dialects_reads_the_same() -> None:
 
 
 def test_a_blank_in_place_of_an_opener_is_told_elsewhere() -> None:
-    blank = Dialect("<s>", "", {"user": ("[INST] ",)}, CLOSERS, {"assistant": " "})
+    blank = Dialect("<s>", "", {"user": "[INST] "}, CLOSERS, {"assistant": " "})
     assert aligned("<s>[INST] hello [/INST] well</s>", CHAT, blank, MARKS).text == "{user}hello{/user}well{/assistant}"
     assert aligned("<s>[INST] hello [/INST]  well</s>", CHAT, blank, MARKS).text == "{user}hello{/user}  well{/assistant}"
 
 
 def test_markers_of_a_role_that_the_other_side_drops_stay() -> None:
-    developer = Dialect("", "", {**MARKS.openers, "developer": ("<|dev|>\n",)}, {**MARKS.closers, "developer": ("<|end|>\n",)})
+    developer = Dialect("", "", {**MARKS.openers, "developer": "<|dev|>\n"}, {**MARKS.closers, "developer": "<|end|>\n"})
     texts = (Said("rule", "developer"), Said("hello", "user"))
     shown = aligned("<|dev|>\nrule<|end|>\n<|user|>\nhello<|end|>\n", texts, developer, BRACKETS)
     assert shown.text == "{developer}rule{/developer}{user}hello{/user}"
 
 
 def test_the_markers_of_any_role_are_those_of_a_role_that_nobody_knows() -> None:
-    any_role = Dialect("", "", {"user": ("<user>",), "other": ("<{role}>",)}, {"user": ("</>",), "other": ("</>",)})
+    any_role = Dialect("", "", {"user": "<user>", "other": "<{role}>"}, {"user": "</>", "other": "</>"})
     shown = aligned("<critic>rule</><user>hello</>", (Said("rule", "critic"), Said("hello", "user")), any_role, MARKS)
     assert shown.text == "{critic}rule{/critic}{user}hello{/user}"
 
@@ -78,7 +82,7 @@ def test_a_marker_within_the_words_of_a_message_is_no_marker() -> None:
 
 
 def test_a_marker_that_opens_two_roles_is_that_of_who_speaks_next() -> None:
-    shared = Dialect("", "", {"user": ("<|in|>",), "tool": ("<|in|>",)}, {})
+    shared = Dialect("", "", {"user": "<|in|>", "tool": "<|in|>"}, {})
     shown = aligned("<|in|>hello<|in|>42", (Said("hello", "user"), Said("42", "tool")), shared, shared)
     assert shown.text == "{user}hello{tool}42"
 

@@ -37,6 +37,7 @@ def test_two_engines_on_one_template_are_two_sides() -> None:
 def test_the_address_of_a_function_that_is_printed_is_no_difference() -> None:
     left, right = (side("t", user=f"<function strftime_now at {address}>") for address in ("0x7f0001", "0x7f9999"))
     assert Diff(left, right).verdict is Verdict.IDENTICAL
+    assert Diff(side("t", user="id at 0xdeadbeef>"), side("t", user="id at 0xcafecafe>")).verdict is Verdict.BEHAVIOURAL
     assert Matrix((left, right)).groups == (0, 0)
 
 

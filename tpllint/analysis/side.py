@@ -35,7 +35,7 @@ def _tell(selection: Mapping[str, Any], send: Send, templates: Sequence[Template
     for template in templates:
         if (given := selection.get("probes")) is not None:
             made = (*template.own_conversations, *variations(Probes(**given)))
-            send(_outcomes(template, made, flags=(True,)))
+            send(_outcomes(template, made, flags=(False, True)))
             continue
         send(_outcomes(template, every_conversation(template), flags=(False, True)))
         send({"kind": "probes", "template": template.label, **probes_of(template)._asdict()})
@@ -44,13 +44,14 @@ def _tell(selection: Mapping[str, Any], send: Send, templates: Sequence[Template
 
 
 def _outcomes(template: Template, conversations: Iterable[Conversation], flags: Sequence[bool]) -> dict[str, Any]:
-    """Of each conversation and value of the generation prompt: the name, the flag, the prompt or the error, and whether that is
-    a limit's, which says nothing about the template.
+    """Of each conversation and value of the generation prompt: the name, the flag, the prompt or the error, and which limit
+    that is, if it is one.
     """
     told = []
     for conversation in conversations:
         for flag in flags:
             render = template.render_conversation(conversation, generation_prompt=flag)
             error = None if render.error is None else error_text(render.error)
-            told.append((conversation.name, flag, render.text, error, render.limited))
+            limit = render.error.type if render.error is not None and render.limited else None
+            told.append((conversation.name, flag, render.text, error, limit))
     return {"kind": "outcomes", "template": template.label, "outcomes": told}

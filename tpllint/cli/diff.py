@@ -19,6 +19,7 @@ from tpllint.diffing import HANDS, MOST_SHOWN, Wanted, diff, diff_with_base_mode
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.report.difference import json as json_report
+from tpllint.report.text import crash_text
 from tpllint.severity import Severity
 from tpllint.sources.listed import STDIN
 
@@ -67,9 +68,9 @@ def command(
     Of several RIGHTs a matrix tells which render alike. The exit code is 1 where a prompt differs, and 0 where at most the
     source does.
     """
-    _require_sides(targets, base_model, output_format)
-    require_other_file(path, targets)
     try:
+        _require_sides(targets, base_model, one_pair=output_format == "html" or all_conversations or bool(token_counts))
+        require_other_file(path, targets)
         given = configured(config, no_config)
         selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
         check = Check(request_of(given, (), (), asked), selection)
@@ -80,29 +81,30 @@ def command(
     except RepairableError as error:
         if output_format == "json":
             with output(path) as stream:
-                json_report.write_error(targets, error, stream)
+                json_report.write_error((None, *targets) if base_model else targets, error, stream)
         raise
     with output(path) as stream:
         if isinstance(found, Matrix):
             _write_matrix(found, stream, output_format)
         else:
             _write(found, stream, output_format, color, view)
-    crashed = found.crashes if isinstance(found, Diff) else ()
-    return 3 if crashed else int(found.verdict is Verdict.BEHAVIOURAL and not exit_zero)
+    if isinstance(found, Matrix) or output_format in ("json", "markdown"):  # the others tell it themselves
+        for crash in found.crashes:
+            click.echo(crash_text(crash, color=False), err=True)
+    return 3 if found.crashes else int(found.verdict is Verdict.BEHAVIOURAL and not exit_zero)
 
 
-def _require_sides(targets: Sequence[str], base_model: bool, output_format: str) -> None:
-    """There are as many targets as are needed. Raises what click raises for a missing argument, or RepairableError."""
+def _require_sides(targets: Sequence[str], base_model: bool, *, one_pair: bool) -> None:
+    """There are as many targets as are needed; `one_pair` tells that more than two are not shown. Raises RepairableError."""
     if base_model and len(targets) > 1:
         raise RepairableError("contradiction", "--base-model compares one target with its base", "name one target")
     if not base_model and len(targets) < 2:
-        raise click.MissingParameter(param_hint="'RIGHT'", param_type="argument")
+        raise RepairableError("missing-target", "there is no RIGHT", "write tpllint diff LEFT RIGHT, or --base-model TARGET")
     if targets.count(STDIN) > 1:
         raise RepairableError("contradiction", "standard input cannot be two sides", "write one of the two into a file")
-    if len(targets) > 2 and output_format == "html":
-        raise RepairableError(
-            "contradiction", "the format html shows two sides", "name two targets, or write --output-format json"
-        )
+    if len(targets) > 2 and one_pair:
+        message = "the format html, --all-conversations and --token-counts are about two sides"
+        raise RepairableError("contradiction", message, "name two targets, or leave these out")
 
 
 def _import_ahead() -> None:

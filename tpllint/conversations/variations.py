@@ -7,22 +7,22 @@ what only one of them looks for, or where content is null and no transformers dr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from tpllint.conversations import Conversation, canonical
-from tpllint.conversations.words import ANSWER, QUESTION, SECOND_QUESTION
+from tpllint.conversations.words import ANSWER, QUESTION, SECOND_ANSWER, SECOND_QUESTION, SECOND_RESULT
 
 VARIED = ("user", "system-user", "tool-loop-follow-up", "reasoning-old-and-last", "reasoning-in-tool-loop")
 """The canonical conversations that variables are passed with."""
 CONTINUED = "reasoning-in-tool-loop"
 """One that is passed with one more question as well: what was reasoned before it is then of an earlier turn."""
-MOST_VARIABLES = 12
-MOST_VALUES = 6
-"""Of one variable."""
-MOST_SETTINGS = 48
-MOST_TEXTS = 20
+MOST_SETTINGS = 120
+MOST_TEXTS = 80
+MOST_ROLES = 10
+DOCUMENT = {"title": SECOND_ANSWER, "text": SECOND_RESULT}
 MOST_TOGETHER = 4
 BETWEEN = f"\n{ANSWER}\n"
 
@@ -30,17 +30,33 @@ BETWEEN = f"\n{ANSWER}\n"
 class Probes(NamedTuple):
     """What templates ask for beside who says what: variables with the values that they meet, and words in messages.
 
-    Words that one condition asks for stand together.
+    Words that one condition asks for stand together. `roles` are those that no canonical conversation has, `documents` tells
+    whether these are read.
     """
 
     variables: Mapping[str, tuple[Any, ...]] = {}
     words: tuple[tuple[str, ...], ...] = ()
+    roles: tuple[str, ...] = ()
+    documents: bool = False
 
     def joined(self, other: Probes) -> Probes:
         """Both together."""
         names = dict.fromkeys((*self.variables, *other.variables))
         values = {name: _distinct((*self.variables.get(name, ()), *other.variables.get(name, ()))) for name in names}
-        return Probes(values, tuple(dict.fromkeys((*self.words, *other.words))))
+        words = tuple(dict.fromkeys((*self.words, *other.words)))
+        roles = tuple(dict.fromkeys((*self.roles, *other.roles)))
+        return Probes(values, words, roles, self.documents or other.documents)
+
+    def without(self, names: Container[str]) -> Probes:
+        """The same without variables of these names, such as those that the user sets."""
+        return self._replace(variables={name: held for name, held in self.variables.items() if name not in names})
+
+    @property
+    def untried(self) -> int:
+        """How many settings of variables, texts and roles are too many to be tried."""
+        texts = sum(1 for _ in _every_text(self.words))
+        settings = sum(1 for _ in _every_setting(self.variables))
+        return max(settings - MOST_SETTINGS, 0) + max(texts - MOST_TEXTS, 0) + max(len(self.roles) - MOST_ROLES, 0)
 
 
 NO_PROBES = Probes()
@@ -49,11 +65,25 @@ NO_PROBES = Probes()
 def variations(probes: Probes) -> Iterator[Conversation]:
     """Every conversation that is made for some probes; each has a name of its own."""
     yield from _with_null()
-    for setting in _settings(probes.variables):
+    for setting in islice(_every_setting(probes.variables), MOST_SETTINGS):
         for conversation in _varied():
             yield replace(conversation.with_variables(**setting), name=f"{conversation.name} with {_told(setting)}")
-    for said in dict.fromkeys(text for words in probes.words[:MOST_TEXTS] for text in _texts(words[:MOST_TOGETHER])):
+    for said in islice(_every_text(probes.words), MOST_TEXTS):
         yield from _saying(said)
+    for role in probes.roles[:MOST_ROLES]:
+        yield _with_role(role)
+    if probes.documents:
+        yield replace(canonical()["user"], name="user with documents", documents=[DOCUMENT])
+
+
+def _every_text(words: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    return iter(dict.fromkeys(text for together in words for text in _texts(together[:MOST_TOGETHER])))
+
+
+def _with_role(role: str) -> Conversation:
+    """A message of this role between two of the user's."""
+    messages = ({"role": "user", "content": QUESTION}, {"role": role, "content": ANSWER})
+    return Conversation(f"user, {role}, user", (*messages, {"role": "user", "content": SECOND_QUESTION}))
 
 
 def _texts(words: Sequence[str]) -> Iterator[str]:
@@ -80,15 +110,23 @@ def _varied() -> Iterator[Conversation]:
     yield replace(more, name=f"{more.name}, continued", messages=(*more.messages, {"role": "user", "content": SECOND_QUESTION}))
 
 
-def _settings(variables: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
+def _every_setting(variables: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
     """What is passed: each value of each variable alone, and all of them at once."""
-    names = list(variables)[:MOST_VARIABLES]
-    values = {name: _distinct((True, False, *variables[name]))[:MOST_VALUES] for name in names}
-    found = [{name: value} for name in names for value in values[name]]
-    every = {name: _last_text(values[name]) for name in names}
-    found += [every] if len(names) > 1 else []
-    found += [{**every, name: value} for name in names for value in values[name] if len(names) > 1 and value != every[name]]
-    return found[:MOST_SETTINGS]
+    values = {name: _distinct((True, False, *_around(held))) for name, held in variables.items()}
+    yield from ({name: value} for name, held in values.items() for value in held)
+    if len(values) < 2:
+        return
+    every = {name: _last_text(held) for name, held in values.items()}
+    yield every
+    yield from ({**every, name: value} for name, held in values.items() for value in held if value != every[name])
+
+
+def _around(values: Iterable[Any]) -> Iterator[Any]:
+    """The values, and beside a number those next to it: it may be a threshold."""
+    for value in values:
+        yield value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield from (value - 1, value + 1)
 
 
 def _last_text(values: tuple[Any, ...]) -> Any:

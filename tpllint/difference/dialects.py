@@ -14,6 +14,8 @@ OTHER = "other"
 TOOLS = "tools"
 """In place of a role: who says the names in the definitions of tools."""
 REASONING = ("reasoning_content", "reasoning", "thinking")
+SENTENCE = re.compile(r"[^\W\d_]{2,}[ \n]+[^\W\d_]{2,}")
+"""Two words beside each other."""
 MOST_TEXTS = 500
 """How many texts of a conversation are looked for in a prompt."""
 MAX_DEPTH = 20
@@ -23,20 +25,20 @@ MAX_DEPTH = 20
 class Dialect:
     """How a template marks turns: each role's markers with the blanks that belong to them, as its description tells them.
 
-    A role has several where the last message is marked otherwise; roles whose turns have none are left out. `unmarked` are the
-    roles whose texts are rendered without an opener, with the blanks that stand there instead.
+    Roles whose turns have none are left out. `unmarked` are those whose texts are rendered without an opener, with the blanks
+    that stand there instead; the `separator` is of blanks as well.
     """
 
     beginning: str
     separator: str
-    openers: Mapping[str, tuple[str, ...]]
-    closers: Mapping[str, tuple[str, ...]]
+    openers: Mapping[str, str]
+    closers: Mapping[str, str]
     unmarked: Mapping[str, str] = field(default_factory=dict)
 
     def for_roles(self, roles: Iterable[str]) -> Dialect:
         """The same with the markers of further roles, where those of any role are known by the place of its name."""
-        own = {role: tuple(marker.replace("{role}", role) for marker in self.openers.get(OTHER, ())) for role in roles}
-        openers = {role: markers for role, markers in own.items() if markers and role not in self.openers}
+        own = {role: self.openers.get(OTHER, "").replace("{role}", role) for role in roles}
+        openers = {role: marker for role, marker in own.items() if marker and role not in self.openers}
         closers = {role: self.closers[OTHER] for role in openers if OTHER in self.closers and role not in self.closers}
         return replace(self, openers={**self.openers, **openers}, closers={**self.closers, **closers})
 
@@ -53,28 +55,25 @@ def dialect(description: Mapping[str, Any]) -> Dialect:
     roles: Mapping[str, Any] = description.get("roles") or {}
     return Dialect(
         (description.get("beginning") or {}).get("text") or "",
-        description.get("separator") or "",
-        dict(_markers(roles, "opener", "last_opener")),
-        dict(_markers(roles, "closer", "last_closer")),
+        separator if not (separator := description.get("separator") or "").strip() else "",
+        dict(_markers(roles, "opener")),
+        dict(_markers(roles, "closer")),
         {role: told["opener"] for role, told in roles.items() if told["opener"] is not None and not told["opener"].strip()},
     )
 
 
-def _markers(roles: Mapping[str, Any], *keys: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _markers(roles: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    """The marker of each role; what says something in natural language is none, and has to be seen."""
     for role, told in roles.items():
-        markers = tuple(dict.fromkeys(marker for key in keys if (marker := told[key]) and marker.strip()))
-        if markers:
-            yield role, markers
+        marker = told[key]
+        if marker and marker.strip() and not SENTENCE.search(marker):
+            yield role, marker
 
 
 def agree(left: Dialect, right: Dialect) -> bool:
     """Whether two templates mark the turns of those roles alike that both of them know, blanks aside."""
     pairs = ((left.openers, right.openers), (left.closers, right.closers))
-    return all(
-        [marker.strip() for marker in one[role]] == [marker.strip() for marker in other[role]]
-        for one, other in pairs
-        for role in one.keys() & other.keys()
-    )
+    return all(one[role].strip() == other[role].strip() for one, other in pairs for role in one.keys() & other.keys())
 
 
 def said(conversation: Conversation) -> tuple[Said, ...]:
@@ -219,14 +218,13 @@ def _places(text: str, word: str) -> Iterator[int]:
 def _openers(spoken: Dialect) -> dict[str, tuple[str, ...]]:
     """The roles whose turns each marker opens."""
     found: dict[str, tuple[str, ...]] = {}
-    for role, own in spoken.openers.items():
-        for marker in own:
-            found[marker] = (*found.get(marker, ()), role)
+    for role, marker in spoken.openers.items():
+        found[marker] = (*found.get(marker, ()), role)
     return found
 
 
 def _all_markers(spoken: Dialect) -> set[str]:
-    return {marker for markers in (*spoken.openers.values(), *spoken.closers.values()) for marker in markers}
+    return {*spoken.openers.values(), *spoken.closers.values()}
 
 
 def _markers_of(spoken: Dialect) -> re.Pattern[str]:
@@ -236,7 +234,7 @@ def _markers_of(spoken: Dialect) -> re.Pattern[str]:
 
 def _closed(marker: str, role: str | None, spoken: Dialect) -> str | None:
     """Whose turn a marker closes: that which is open, unless its turns are known to close otherwise."""
-    roles = [own for own, markers in spoken.closers.items() if marker in markers]
+    roles = [own for own, closer in spoken.closers.items() if closer == marker]
     return role if role in roles or not roles or role not in spoken.closers else roles[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -69,14 +70,16 @@ class Side:
 class Diff:
     """How two sides differ; `before` and `after` are the sides themselves, `left` and `right` their names.
 
-    `known` are the conversations by their names, `own` the names of the user's. Every template that both sides have is compared
-    in `conversations`. `shown` are the first of the `examples`, traced to the code behind them.
+    `known` are the conversations by their names, `own` the names of the user's; `untried` counts the settings and words for
+    which no conversation was made, since there are too many. Every template that both sides have is compared in
+    `conversations`. `shown` are the first of the `examples`, traced to the code behind them.
     """
 
     before: Side
     after: Side
     known: Mapping[str, Conversation] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
+    untried: int = 0
     shown: tuple[Shown, ...] = ()
 
     @property
@@ -243,6 +246,7 @@ class Diff:
             "structures": {name: str(structure) for name, structure in self.structures.items()},
             "conversations": [each.as_json() for each in self.conversations],
             "undecided": list(self.undecided),
+            "untried": self.untried,
             "examples": [shown.as_json() for shown in self.shown],
             "anatomy": dict(self.anatomy),
             "findings": {
@@ -262,9 +266,15 @@ def _missing(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:
 
 
 def _unsaid(findings: Iterable[Finding], others: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that are not among the others, wherever either stand."""
-    known = set(map(_told, others))
-    return tuple(finding for finding in findings if _told(finding) not in known)
+    """The findings that are not among the others, wherever either stand; of several alike, as many as there are more of."""
+    known = Counter(map(_told, others))
+    found = []
+    for finding in findings:
+        if known[_told(finding)]:
+            known[_told(finding)] -= 1
+        else:
+            found.append(finding)
+    return tuple(found)
 
 
 def _told(finding: Finding) -> tuple[str, str, str | None]:

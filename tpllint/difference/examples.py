@@ -13,7 +13,7 @@ from tpllint.difference.passages import Effort, Passage, passages
 
 @dataclass(frozen=True)
 class Example:
-    """A conversation that shows a change which none before it shows, and the number of those that show no more than it.
+    """A conversation that shows a change which none before it shows, and the number of others that show just the same.
 
     `left` and `right` are the prompts as they are held against each other, empty where a side raises; `passages` are where
     they part.
@@ -48,16 +48,15 @@ def examples(changed: Iterable[Compared], texts: Texts, effort: Effort | None = 
     """The conversations that show something new, the first one for each change; what shows most often comes first."""
     found: dict[frozenset[Change], Example] = {}
     alike: Counter[frozenset[Change]] = Counter()
-    shown_by: dict[Change, frozenset[Change]] = {}
+    known: set[Change] = set()
     for compared in changed:
         one = example(compared, texts, effort)
         changes = _changes(one)
-        if changes <= shown_by.keys():
-            alike[shown_by[min(changes)]] += 1
-            continue
-        shown_by |= {change: changes for change in changes if change not in shown_by}
-        found[changes] = one
-    told = [replace(one, alike=alike[changes]) for changes, one in found.items()]
+        alike[changes] += 1
+        if not changes <= known:
+            known |= changes
+            found[changes] = one
+    told = [replace(one, alike=alike[changes] - 1) for changes, one in found.items()]
     return sorted(told, key=lambda one: -one.alike)
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from tpllint.difference.diff import Diff, Side, Verdict
-from tpllint.difference.outcomes import Key
+from tpllint.finding import Crash
 from tpllint.signatures import signature, steady
 
 SCHEMA = "tpllint-diff-matrix-v1"
@@ -34,17 +34,31 @@ class Matrix:
         """The difference of two sides, in whatever order."""
         return self.diffs[min(one, other), max(one, other)]
 
-    @functools.cached_property
+    @property
     def signatures(self) -> tuple[str, ...]:
-        """The render signature of each side: equal ones have the same templates and give callers the same."""
-        keys = sorted(set(self.sides[0].outcomes).intersection(*(side.outcomes for side in self.sides)))
-        return tuple(_signature(side, keys) for side in self.sides)
+        """The render signature of each side: that of the first of its group, of all its templates and prompts."""
+        own = [_signature(side) for side in self.sides]
+        return tuple(own[self.groups.index(group)] for group in self.groups)
+
+    @functools.cached_property
+    def groups(self) -> tuple[int, ...]:
+        """For each side the number of the group that gives callers the same, in the order of their first members."""
+        found: list[int] = []
+        for place in range(len(self.sides)):
+            alike = (other for other in range(place) if self.between(other, place).verdict is not Verdict.BEHAVIOURAL)
+            first = next(alike, None)
+            found.append(len(set(found)) if first is None else found[first])
+        return tuple(found)
 
     @property
-    def groups(self) -> tuple[int, ...]:
-        """For each side the number of the group that renders like it, in the order of their first members."""
-        numbers: dict[str, int] = {}
-        return tuple(numbers.setdefault(each, len(numbers)) for each in self.signatures)
+    def crashes(self) -> tuple[Crash, ...]:
+        """The rules that raised on any side."""
+        return tuple(crash for side in self.sides for crash in side.crashes)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """What was not compared on some side (see `Diff.undecided`)."""
+        return tuple(dict.fromkeys(name for side in self.sides for name in side.undecided))
 
     @property
     def verdict(self) -> Verdict:
@@ -59,6 +73,7 @@ class Matrix:
             "schema": SCHEMA,
             "verdict": str(self.verdict),
             "targets": [{"target": side.name, "group": group, "signature": own} for side, group, own in sides],
+            "undecided": list(self.undecided),
             "pairs": [
                 {
                     "left": diff.left,
@@ -73,6 +88,6 @@ class Matrix:
         }
 
 
-def _signature(side: Side, keys: list[Key]) -> str:
-    texts = (side.outcomes[key].text for key in keys)
+def _signature(side: Side) -> str:
+    texts = (side.outcomes[key].text for key in sorted(side.outcomes))
     return signature(*sorted(side.sources), *(REFUSED if text is None else steady(text) for text in texts))

@@ -67,7 +67,7 @@ def _header(diff: Diff) -> Element:
     sides = (("left", diff.before), ("right", diff.after))
     only = (("left", diff.templates_removed), ("right", diff.templates_added))
     notes = [element("li", f"only on the {side}: template ", _code(name)) for side, found in only for name in found]
-    notes += [element("li", f"undecided: {undecided_words(diff)}")] if diff.undecided else []
+    notes += [element("li", f"undecided: {undecided_words(diff)}")] if undecided_words(diff) else []
     return element(
         "header",
         element("h1", element("strong", str(diff.verdict), class_=str(diff.verdict)), f": {summary(diff)}"),

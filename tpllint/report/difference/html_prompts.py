@@ -45,7 +45,8 @@ def changed(diff: Diff) -> Iterator[Element]:
     """The section about the conversations that changed; none where none did."""
     if not diff.changed:
         return
-    shown = {one.example.compared.key for one in diff.shown}
+    articles = diff.shown[: _fitting([one.example.compared for one in diff.shown])]
+    shown = {one.example.compared.key for one in articles}
     first = [one.compared for one in diff.examples if one.compared.key not in shown]
     told = shown | {compared.key for compared in first}
     rest = [*first, *sorted((each for each in diff.changed if each.key not in told), key=_is_canonical)]
@@ -53,7 +54,7 @@ def changed(diff: Diff) -> Iterator[Element]:
         "section",
         element("h2", "What changed", id="changed"),
         element("p", prompts_title(diff)),
-        (_article(one, diff, number) for number, one in enumerate(diff.shown, 1)),
+        (_article(one, diff, number) for number, one in enumerate(articles, 1)),
         _remaining(rest, len(first), diff),
         aria_labelledby="changed",
     )

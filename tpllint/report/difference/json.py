@@ -17,7 +17,7 @@ def write(diff: Diff, stream: TextIO) -> None:
     stream.write(json_text({**diff.as_json(), "version": tpllint.__version__, "error": None}, indent=1) + "\n")
 
 
-def write_error(targets: Sequence[str], error: RepairableError, stream: TextIO) -> None:
+def write_error(targets: Sequence[str | None], error: RepairableError, stream: TextIO) -> None:
     """Write the object of targets that cannot be compared."""
     told = {"kind": error.kind, "message": error.message, "hint": error.hint}
     if len(targets) > 2:

@@ -43,7 +43,7 @@ def _blocks(diff: Diff) -> Iterator[str]:
     for side, names in (("left", diff.templates_removed), ("right", diff.templates_added)):
         if names:
             yield f"Only on the {side}: {', '.join(map(code, names))}"
-    if diff.undecided:
+    if undecided_words(diff):
         yield f"Undecided: {code(undecided_words(diff))}"
     for name in diff.structures:
         yield from _template(diff, name)
@@ -111,7 +111,7 @@ def _codes(shown: Shown) -> Iterator[str]:
         for found in dict.fromkeys(one for one in (traced.codes if traced else ()) if one):
             yield f"- {side}: {code(place(found.path, found.span))} {code(_marked(found))}".rstrip() + "\n"
         if traced and traced.turns is not None:
-            yield f"- {side}: {cell(turn_words(traced))}\n"
+            yield f"- {side}: {code(turn_words(traced))}\n"
 
 
 def _marked(found: Code) -> str:

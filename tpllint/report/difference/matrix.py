@@ -13,6 +13,8 @@ from tpllint.report.escape import escape, padded, width
 from tpllint.report.json_text import json_text
 from tpllint.report.text import counted
 
+UNDECIDED = "{} conversations not compared, for want of time: {}"
+LONGEST_NOTE = 200
 LEGEND = "= the same source, ~ another source and the same prompts, else how many prompts differ"
 
 
@@ -26,6 +28,8 @@ def write(matrix: Matrix, stream: TextIO) -> None:
         cells = "".join(f"{_between(matrix, row, other):>{column}}" for other in range(len(names)))
         stream.write(f"{padded(name, label)}{cells}  {letters(matrix.groups[row])}\n")
     stream.write(f"\n{LEGEND}\n")
+    if matrix.undecided:
+        stream.write(f"undecided: {escape(UNDECIDED.format(len(matrix.undecided), matrix.undecided[0]), LONGEST_NOTE)}\n")
 
 
 def write_markdown(matrix: Matrix, stream: TextIO) -> None:

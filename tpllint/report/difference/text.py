@@ -68,7 +68,7 @@ def _head(diff: Diff, view: View) -> Iterator[str]:
         yield f"  only on the left: template {escape(name)}"
     for name in diff.templates_added:
         yield f"  only on the right: template {escape(name)}"
-    if diff.undecided:
+    if undecided_words(diff):
         yield f"  undecided: {escape(undecided_words(diff), LONGEST_NOTE)}"
 
 

@@ -36,9 +36,12 @@ def summary(diff: Diff) -> str:
 
 def undecided_words(diff: Diff) -> str:
     """How much could not be compared; nothing where all could."""
-    if not diff.undecided:
-        return ""
-    return f"{counted(len(diff.undecided), 'conversation')} not compared, since a limit ended them: {diff.undecided[0]}"
+    told = []
+    if diff.undecided:
+        told.append(f"{counted(len(diff.undecided), 'conversation')} not compared, for want of time: {diff.undecided[0]}")
+    if diff.untried:
+        told.append(f"{counted(diff.untried, 'setting')} of variables or words not tried: there are too many")
+    return "; ".join(told)
 
 
 def structure_words(diff: Diff, template: str) -> str:
