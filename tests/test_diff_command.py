@@ -323,10 +323,12 @@ def test_who_asks_for_token_counts_is_told_why_there_are_none(there: Path) -> No
 
 def test_a_report_does_not_replace_what_it_is_about(there: Path) -> None:
     template = there / "good" / "chat_template.jinja"
-    done = tpllint("diff", template, "mute", "--output", "good/chat_template.jinja", cwd=there)
-    assert done.code == 2
-    assert "is the target itself" in done.err
-    assert template.read_text(encoding="utf-8") == GOOD
+    for output_format in ("text", "json"):
+        form = ("--output-format", output_format, "--output", "good/chat_template.jinja")
+        done = tpllint("diff", template, "mute", *form, cwd=there)
+        assert done.code == 2
+        assert "is the target itself" in done.err
+        assert template.read_text(encoding="utf-8") == GOOD
 
 
 def test_the_exit_code_can_be_given_up(there: Path) -> None:

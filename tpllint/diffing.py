@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tpllint.checking import Check, examination
-from tpllint.conversations import Conversation, canonical, from_json
+from tpllint.conversations import IN_PARTS, Conversation, canonical, from_json
 from tpllint.conversations.variations import Probes, variations
 from tpllint.difference.anatomy import by_name
 from tpllint.difference.diff import Diff, Side, Verdict
@@ -285,5 +285,5 @@ def _outcomes(answers: Answers) -> Iterator[tuple[Key, Outcome]]:
 def _known(request: Request, probes: Probes) -> dict[str, Conversation]:
     """Every conversation by the name that workers use for it."""
     every = [*canonical().values(), *(from_json(own["name"], own["data"]) for own in request.conversations)]
-    in_parts = {f"{found.name} (in parts)": found.in_parts() for found in every}
+    in_parts = {f"{found.name}{IN_PARTS}": found.in_parts() for found in every}
     return {found.name: found for found in (*every, *variations(probes))} | in_parts

@@ -18,7 +18,7 @@ from tpllint.analysis.suppressions import MARK, suppressions
 from tpllint.analysis.template import Template
 from tpllint.analysis.tokenizer import Tokenizer
 from tpllint.analysis.witness import replayed, smallest
-from tpllint.conversations import Conversation, canonical
+from tpllint.conversations import IN_PARTS, Conversation, canonical
 from tpllint.conversations.variations import Probes, variations
 from tpllint.job import Job
 from tpllint.markers import common_prefix, common_suffix
@@ -33,8 +33,6 @@ MAX_COUNTED = 1000
 MAX_TEXT = 2000
 MAX_RELATED = 20
 MAX_TRACEBACK = 20_000
-IN_PARTS = " (in parts)"
-"""Behind the name of a conversation that is in the form of parts."""
 EXCERPT = 200
 """How many characters of a prompt are shown."""
 SHARED = 40

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tpllint.analysis.environment import CLOCK
-from tpllint.analysis.examine import IN_PARTS, MAX_TEXT, Send, every_conversation
+from tpllint.analysis.examine import MAX_TEXT, Send, every_conversation
 from tpllint.analysis.job_templates import checked_templates
 from tpllint.analysis.limits import Deadline
 from tpllint.analysis.renders import Inputs, Render, context_of, error_text
 from tpllint.analysis.template import Template
-from tpllint.conversations import Conversation, canonical
+from tpllint.conversations import IN_PARTS, Conversation, canonical
 from tpllint.job import Job, Locked
 from tpllint.signatures import signature, steady
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
@@ -101,19 +101,14 @@ def command(
     with output(path) as stream:
         writer = _writer(output_format, stream, color=color, quiet=quiet)
         try:
-            if not all_locked:
-                named = listed(targets, lists)
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = selection_of(given, select, ignore, severity, profile, failing)
             asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
-            lock = _lock(locked, lock_file)
-            asked_for = _held_to(lock, asked_for)
-            if lock is not None and all_locked:
-                named = lock.entries()
+            asked_for = _held_to(_lock(locked, lock_file), asked_for)
+            named = _named(targets, lists, asked_for.request.lock)
             rooms = tuple(_rooms(asked_for.request))
-            documented = output_format == "sarif"
-            with workers(given, *rooms, documented=documented) as pool, progress(len(named), no_progress) as bar:
+            with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     code = max(code, exit_code(report, failing, exit_zero=exit_zero))
@@ -128,6 +123,11 @@ def command(
             writer.add(report)
         writer.end()
     return code
+
+
+def _named(targets: Sequence[str], lists: Sequence[str], lock: Lock | None) -> tuple[Argument, ...]:
+    """What is to be checked: what the command line names, or else all that a lock holds. Raises RepairableError."""
+    return lock.entries() if lock is not None and not (targets or lists) else listed(targets, lists)
 
 
 def _lock(locked: bool, path: str | None) -> Lock | None:

@@ -68,9 +68,9 @@ def command(
     Of several RIGHTs a matrix tells which render alike. The exit code is 1 where a prompt differs, and 0 where at most the
     source does.
     """
+    require_other_file(path, targets)
     try:
         _require_sides(targets, base_model, one_pair=output_format == "html" or all_conversations or bool(token_counts))
-        require_other_file(path, targets)
         given = configured(config, no_config)
         selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
         check = Check(request_of(given, (), (), asked), selection)

@@ -19,6 +19,8 @@ FIELDS = ("messages", "tools", "documents", "add_generation_prompt")
 TOOL_LOOPS = ("tool-loop", "tool-loop-string-arguments")
 """The same call with its arguments as an object and as a string: templates take one, the other or both."""
 NESTS = (dict, list, tuple)
+IN_PARTS = " (in parts)"
+"""What the name of a conversation ends with where a comparison takes it in the form of lists of parts."""
 MISSING: Any = object()
 """In place of a message's field: it is not there at all."""
 MAX_DEPTH = 100

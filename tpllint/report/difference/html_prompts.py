@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
 
-from tpllint.conversations import canonical
+from tpllint.conversations import IN_PARTS, canonical
 from tpllint.difference.diff import Diff
 from tpllint.difference.examples import Example
 from tpllint.difference.outcomes import Compared, Status
@@ -28,8 +28,6 @@ MOST_IN_ALL = 1_000_000
 """Characters of their prompts, both sides together."""
 MOST_NAMES = 2000
 MOST_CODES = 4
-IN_PARTS = " (in parts)"
-"""What the name of a canonical conversation ends with where its texts are lists of parts."""
 CONTEXT = 3
 """Lines around what differs that are never folded."""
 FEWEST_FOLDED = 4
