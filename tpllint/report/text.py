@@ -38,7 +38,7 @@ class Writer:
         """Write the findings."""
         self._totals = self._totals.plus(report.totals)
         for finding in report.findings:
-            self._stream.write("\n".join(_finding(finding, self._color)) + "\n\n")
+            self._stream.write("\n".join(finding_lines(finding, self._color)) + "\n\n")
         for crash in report.crashes:
             self._below.crashes.write(crash_text(crash, self._color) + "\n")
         for undecided, reason in report.undecided():
@@ -70,7 +70,8 @@ def as_text(report: Report) -> str:
     return stream.getvalue().rstrip("\n")
 
 
-def _finding(finding: Finding, color: bool) -> Iterator[str]:
+def finding_lines(finding: Finding, color: bool) -> Iterator[str]:
+    """All that is told of a finding."""
     head = styled(f"{finding.severity}[{finding.rule}]", COLOURS[finding.severity], color)
     margin = " " * _digits(finding)
     yield f"{head}: {escape(finding.message)}"

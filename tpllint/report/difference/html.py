@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.resources import files
 from itertools import groupby
 from typing import TextIO
 from xml.etree.ElementTree import Element
@@ -14,59 +13,32 @@ from tpllint.difference.diff import Diff, Side, Structure
 from tpllint.difference.outcomes import Compared, Status
 from tpllint.finding import Finding
 from tpllint.report.difference.anatomy import Row, rows, treatments
-from tpllint.report.difference.html_prompts import LONGEST_NAME, changed, names
+from tpllint.report.difference.html_prompts import changed, names
 from tpllint.report.difference.words import structure_words, summary, undecided_words
 from tpllint.report.escape import escape
-from tpllint.report.markup import Content, document, element, source_of, style
-from tpllint.report.text import counted, crash_text, place
+from tpllint.report.markup import Content, document, element
+from tpllint.report.page import contents_of, defects, listing, name_of, page, row
+from tpllint.report.text import counted, place
 
-STYLE = "page.css"
 COLUMNS = 400
 """Of a fact on one side, before it is cut in the middle."""
 LONGEST_TITLE = 60
-POLICY = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'"
-
-
 WHOLE = ("turns", "prompt")
 """Sections that stand whole in the second table, also where the first one tells a part of them."""
 
 
 def write(diff: Diff, stream: TextIO) -> None:
     """Write the page."""
-    stream.write(document(element("html", _head(diff), _body(diff), lang="en")))
-
-
-def _head(diff: Diff) -> Element:
-    css = files(__package__).joinpath(STYLE).read_text(encoding="ascii")
     left, right = (escape(name, LONGEST_TITLE) for name in (diff.left, diff.right))
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY.format(style=source_of(css))),
-        element("meta", name="referrer", content="no-referrer"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{diff.verdict}: {left} and {right} - tpllint diff"),
-        style(css),
-    )
-
-
-def _body(diff: Diff) -> Element:
-    sections = [*_templates(diff), *changed(diff), *_unchanged(diff), *_findings(diff), *_crashes(diff)]
-    return element(
-        "body",
-        element("a", "Skip to what was found", class_="skip", href="#found"),
-        _header(diff),
-        _contents(sections),
-        element("main", *sections, id="found", tabindex="-1"),
-        _footer(diff),
-    )
+    title = f"{diff.verdict}: {left} and {right} - tpllint diff"
+    sections = [*_templates(diff), *changed(diff), *_unchanged(diff), *_findings(diff), *_defects(diff)]
+    stream.write(document(page(title, _header(diff), _contents(sections), sections, _footer(diff))))
 
 
 def _header(diff: Diff) -> Element:
     sides = (("left", diff.before), ("right", diff.after))
     only = (("left", diff.templates_removed), ("right", diff.templates_added))
-    notes = [element("li", f"only on the {side}: template ", _code(name)) for side, found in only for name in found]
+    notes = [element("li", f"only on the {side}: template ", name_of(name)) for side, found in only for name in found]
     notes += [element("li", f"undecided: {undecided_words(diff)}")] if undecided_words(diff) else []
     return element(
         "header",
@@ -77,18 +49,14 @@ def _header(diff: Diff) -> Element:
 
 
 def _side(side: Side) -> Content:
-    return [_code(side.name), "" if side.engine == "transformers" else f" in {side.engine}"]
-
-
-def _code(text: str) -> Element:
-    return element("code", element("bdi", escape(text, LONGEST_NAME)))
+    return [name_of(side.name), "" if side.engine == "transformers" else f" in {side.engine}"]
 
 
 def _contents(sections: Iterable[Element]) -> Element | None:
     """Links to the sections by their headings."""
     headings = [section.find("h2") for section in sections]
     links = [element("a", "".join(found.itertext()), href=f"#{found.get('id')}") for found in headings if found is not None]
-    return element("nav", element("ul", *(element("li", link) for link in links)), aria_label="Sections") if links else None
+    return contents_of(element("li", link) for link in links) if links else None
 
 
 def _templates(diff: Diff) -> Iterator[Element]:
@@ -96,7 +64,7 @@ def _templates(diff: Diff) -> Iterator[Element]:
         heading = f"template-{number}"
         yield element(
             "section",
-            element("h2", "Template ", _code(name), id=heading),
+            element("h2", "Template ", name_of(name), id=heading),
             element("p", structure_words(diff, name)),
             _tables(diff, name),
             aria_labelledby=heading,
@@ -189,16 +157,10 @@ def _finding(sign: str, finding: Finding) -> Iterator[Content]:
     yield element("p", element("code", place(finding.path, finding.span)), class_="note")
 
 
-def _crashes(diff: Diff) -> Iterator[Element]:
-    """The rules that raised: a defect is never passed over."""
+def _defects(diff: Diff) -> Iterator[Element]:
     if diff.crashes:
-        lines = (line for crash in diff.crashes for line in crash_text(crash, False).splitlines())
-        rows_ = (element("div", line, class_="row") for line in lines)
         yield element(
-            "section",
-            element("h2", "Defects of tpllint", id="defects"),
-            element("div", *rows_, class_="code", tabindex="0", role="group", aria_label="what failed"),
-            aria_labelledby="defects",
+            "section", element("h2", "Defects of tpllint", id="defects"), defects(diff.crashes), aria_labelledby="defects"
         )
 
 
@@ -212,5 +174,5 @@ def _footer(diff: Diff) -> Element:
         element(
             "p", f"tpllint {tpllint.__version__} made this page; this makes it again, with the options that it was run with:"
         ),
-        element("div", element("div", command, class_="row"), class_="code", tabindex="0", role="group", aria_label="command"),
+        listing("command", row(command)),
     )

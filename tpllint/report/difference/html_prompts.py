@@ -14,11 +14,11 @@ from tpllint.difference.outcomes import Compared, Status
 from tpllint.difference.shown import Code, Shown, Traced
 from tpllint.report.difference.side_by_side import Block, Cut, Line, Part, blocks, cut, lines_of, segments
 from tpllint.report.difference.words import alike_words, prompts_title, raised, title, turn_words
-from tpllint.report.escape import code, escape
+from tpllint.report.escape import escape
 from tpllint.report.markup import Content, element
+from tpllint.report.page import LONGEST_NAME, snippet_listing
 from tpllint.report.prompt import BLANKS, CONTROL, UNICODE
-from tpllint.report.text import CUT, counted, place
-from tpllint.snippet import Excerpt
+from tpllint.report.text import counted, place
 
 MOST_CHARACTERS = 20_000
 """Of a prompt, on each side; the JSON has all of both."""
@@ -33,7 +33,6 @@ CONTEXT = 3
 FEWEST_FOLDED = 4
 FIRST_LINES = 12
 """Of a prompt that only one side has, before it is folded."""
-LONGEST_NAME = 200
 NOTABLE = re.compile(f"(?P<special>{CONTROL})|{BLANKS}")
 NOTABLE_ALIGNED = re.compile(rf"(?P<special>{CONTROL}|\{{/?[a-z]{{1,20}}\}})|{BLANKS}")
 """With the markers of turns as `dialects.aligned` writes them."""
@@ -284,17 +283,7 @@ def _code(side: str, found: Code) -> Iterator[Element]:
     yield element("p", element("code", where))
     if found.snippet is None:
         return
-    lines = [_excerpt(line) for line in found.snippet.lines]
-    if found.snippet.last_line > found.snippet.lines[-1].line:
-        lines.append(element("div", f"{CUT} to line {found.snippet.last_line}", class_="row"))
-    yield element("div", *lines, class_="code", tabindex="0", role="group", aria_label=f"code on the {side}, {where}")
-
-
-def _excerpt(line: Excerpt) -> Element:
-    marked = element("mark", code(line.marked)) if line.marked else element("mark", class_="gap")
-    before, after = (CUT if line.cut_before else ""), (CUT if line.cut_after else "")
-    number = element("span", str(line.line), class_="number")
-    return element("div", number, " ", before + code(line.before), marked, code(line.after) + after, class_="row")
+    yield snippet_listing(found.snippet, f"code on the {side}, {where}")
 
 
 def _tokens(shown: Shown) -> Iterator[Element]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from tpllint.difference.diff import Diff
@@ -22,13 +21,11 @@ from tpllint.report.difference.words import (
     turn_words,
     undecided_words,
 )
-from tpllint.report.escape import escape
+from tpllint.report.markdown_text import cell, code, fenced, in_table, table
 from tpllint.report.prompt import UNICODE
 from tpllint.report.text import counted, place
 
 MOST_LINES = 60
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~&$@])")
-"""What may mean something to a reader of Markdown within a line."""
 
 
 def write(diff: Diff, stream: TextIO) -> None:
@@ -79,7 +76,7 @@ def _shown(shown: Shown, diff: Diff) -> Iterator[str]:
         return
     if shown.example.is_aligned:
         yield "With the markers of both written as what they are for:"
-    yield _fenced(list(_lines(shown)))
+    yield fenced("diff", _at_most(list(_lines(shown))))
     yield "".join(_codes(shown))
 
 
@@ -98,12 +95,11 @@ def _plain(line: Line) -> str:
     return "".join(piece.text for piece in line)
 
 
-def _fenced(lines: list[str]) -> str:
-    """A block that a reader of Markdown colours as a diff, behind a fence that no line in it closes."""
-    more = [f"... {counted(len(lines) - MOST_LINES, 'further line')}"] if len(lines) > MOST_LINES else []
-    body = "\n".join((*lines[:MOST_LINES], *more))
-    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", body))])
-    return f"{fence}diff\n{body}\n{fence}\n"
+def _at_most(lines: Sequence[str]) -> Iterator[str]:
+    """As many of the lines as a discussion has room for."""
+    yield from lines[:MOST_LINES]
+    if len(lines) > MOST_LINES:
+        yield f"... {counted(len(lines) - MOST_LINES, 'further line')}"
 
 
 def _codes(shown: Shown) -> Iterator[str]:
@@ -121,29 +117,3 @@ def _marked(found: Code) -> str:
 def _finding(finding: Finding) -> str:
     where = place(finding.path, finding.span)
     return f"- {finding.severity} {code(finding.rule)}: {code(finding.message)} in {code(where)}\n"
-
-
-def cell(text: str) -> str:
-    """Words of our own, in which nothing means anything to a reader of Markdown."""
-    return SPECIAL.sub(r"\\\1", escape(text))
-
-
-def code(text: str) -> str:
-    """A stranger's text, in the form of code: no link, no mention of anybody, no picture comes of it."""
-    shown = escape(text)
-    if not shown.strip():
-        return ""
-    fence = "`" * (max([0, *map(len, re.findall("`+", shown))]) + 1)
-    return f"{fence} {shown} {fence}" if shown[0] in "` " or shown[-1] in "` " else f"{fence}{shown}{fence}"
-
-
-def in_table(text: str) -> str:
-    """The same in a table, whose columns end at any bar."""
-    return code(text).replace("|", "\\|")
-
-
-def table(head: Iterable[str], rows_: Iterable[Iterable[str]]) -> str:
-    """A table; what stands in it is Markdown already."""
-    titles = list(head)
-    lines = [titles, ["---"] * len(titles), *map(list, rows_)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

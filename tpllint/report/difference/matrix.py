@@ -8,9 +8,9 @@ from typing import TextIO
 import tpllint
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
-from tpllint.report.difference.markdown import in_table, table
 from tpllint.report.escape import escape, padded, width
 from tpllint.report.json_text import json_text
+from tpllint.report.markdown_text import in_table, table
 from tpllint.report.text import counted
 
 UNDECIDED = "{} conversations not compared, for want of time: {}"
