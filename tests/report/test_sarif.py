@@ -68,7 +68,7 @@ def test_fingerprint_and_evidence_are_those_of_the_json_report(tmp_path: Path, s
     (tmp_path / "t.jinja").write_text("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}")
     (finding,) = tpllint("check", "t.jinja", "--output-format", "json", cwd=tmp_path).json()["findings"]
     (result,) = log(tpllint("check", "t.jinja", "--output-format", "sarif", cwd=tmp_path).out, schema)["results"]
-    assert result["partialFingerprints"] == {"tpllint/v1": finding["fingerprint"]}
+    assert result["partialFingerprints"] == dict.fromkeys(("primaryLocationLineHash", "tpllint/v1"), finding["fingerprint"])
     assert result["properties"] == {
         "target": "t.jinja",
         "template": "default",

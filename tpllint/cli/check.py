@@ -36,7 +36,7 @@ from tpllint.severity import Severity
 from tpllint.targets import Argument, Request
 
 LEVELS = [severity.value for severity in Severity]
-FORMATS = ["text", "json", "jsonl", "github", "sarif"]
+FORMATS = ["text", "json", "jsonl", "github", "gitlab", "sarif", "junit", "markdown", "html"]
 """Each is a module of `tpllint.report`."""
 
 

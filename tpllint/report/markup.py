@@ -16,6 +16,7 @@ BLOCKS = frozenset(
     )
 )
 """Elements behind which a line of the file ends."""
+HOLE = "hole"
 Content: TypeAlias = str | Element | Iterable["Content"] | None
 
 
@@ -62,7 +63,22 @@ def source_of(css: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()}'"
 
 
+def fragment(part: Element) -> str:
+    """A part of a page as it is written: in ASCII, so that it survives every stream and terminal."""
+    written: bytes = tostring(part, encoding="us-ascii", method="html")
+    return written.decode("ascii")
+
+
 def document(root: Element) -> str:
-    """A page as it is written: in ASCII, so that it survives every stream and terminal."""
-    written: bytes = tostring(root, encoding="us-ascii", method="html")
-    return "<!DOCTYPE html>\n" + written.decode("ascii")
+    """A page as it is written."""
+    return "<!DOCTYPE html>\n" + fragment(root)
+
+
+def hole() -> Element:
+    """Stands in a page where fragments go that were written before it."""
+    return Element(HOLE)
+
+
+def around_holes(page: str) -> list[str]:
+    """What is written before, between and behind the holes of a page; no text of a stranger is a tag."""
+    return page.split(f"<{HOLE}></{HOLE}>")

@@ -9,15 +9,28 @@ from urllib.parse import quote
 
 import tpllint
 from tpllint.finding import Crash, Finding, RelatedPlace, Report, TargetResult
+from tpllint.report.escape import code as shown_line
 from tpllint.report.escape import escape
+from tpllint.report.markdown_text import code, fenced
 from tpllint.report.spool import HOLE, Elements, write_document
+from tpllint.report.text import CUT, counted
 from tpllint.rule import RuleInfo
 from tpllint.severity import Severity
 from tpllint.span import Span
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-FINGERPRINT = "tpllint/v1"
+FINGERPRINTS = ("primaryLocationLineHash", "tpllint/v1")
+"""Code scanning reads the first name only. What its upload action would put there is a hash of the line's beginning, which
+all findings in a template inside JSON share."""
+SECURITY = "security"
+SCORES = {Severity.ERROR: "8.0", Severity.WARNING: "5.0", Severity.INFO: "2.0"}
+"""What code scanning calls high, medium and low: https://docs.github.com/en/code-security/code-scanning/\
+integrating-with-code-scanning/sarif-support-for-code-scanning#reportingdescriptor-object."""
+PROBLEMS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
+LONGEST_DESCRIPTION = 1024
+MOST_RESULTS = 25_000
+"""Code scanning refuses a log with more."""
 
 ON_THE_HUB = re.compile(r"(?P<repository>[^/:@]+(?:/[^/:@]+)?)@(?P<commit>[0-9a-f]{40}):(?P<name>.+)", re.DOTALL)
 WHAT_IT_DOES = re.compile(r"^## What it does\n+(.+?)(?=\n+^## |\Z)", re.DOTALL | re.MULTILINE)
@@ -31,6 +44,7 @@ class Writer:
         self._rules: dict[str, RuleInfo] = {}
         self._successful = True
         self._results = Elements(depth=4)
+        self._kept = self._left_out = 0
         self._notifications = Elements(depth=6)
 
     def add(self, report: Report) -> None:
@@ -38,13 +52,18 @@ class Writer:
         self._rules |= {rule.code: rule for rule in report.rules}
         self._successful &= not (report.crashes or any(result.error for result in report.targets))
         index = {code: number for number, code in enumerate(self._rules)}
-        for finding in report.findings:
+        kept = report.findings[: MOST_RESULTS - self._kept]
+        self._kept += len(kept)
+        self._left_out += len(report.findings) - len(kept)
+        for finding in kept:
             self._results.add(_result(finding, index))
         for notification in _notifications(report):
             self._notifications.add(notification)
 
     def end(self) -> None:
         """Write the log."""
+        if self._left_out:
+            self._notifications.add(_left_out(self._left_out))
         log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(list(self._rules.values()), self._successful)]}
         arrays = {"results": self._results, "toolExecutionNotifications": self._notifications}
         write_document(log, arrays, self._stream)
@@ -75,16 +94,44 @@ def _run(rules: Sequence[RuleInfo], successful: bool) -> dict[str, Any]:
 
 def _rule(rule: RuleInfo) -> dict[str, Any]:
     about = WHAT_IT_DOES.search(rule.documentation)
-    documentation = rule.documentation or rule.summary
     return {
         "id": rule.code,
         "name": rule.name,
-        "shortDescription": {"text": rule.summary},
-        "fullDescription": {"text": " ".join(about[1].split()) if about else rule.summary},
-        "help": {"text": documentation, "markdown": documentation},
+        "shortDescription": {"text": _cut(rule.summary)},
+        "fullDescription": {"text": _cut(" ".join(about[1].split()) if about else rule.summary)},
+        "help": {"text": rule.documentation or rule.summary, "markdown": _help(rule)},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
-        "properties": {"category": rule.category, "tags": [rule.category]},
+        "properties": {"category": rule.category, **_rank(rule)},
     }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_DESCRIPTION else text[: LONGEST_DESCRIPTION - len(CUT)] + CUT
+
+
+def _help(rule: RuleInfo) -> str:
+    """The documentation with an example and its repair before the references."""
+    before, heading, references = (rule.documentation or rule.summary).partition("## References")
+    examples = "".join(_example(title, files) for title, files in (("Example", rule.example), ("Use instead", rule.better)))
+    return f"{before}{examples}{heading}{references}" if examples else rule.documentation or rule.summary
+
+
+def _example(title: str, files: Mapping[str, str]) -> str:
+    if not files or any("\0" in text for text in files.values()):  # a GGUF file is nothing to read
+        return ""
+    shown = (f"{code(name)}\n\n{_fenced(text)}\n" for name, text in files.items())
+    return f"## {title}\n\n{''.join(shown)}"
+
+
+def _fenced(text: str) -> str:
+    return fenced("text", map(shown_line, text.split("\n")))
+
+
+def _rank(rule: RuleInfo) -> dict[str, Any]:
+    """How code scanning sorts what a rule finds: a score makes it a security alert."""
+    if rule.category == SECURITY:
+        return {"tags": [SECURITY], "security-severity": SCORES[rule.severity]}
+    return {"tags": [rule.category], "problem.severity": PROBLEMS[rule.severity]}
 
 
 def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
@@ -96,7 +143,7 @@ def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
         "message": _message(f"{escape(finding.message)}\nhelp: {escape(finding.help)}"),
         "locations": [_location(finding.path, finding.span)],
         **({"relatedLocations": related} if related else {}),
-        "partialFingerprints": {FINGERPRINT: finding.fingerprint},
+        "partialFingerprints": dict.fromkeys(FINGERPRINTS, finding.fingerprint),
         "properties": {
             "target": finding.target,
             "template": finding.template,
@@ -153,6 +200,13 @@ def _notifications(report: Report) -> Iterator[dict[str, Any]]:
     for result in report.targets:
         if result.error:
             yield _failure(result)
+
+
+def _left_out(number: int) -> dict[str, Any]:
+    return {
+        "level": "warning",
+        "message": _message(f"{counted(number, 'further finding')} left out: {MOST_RESULTS} fit into a log"),
+    }
 
 
 def _defect(crash: Crash) -> dict[str, Any]:

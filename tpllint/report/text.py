@@ -75,12 +75,18 @@ def finding_lines(finding: Finding, color: bool) -> Iterator[str]:
     head = styled(f"{finding.severity}[{finding.rule}]", COLOURS[finding.severity], color)
     margin = " " * _digits(finding)
     yield f"{head}: {escape(finding.message)}"
-    yield f"{margin}{styled('-->', GUTTER, color)} {place(finding.path, finding.span)}{_template(finding)}"
+    yield f"{margin}{styled('-->', GUTTER, color)} {place(finding.path, finding.span)}{template_words(finding)}"
+    yield from excerpt_lines(finding, color)
+    for name, told in evidence(finding):
+        yield f"{margin} {styled('=', GUTTER, color)} {name}: {told}"
+
+
+def excerpt_lines(finding: Finding, color: bool) -> Iterator[str]:
+    """The code that a finding is about, then the other places with theirs."""
+    margin = " " * _digits(finding)
     yield from code_lines(finding.snippet, margin, ("^", COLOURS[finding.severity]), color)
     for related in finding.related:
         yield from _related(related, margin, color)
-    for name, told in evidence(finding):
-        yield f"{margin} {styled('=', GUTTER, color)} {name}: {told}"
 
 
 def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -113,7 +119,8 @@ def place(path: str, span: Span | None) -> str:
     return f"{escape(path)}:{span.start.line}:{span.start.column}" if span else escape(path)
 
 
-def _template(finding: Finding) -> str:
+def template_words(finding: Finding) -> str:
+    """Which template it is about, where that is not the only one or the usual one."""
     return "" if finding.template in (None, "default") else f" ({escape(str(finding.template))})"
 
 
@@ -169,12 +176,21 @@ def crash_text(crash: Crash, color: bool) -> str:
 
 def summary(totals: Totals) -> str:
     """The last line."""
-    amounts = ((totals.errors, Severity.ERROR), (totals.warnings, Severity.WARNING), (totals.infos, Severity.INFO))
-    parts = [counted(number, level.value) for number, level in amounts if number]
+    return f"{amounts(totals)} {scope(totals)}"
+
+
+def amounts(totals: Totals) -> str:
+    """How many findings there are."""
+    levels = ((totals.errors, Severity.ERROR), (totals.warnings, Severity.WARNING), (totals.infos, Severity.INFO))
+    return ", ".join(counted(number, level.value) for number, level in levels if number) or "no findings"
+
+
+def scope(totals: Totals) -> str:
+    """In how much of what they were looked for."""
     tails = ((totals.failed, "could not be checked"), (totals.incomplete, "not fully analysed"))
     tail = "".join(f", {counted(number, 'target')} {what}" for number, what in tails if number)
     suppressed = f" ({totals.suppressed} suppressed)" if totals.suppressed else ""
-    return f"{', '.join(parts) or 'no findings'} in {counted(totals.templates, 'template')}{suppressed}{tail}"
+    return f"in {counted(totals.templates, 'template')}{suppressed}{tail}"
 
 
 def counted(number: int, word: str) -> str:
