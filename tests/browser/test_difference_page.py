@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.chromium import NARROW, WIDE
-from tests.report.difference.test_html import ALLOWED
+from tests.report.pages import ALLOWED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING
 
 from tests.command import tpllint
+from tests.report.readers import commands
 from tpllint.report import github
 
 if TYPE_CHECKING:
@@ -14,24 +14,6 @@ if TYPE_CHECKING:
 
     from tests.report.reports import Run
     from tpllint.finding import Report
-
-COMMAND = re.compile(r"::(?P<name>[a-z]+) (?P<properties>.*?)::(?P<message>.*)")
-"""What the runner takes a command to be: the properties end at the first pair of colons."""
-ESCAPES = {"%25": "%", "%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ","}
-
-
-def unescaped(text: str) -> str:
-    return re.sub("%[0-9A-F]{2}", lambda found: ESCAPES[found[0]], text)
-
-
-def commands(printed: str) -> list[tuple[str, dict[str, str], str]]:
-    """Every line but the last as a command: its name, its properties, its message."""
-    found = [COMMAND.fullmatch(line) for line in printed.splitlines()[:-1]]
-    return [(one["name"], _properties(one["properties"]), unescaped(one["message"])) for one in found if one]
-
-
-def _properties(told: str) -> dict[str, str]:
-    return {key: unescaped(value) for key, _, value in (pair.partition("=") for pair in told.split(","))}
 
 
 def written(report: Report) -> str:

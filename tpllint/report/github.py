@@ -16,7 +16,7 @@ COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO:
 
 
 class Writer:
-    """Writes one command per finding at once; crashes, undecided targets, errors and the summary at the end."""
+    """Writes one command per finding at once; crashes, undecided targets, errors, notes and the summary at the end."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -35,6 +35,10 @@ class Writer:
             self._below.undecided.write(told)
         for error in self._below.news(report):
             self._below.errors.write(_error(error))
+        for result in report.targets:
+            if result.note:
+                told = _command("notice", {"title": "tpllint: note"}, f"{escape(result.target)}: {escape(result.note)}")
+                self._below.notes.write(told)
 
     def end(self) -> None:
         """Write what is left to say."""

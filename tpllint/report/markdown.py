@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from tpllint.finding import Crash, Finding, Report, TargetError, Totals
+from tpllint.report.escape import shortened
 from tpllint.report.markdown_text import cell, code, fenced
 from tpllint.report.spool import Below
 from tpllint.report.text import counted, crash_text, evidence, excerpt_lines, place, summary, template_words
 
-ROOM = {"findings": 40_000, "defects": 8_000, "errors": 6_000, "undecided": 4_000, "notes": 2_000}
+ROOM = {"findings": 40_000, "defects": 9_000, "errors": 6_000, "undecided": 4_000, "notes": 2_000}
 """In characters; a comment on GitHub has at most 65,536."""
 LONGEST = 1000
+MOST_LINES, LONGEST_LINE = 40, 200
+"""Of a traceback, of which the end tells most."""
 
 
 class Part:
@@ -85,7 +88,7 @@ def write(report: Report, stream: TextIO) -> None:
 
 def _finding(finding: Finding) -> Iterator[str]:
     lines = list(excerpt_lines(finding, color=False))
-    where = code(f"{place(finding.path, finding.span)}{template_words(finding)}")
+    where = code(f"{place(finding.path, finding.span)}{template_words(finding)}", LONGEST)
     yield f"#### {finding.severity}: {code(finding.rule)}\n"
     yield f"{code(finding.message, LONGEST)}\n"
     yield f"In {where}{':' if lines else ''}\n"
@@ -95,7 +98,8 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _crash(crash: Crash) -> str:
-    return fenced("text", crash_text(crash, color=False).split("\n")) + "\n"
+    head, *traceback = crash_text(crash, color=False).split("\n")
+    return fenced("text", (shortened(line, LONGEST_LINE) for line in (head, *traceback[-MOST_LINES:]))) + "\n"
 
 
 def _error(error: TargetError) -> str:
@@ -103,4 +107,4 @@ def _error(error: TargetError) -> str:
 
 
 def _about(target: str, told: str) -> str:
-    return f"- {code(target)}: {code(told, LONGEST)}\n"
+    return f"- {code(target, LONGEST)}: {code(told, LONGEST)}\n"

@@ -195,11 +195,16 @@ def _notifications(report: Report) -> Iterator[dict[str, Any]]:
     for crash in report.crashes:
         yield _defect(crash)
     for target, reason in report.undecided():
-        message = _message(f"undecided: {escape(target)}: {escape(reason)}")
-        yield {"level": "note", "message": message, "properties": {"target": target}}
+        yield _note(target, f"undecided: {escape(target)}: {escape(reason)}")
     for result in report.targets:
+        if result.note:
+            yield _note(result.target, f"{escape(result.target)}: {escape(result.note)}")
         if result.error:
             yield _failure(result)
+
+
+def _note(target: str, told: str) -> dict[str, Any]:
+    return {"level": "note", "message": _message(told), "properties": {"target": target}}
 
 
 def _left_out(number: int) -> dict[str, Any]:

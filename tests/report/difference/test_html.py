@@ -9,13 +9,13 @@ import itertools
 import json
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import tpllint
 from tests.live import GOOD, NO_PROMPT, TOKENS
+from tests.report.pages import ALLOWED, Page
 from tpllint.difference.dialects import unaligned
 from tpllint.difference.examples import Example
 from tpllint.difference.outcomes import Compared, Outcome
@@ -27,46 +27,7 @@ from tpllint.report.difference.side_by_side import Block, Segment, blocks, cut, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VOID = {"meta"}
-ALLOWED = {
-    *("html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section", "article", "footer", "h1", "h2"),
-    *("h3", "p", "div", "span", "a", "ul", "li", "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td"),
-    *("details", "summary", "mark", "b", "i", "strong", "code", "bdi"),
-}
 HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'\u202ereversed\u0007]]>\u200b"
-
-
-class Page(HTMLParser):
-    """What a parser makes of a page: its elements with their attributes and texts, nesting checked."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.source = source
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self._open: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self._open[-1] if self._open else "", data))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of every element of this name."""
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def text(self, tag: str | None = None) -> str:
-        """All that is read on the page, or directly in elements of this name."""
-        return "".join(text for name, text in self.texts if name == tag or (tag is None and name != "style"))
 
 
 def page(diff: tpllint.Diff) -> Page:
