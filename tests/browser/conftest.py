@@ -1,4 +1,4 @@
-"""Pages that the real command makes of real folders, and the browser that opens them."""
+"""Pages that the real commands make of real folders, and the browser that opens them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from tests.browser.chromium import Chromium, chromium
 from tests.command import tpllint
 from tests.live import GOOD, TOKENS
+from tests.report.hostile import TEXTS, hostile_report, written
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
 HOSTILE = (
@@ -83,3 +84,31 @@ def hostile(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def identical(make: Make) -> Path:
     """Nothing differs."""
     return make("good", "good")
+
+
+@pytest.fixture(scope="session")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `tpllint check` says of good and broken examples, and of one that is missing."""
+    path = tmp_path_factory.mktemp("checked") / "page.html"
+    targets = ("good", "no-generation-prompt", "much-copied-tutorial", "does-not-compile", "waits-for-a-word", "missing")
+    done = tpllint("check", *targets, "--output-format", "html", "--output", path, cwd=EXAMPLES)
+    assert done.code == 2, done.err
+    return path
+
+
+@pytest.fixture(scope="session")
+def checked_hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports in which strangers' texts stand wherever they can."""
+    path = tmp_path_factory.mktemp("checked") / "page.html"
+    reports = (hostile_report(text) for text in (*TEXTS.values(), HOSTILE))
+    path.write_text(written("html", *reports), encoding="ascii")
+    return path
+
+
+@pytest.fixture(scope="session")
+def checked_good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing is wrong."""
+    path = tmp_path_factory.mktemp("checked") / "page.html"
+    done = tpllint("check", "good", "--output-format", "html", "--output", path, cwd=EXAMPLES)
+    assert done.code == 0, done.err
+    return path

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.chromium import NARROW, WIDE
+from tests.browser.scripts import FOCUS, OPEN_EVERYTHING, REACHABLE
 from tests.report.pages import ALLOWED
 
 if TYPE_CHECKING:
@@ -15,57 +15,7 @@ if TYPE_CHECKING:
 
     from tests.browser.chromium import Chromium
 
-PAGES = ("dialects", "blanks", "capable", "hostile", "identical")
 MOST_STEPS = 2000
-OPEN_EVERYTHING = "document.querySelectorAll('details').forEach(each => { each.open = true })"
-REACHABLE = "a[href], summary, [tabindex='0']"
-FOCUS = """
-const at = document.activeElement;
-const every = [...document.querySelectorAll(arguments[0])];
-const style = getComputedStyle(at), box = at.getBoundingClientRect();
-return {
-  index: every.indexOf(at), tag: at.tagName, open: at.tagName == 'SUMMARY' && at.parentElement.open,
-  seen: style.outlineStyle != 'none' && parseFloat(style.outlineWidth) >= 2 && box.width > 0,
-  inside: box.bottom > 0 && box.top < innerHeight,
-}
-"""
-CONTRASTS = """
-const channels = colour => colour.match(/[0-9.]+/g).map(Number);
-const luminance = ([red, green, blue]) => {
-  const [r, g, b] = [red, green, blue].map(value => value / 255)
-    .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const ground = element => {
-  for (let at = element; at; at = at.parentElement) {
-    const found = channels(getComputedStyle(at).backgroundColor);
-    if (found.length == 3 || found[3] == 1) return found;
-  }
-};
-const told = {};
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-while (walker.nextNode()) {
-  const element = walker.currentNode.parentElement;
-  if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
-  const pair = [channels(getComputedStyle(element).color), ground(element)].map(luminance).sort((a, b) => a - b);
-  const ratio = (pair[1] + 0.05) / (pair[0] + 0.05), name = element.tagName.toLowerCase();
-  told[name] = Math.min(told[name] ?? 99, ratio);
-}
-return told;
-"""
-
-
-@pytest.fixture(params=PAGES)
-def page(request: pytest.FixtureRequest) -> Path:
-    found: Path = request.getfixturevalue(request.param)
-    return found
-
-
-def test_nothing_but_the_page_is_requested_and_the_console_stays_empty(browser: Chromium, page: Path) -> None:
-    browser.open(page)
-    browser.evaluate(OPEN_EVERYTHING)
-    assert browser.requested() == [page.as_uri()]
-    assert browser.console() == []
 
 
 def test_the_policy_lets_the_style_in_and_keeps_scripts_out(browser: Chromium, blanks: Path, tmp_path: Path) -> None:
@@ -132,32 +82,12 @@ def test_enter_closes_what_it_opened(browser: Chromium, blanks: Path) -> None:
     assert states == [True, False]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_stands_out_from_what_is_behind_it(browser: Chromium, page: Path, scheme: str) -> None:
-    browser.open(page, scheme=scheme)
-    browser.evaluate(OPEN_EVERYTHING)
-    told = browser.evaluate(CONTRASTS)
-    assert {"p", "a"} <= told.keys()
-    assert {name: ratio for name, ratio in told.items() if ratio < 4.5} == {}
-
-
 def test_light_and_dark_are_two_pages(browser: Chromium, blanks: Path) -> None:
     grounds = []
     for scheme in ("light", "dark"):
         browser.open(blanks, scheme=scheme)
         grounds.append(browser.evaluate("return getComputedStyle(document.documentElement).backgroundColor"))
     assert len(set(grounds)) == 2
-
-
-@pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_the_page_never_scrolls_sideways(browser: Chromium, page: Path, width: int) -> None:
-    browser.open(page, width=width)
-    browser.evaluate(OPEN_EVERYTHING)
-    widths = browser.evaluate("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert widths[0] <= widths[1]
-    beyond = "return [...document.querySelectorAll('main *')].filter(each => !each.closest('.code') && !each.closest('.cell') \
-        && each.getBoundingClientRect().right > innerWidth).map(each => each.outerHTML.slice(0, 80))"
-    assert browser.evaluate(beyond) == []
 
 
 def test_both_sides_stand_beside_each_other_where_there_is_room_and_else_below(browser: Chromium, capable: Path) -> None:
