@@ -18,7 +18,7 @@ demo: $(VENV)/installed ## A good and several broken models; findings are what i
 test: $(VENV)/installed-for-development
 	$(VENV)/bin/python -m pytest
 
-test-browser: $(VENV)/installed-for-browser ## The pages that `tpllint diff` writes, in Chromium (Debian: chromium, chromium-driver).
+test-browser: $(VENV)/installed-for-browser ## The pages that tpllint writes, in Chromium (Debian: chromium, chromium-driver).
 	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
 
 lint: $(VENV)/installed-for-development
