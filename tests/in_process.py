@@ -119,7 +119,7 @@ def _harmful_lines(name: str, printed: str) -> Iterator[str]:
         is_command = line.startswith(("::", "##[")) or (name == "github" and number < last)
         if (is_command and not own) or hidden(line):
             yield line
-    documents = lines[:-1] if name == "jsonl" else [printed] if name in ("json", "sarif") else []
+    documents = lines[:-1] if name == "jsonl" else [printed] if name in ("json", "sarif", "gitlab") else []
     yield from (document for document in documents if not _is_json(document))
 
 

@@ -29,7 +29,7 @@ TEXTS = {
     "half pairs": f"\ud800{WORD}\udfff\udcff{WORD}\ud83d",
     "braces": f"{{0}} {{{{ {WORD} }}}} {{% {WORD} %}} [{WORD}](1)",
     "blanks": f"   {WORD}   ",
-    "a long text": f"{WORD} `@<" * 5000,
+    "a long text": f"{WORD} `@<" * 1000,
     "a long word": WORD + "x" * 20_000,
 }
 TEXTS["everything"] = "\n".join(text for name, text in TEXTS.items() if not name.startswith("a long"))
