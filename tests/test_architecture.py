@@ -64,7 +64,8 @@ HARMLESS = {
 """Settings, exceptions and how headers are read: what others take from huggingface_hub opens nothing."""
 HUB_ROOMS = "tpllint.sources.hub"
 """The door to the Hub; the names of the rooms behind it begin with it."""
-NAMES_ON_HUB = "tpllint.sources.hub_target"
+OPEN_ROOMS = {"tpllint.sources.hub_target", "tpllint.sources.hub_discussions"}
+"""What others may enter: how models are named, and the door to discussions."""
 VERBS = (
     "api",
     "checking",
@@ -197,7 +198,7 @@ def test_only_the_client_of_the_hub_can_open_a_socket(module: str) -> None:
 
 @each_core_module
 def test_the_rooms_of_the_hub_are_entered_by_their_door_alone(module: str) -> None:
-    inner = {name for name in _core_imports(module) if name.startswith(HUB_ROOMS)} - {NAMES_ON_HUB}
+    inner = {name for name in _core_imports(module) if name.startswith(HUB_ROOMS)} - OPEN_ROOMS
     assert module.startswith(HUB_ROOMS) or inner <= {"tpllint.sources": {HUB_ROOMS}}.get(module, set())
 
 

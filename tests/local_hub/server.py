@@ -153,6 +153,11 @@ class LocalHub:
         """What the Hub keeps: what is changed in it is changed for everybody."""
         return self._repositories[repository].discussions[number]
 
+    def files(self, repository: str, revision: str = "main") -> dict[str, bytes]:
+        """What a revision holds."""
+        model = self._repositories[repository]
+        return dict(model.commits[model.refs.get(revision, revision)])
+
     def merge(self, repository: str, number: int) -> str:
         """Put what a pull request proposes at the tip of its branch."""
         model, talk = self._repositories[repository], self.discussion(repository, number)
