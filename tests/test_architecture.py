@@ -42,7 +42,7 @@ LAYERS = (
     ),
     ("names", "rule", "snippet", "sources", "vocabulary", "confined"),
     ("capabilities", "portability", "finding", "registry", "selection", "storage", "pool", "tokenizing", "responses", "lock"),
-    ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
+    ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered", "baseline"),
     ("checking", "data", "describing", "locking", "rendering"),
     ("showing",),
     ("diffing",),
@@ -219,6 +219,12 @@ def test_a_whole_check_never_loads_jinja_into_the_parent(tmp_path: Path) -> None
     template.write_text("{{ messages[0].content }}", encoding="utf-8")
     statement = f"from tpllint.cli import run; run(['check', '--quiet', '--ignore', 'ALL', {str(template)!r}])"
     assert _loaded_by(statement) & HEAVY == set()
+
+
+def test_a_check_without_a_baseline_loads_nothing_for_one(tmp_path: Path) -> None:
+    (tmp_path / "t.jinja").write_text("{{ messages[0].content }}", encoding="utf-8")
+    statement = f"from tpllint.cli import run; run(['check', '-q', '--ignore', 'ALL', {str(tmp_path / 't.jinja')!r}])"
+    assert "tpllint.baseline" not in _loaded_by(statement)
 
 
 def test_a_worker_starts_without_what_most_runs_do_not_ask_for() -> None:

@@ -172,8 +172,10 @@ def summary(totals: Totals) -> str:
     parts = [counted(number, level.value) for number, level in amounts if number]
     tails = ((totals.failed, "could not be checked"), (totals.incomplete, "not fully analysed"))
     tail = "".join(f", {counted(number, 'target')} {what}" for number, what in tails if number)
-    suppressed = f" ({totals.suppressed} suppressed)" if totals.suppressed else ""
-    return f"{', '.join(parts) or 'no findings'} in {counted(totals.templates, 'template')}{suppressed}{tail}"
+    hidden = ((totals.suppressed, "suppressed"), (totals.baselined, "in the baseline"))
+    besides = ", ".join(f"{number} {what}" for number, what in hidden if number)
+    told = f"{', '.join(parts) or 'no findings'} in {counted(totals.templates, 'template')}"
+    return f"{told}{f' ({besides})' if besides else ''}{tail}"
 
 
 def counted(number: int, word: str) -> str:
