@@ -42,7 +42,7 @@ LAYERS = (
     ),
     ("names", "rule", "snippet", "sources", "vocabulary", "confined"),
     ("capabilities", "portability", "finding", "registry", "selection", "storage", "pool", "tokenizing", "responses", "lock"),
-    ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered"),
+    ("targets", "questions", "analysis", "config", "suppression", "reproduction", "difference", "remembered", "baseline"),
     ("checking", "data", "describing", "locking", "rendering"),
     ("showing",),
     ("diffing",),
@@ -64,7 +64,8 @@ HARMLESS = {
 """Settings, exceptions and how headers are read: what others take from huggingface_hub opens nothing."""
 HUB_ROOMS = "tpllint.sources.hub"
 """The door to the Hub; the names of the rooms behind it begin with it."""
-NAMES_ON_HUB = "tpllint.sources.hub_target"
+OPEN_ROOMS = {"tpllint.sources.hub_target", "tpllint.sources.hub_discussions"}
+"""What others may enter: how models are named, and the door to discussions."""
 VERBS = (
     "api",
     "checking",
@@ -197,7 +198,7 @@ def test_only_the_client_of_the_hub_can_open_a_socket(module: str) -> None:
 
 @each_core_module
 def test_the_rooms_of_the_hub_are_entered_by_their_door_alone(module: str) -> None:
-    inner = {name for name in _core_imports(module) if name.startswith(HUB_ROOMS)} - {NAMES_ON_HUB}
+    inner = {name for name in _core_imports(module) if name.startswith(HUB_ROOMS)} - OPEN_ROOMS
     assert module.startswith(HUB_ROOMS) or inner <= {"tpllint.sources": {HUB_ROOMS}}.get(module, set())
 
 
@@ -218,6 +219,12 @@ def test_a_whole_check_never_loads_jinja_into_the_parent(tmp_path: Path) -> None
     template.write_text("{{ messages[0].content }}", encoding="utf-8")
     statement = f"from tpllint.cli import run; run(['check', '--quiet', '--ignore', 'ALL', {str(template)!r}])"
     assert _loaded_by(statement) & HEAVY == set()
+
+
+def test_a_check_without_a_baseline_loads_nothing_for_one(tmp_path: Path) -> None:
+    (tmp_path / "t.jinja").write_text("{{ messages[0].content }}", encoding="utf-8")
+    statement = f"from tpllint.cli import run; run(['check', '-q', '--ignore', 'ALL', {str(tmp_path / 't.jinja')!r}])"
+    assert "tpllint.baseline" not in _loaded_by(statement)
 
 
 def test_a_worker_starts_without_what_most_runs_do_not_ask_for() -> None:

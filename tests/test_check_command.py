@@ -70,7 +70,7 @@ def test_the_json_report_keeps_its_contract(tmp_path: Path) -> None:
         *("end_line", "end_column", "related", "fingerprint", "evidence", "fixable", "url"),
     }
     assert finding["evidence"].keys() == {"conversation", "engine", "excerpt", "usual", "input"}
-    assert report["summary"] == {"errors": 1, "warnings": 0, "infos": 0, "suppressed": 0}
+    assert report["summary"] == {"errors": 1, "warnings": 0, "infos": 0, "suppressed": 0, "baselined": 0}
 
 
 def test_what_cannot_be_had_is_exit_2_and_the_other_targets_are_still_checked(tmp_path: Path) -> None:

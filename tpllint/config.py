@@ -43,6 +43,7 @@ class Config(NamedTuple):
     expect: tuple[str, ...] = ()
     variables: Mapping[str, Any] = {}
     requires: tuple[str, ...] = ()
+    baseline: str | None = None
 
     def require_rules(self, known: Sequence[RuleInfo]) -> None:
         """Raise RepairableError for a word that fits no rule: only the workers know them all."""
@@ -149,6 +150,7 @@ class _Table:
             "expect": ("expect", self._expected),
             "variables": ("variables", self._variables),
             "requires": ("requires", self._required),
+            "baseline": ("baseline", self._path),
         }
 
     def config(self, table: Mapping[str, Any]) -> Config:
@@ -215,8 +217,12 @@ class _Table:
 
     def _paths(self, key: str, value: Any) -> tuple[str, ...]:
         """Files as a user would name them from the working directory."""
-        full = (os.path.normpath(os.path.join(self._folder, word)) for word in self._words(key, value))
-        return tuple(os.path.relpath(path, self._here) if _within(path, self._here) else path for path in full)
+        return tuple(self._path(key, word) for word in self._words(key, value))
+
+    def _path(self, key: str, value: Any) -> str:
+        """One such file."""
+        path = os.path.normpath(os.path.join(self._folder, self._text(key, value)))
+        return os.path.relpath(path, self._here) if _within(path, self._here) else path
 
     def _folders(self, key: str, value: Any) -> tuple[str, ...]:
         folders = tuple(os.path.normpath(os.path.join(self._folder, word)) for word in self._words(key, value))

@@ -129,7 +129,8 @@ class TargetError(NamedTuple):
 class TargetResult(NamedTuple):
     """One argument of the command line: the templates found in it, or why there are none.
 
-    `suppressed` is how many findings comments in the templates cover. `note` tells what was read where that is not plain.
+    `suppressed` is how many findings comments in the templates cover, `baselined` how many a baseline does. `note` tells what
+    was read where that is not plain.
     """
 
     target: str
@@ -138,6 +139,7 @@ class TargetResult(NamedTuple):
     error: TargetError | None = None
     suppressed: int = 0
     note: str | None = None
+    baselined: int = 0
 
 
 class Crash(NamedTuple):
@@ -164,6 +166,7 @@ class Totals(NamedTuple):
     templates: int = 0
     failed: int = 0
     incomplete: int = 0
+    baselined: int = 0
 
     def plus(self, other: Totals) -> Totals:
         """Both together."""
@@ -195,6 +198,7 @@ class Report(NamedTuple):
             templates=sum(len(result.templates) for result in self.targets if not result.error),
             failed=sum(result.error is not None for result in self.targets),
             incomplete=sum(not (result.fully_analysed or result.error) for result in self.targets),
+            baselined=sum(result.baselined for result in self.targets),
         )
 
     @property

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import tpllint
@@ -14,7 +14,7 @@ from tpllint.errors import RepairableError
 from tpllint.job import Locked
 from tpllint.signatures import LENGTH
 from tpllint.sources.local import model_folder
-from tpllint.sources.opening import NotRegularError, opened
+from tpllint.sources.own_file import own_bytes
 
 FILE = "tpllint.lock"
 """In the working directory, where nobody names another."""
@@ -124,23 +124,8 @@ def _as_json(locked: Locked) -> dict[str, Any]:
 
 def _bytes(path: str) -> bytes:
     """What is in the file. Raises FileNotFoundError, RepairableError."""
-    try:
-        with opened(Path(path)) as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise
-    except NotRegularError as error:
-        raise RepairableError(
-            "not-a-file", f"not a regular file: {path}", "--lock-file takes a file of tpllint lock"
-        ) from error
-    except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise RepairableError(
-            "unusable-path", f"{path} cannot be read: {reason}", "check the path and its permissions"
-        ) from error
-    if len(data) > MAX_BYTES:
-        raise _too_large(path, "is larger")
-    return data
+    takes = "--lock-file takes a file of tpllint lock"
+    return own_bytes(path, MAX_BYTES, takes=takes, too_large=_too_large(path, "is larger"))
 
 
 def _too_large(path: str, how: str) -> RepairableError:

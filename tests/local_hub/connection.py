@@ -66,6 +66,7 @@ class Asked:
     target: str
     token: str | None
     part: str | None
+    body: bytes = b""
 
 
 class Server(ThreadingHTTPServer):
@@ -93,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         authorization = self.headers.get("Authorization")
         token = authorization.removeprefix("Bearer ") if authorization else None
-        answer, manner = self.server.answer(Asked(self.command, self.path, token, self.headers.get("Range")))
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        answer, manner = self.server.answer(Asked(self.command, self.path, token, self.headers.get("Range"), body))
         self.server.closing.wait(manner.delay)
         if answer.status == HANG_UP:
             self._end(manner)
@@ -108,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer.body, manner)
 
     def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
         self.do_GET()
 
     def _send(self, body: bytes, manner: Manner) -> None:

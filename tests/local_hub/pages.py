@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.local_hub.connection import Answer
+from tests.local_hub.discussions import Discussion
+from tests.local_hub.refusals import RefusedError, as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass
 class Repository:
-    """Commits with their files, and the refs that point to them."""
+    """Commits with their files and with those they were made from, the refs that point to them, and what is discussed."""
 
     name: str
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -23,15 +24,27 @@ class Repository:
     gated: bool = False
     private_token: str | None = None
     disabled: bool = False
+    parents: dict[str, str | None] = field(default_factory=dict)
+    discussions: dict[int, Discussion] = field(default_factory=dict)
 
+    def commit(self, files: Mapping[str, bytes], parent: str | None) -> str:
+        """Keep a commit; its name follows from its files alone, and it keeps the parent that it was first given."""
+        name = hashlib.sha1(repr((self.name, sorted(files.items()))).encode()).hexdigest()
+        self.commits[name] = dict(files)
+        self.parents.setdefault(name, parent)
+        return name
 
-class RefusedError(Exception):
-    """The answer to a request that the Hub refuses; `code` goes by the name of X-Error-Code."""
+    def history(self, commit: str) -> Iterator[str]:
+        """A commit and those it was made from, the newest first."""
+        following: str | None = commit
+        while following is not None:
+            yield following
+            following = self.parents.get(following)
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
-        self.answer = Answer(status, json.dumps({"error": message}).encode(), headers)
+    def next_number(self) -> int:
+        """The number of the discussion that is opened next; pull requests are numbered with the others."""
+        proposed = (int(ref.removeprefix("refs/pr/")) for ref in self.refs if ref.startswith("refs/pr/"))
+        return max((0, *self.discussions, *proposed)) + 1
 
 
 def info(model: Repository, commit: str, sizes: bool) -> Answer:
@@ -40,7 +53,7 @@ def info(model: Repository, commit: str, sizes: bool) -> Answer:
     siblings = [{"rfilename": name} | ({"size": len(data)} if sizes else {}) for name, data in files]
     gated, private = "manual" if model.gated else False, model.private_token is not None
     told = {"id": model.name, "sha": commit, "siblings": siblings, "tags": [], "gated": gated, "private": private}
-    return _json(told)
+    return as_json(told)
 
 
 def tree(files: Mapping[str, bytes], folder: str | None, recursive: bool) -> Answer:
@@ -57,7 +70,7 @@ def tree(files: Mapping[str, bytes], folder: str | None, recursive: bool) -> Ans
             entries[path] = {"type": "file", "path": path, "size": len(data), "oid": blob_id(data)}
     if folder and not entries:
         raise RefusedError(404, "EntryNotFound", f"{folder} does not exist")
-    return _json(list(entries.values()))
+    return as_json(list(entries.values()))
 
 
 def refs(model: Repository) -> Answer:
@@ -72,7 +85,7 @@ def refs(model: Repository) -> Answer:
         ]
 
     told = {"branches": entries("refs/heads/"), "tags": entries("refs/tags/"), "pullRequests": entries("refs/pr/")}
-    return _json({**told, "converts": []})
+    return as_json({**told, "converts": []})
 
 
 def blob_id(data: bytes) -> str:
@@ -80,5 +93,14 @@ def blob_id(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def _json(told: object) -> Answer:
-    return Answer(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
+def history(model: Repository, commit: str, url: str, page: int, limit: int) -> Answer:
+    """What `/commits/...` tells: a page of them, and by the Link header where the next one is."""
+    commits = list(model.history(commit))
+    begin, end = page * limit, (page + 1) * limit
+    told = [
+        {"id": name, "title": "A commit", "message": "", "authors": [{"user": "somebody"}], "date": "2026-01-01T00:00:00.000Z"}
+        for name in commits[begin:end]
+    ]
+    answer = as_json(told)
+    more = {"Link": f'<{url}?p={page + 1}&limit={limit}>; rel="next"'} if end < len(commits) else {}
+    return Answer(200, answer.body, {**answer.headers, **more, "X-Total-Count": str(len(commits))})

@@ -10,6 +10,7 @@ import click
 
 from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, checked, refused
+from tpllint.cli.known import Nothing, known_findings
 from tpllint.cli.options import (
     coloured,
     configured,
@@ -54,6 +55,8 @@ FORMATS = ["text", "json", "jsonl", "github", "gitlab", "sarif", "junit", "markd
 @click.option("--base-model", is_flag=True, help="Compare a GGUF file with the model it was made from, which is on the Hub.")
 @click.option("--locked", is_flag=True, help="Tell what changed since tpllint lock, by the rule template-changed-since-lock.")
 @click.option("--lock-file", metavar="FILE", help=f"What --locked reads, instead of {FILE}.")
+@click.option("--baseline", metavar="FILE", help="Hide the findings that this file of --write-baseline holds.")
+@click.option("--write-baseline", metavar="FILE", help="Record the findings of this run, for --baseline.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
@@ -75,6 +78,8 @@ def command(
     base_model: bool,
     locked: bool,
     lock_file: str | None,
+    baseline: str | None,
+    write_baseline: str | None,
     fail_on: str | None,
     exit_zero: bool,
     output_format: str,
@@ -98,6 +103,7 @@ def command(
     code, failing = 0, Severity(fail_on or Severity.ERROR)
     named: tuple[Argument, ...] = (lock_file or FILE,) if all_locked else (*targets, *lists)
     require_other_file(path, targets)
+    known = Nothing()
     with output(path) as stream:
         writer = _writer(output_format, stream, color=color, quiet=quiet)
         try:
@@ -107,11 +113,14 @@ def command(
             asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
             asked_for = _held_to(_lock(locked, lock_file), asked_for)
             named = _named(targets, lists, asked_for.request.lock)
+            used = (*targets, path) if path else targets
+            known = known_findings(baseline, write_baseline, given.baseline, asked_for, used)
             rooms = tuple(_rooms(asked_for.request))
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
-                    code = max(code, exit_code(report, failing, exit_zero=exit_zero))
+                    report = known.told(report)
+                    code = max(code, exit_code(known.counting(report), failing, exit_zero=exit_zero))
                     with bar.aside():
                         writer.add(report)
                         stream.flush()
@@ -122,6 +131,7 @@ def command(
             code = exit_code(report, failing, exit_zero=exit_zero)
             writer.add(report)
         writer.end()
+    known.end(code, quiet=quiet)
     return code
 
 

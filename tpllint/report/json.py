@@ -54,6 +54,7 @@ def _body(arrays: dict[str, Any], totals: Totals) -> dict[str, Any]:
             "warnings": totals.warnings,
             "infos": totals.infos,
             "suppressed": totals.suppressed,
+            "baselined": totals.baselined,
         },
     }
 

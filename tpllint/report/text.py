@@ -189,8 +189,9 @@ def scope(totals: Totals) -> str:
     """In how much of what they were looked for."""
     tails = ((totals.failed, "could not be checked"), (totals.incomplete, "not fully analysed"))
     tail = "".join(f", {counted(number, 'target')} {what}" for number, what in tails if number)
-    suppressed = f" ({totals.suppressed} suppressed)" if totals.suppressed else ""
-    return f"in {counted(totals.templates, 'template')}{suppressed}{tail}"
+    hidden = ((totals.suppressed, "suppressed"), (totals.baselined, "in the baseline"))
+    besides = ", ".join(f"{number} {what}" for number, what in hidden if number)
+    return f"in {counted(totals.templates, 'template')}{f' ({besides})' if besides else ''}{tail}"
 
 
 def counted(number: int, word: str) -> str:

@@ -6,6 +6,7 @@ Nothing of what a server wrote is quoted but a number of seconds; only what the 
 from __future__ import annotations
 
 import importlib
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,54 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     "no-such-pull-request": (
         "the model {repository} has no pull request {number}",
         "check the number: a discussion without a proposal is none; or write {repository} for the main branch",
+    ),
+    "no-such-discussion": (
+        "the model {repository} has no discussion or pull request {number}",
+        "check the number: it may have been deleted",
+    ),
+    "discussion-locked": (
+        "the discussion {number} of the model {repository} is locked, and takes no comments",
+        "ask on the page of the model to have it unlocked, or go without a comment",
+    ),
+    "discussion-closed": (
+        "the discussion {number} of the model {repository} is {reason}, and nobody waits for comments there",
+        "open it again on the page of the model, or go without a comment",
+    ),
+    "comment-too-long": (
+        "a comment on the Hugging Face Hub has at most {reason} characters, and this one has more",
+        "check fewer targets at a time, or go without a comment",
+    ),
+    "pull-request-conflict": (
+        "the model {repository} has changed since its files were read, and what is proposed no longer fits",
+        "run the command again",
+    ),
+    "nothing-to-propose": (
+        "the files of the model {repository} already are what would be proposed",
+        "nothing is left to do",
+    ),
+    "not-a-branch": (
+        "a pull request can only be opened for a branch, and {revision} is none",
+        "write {repository} for the main branch, or name a branch after the @",
+    ),
+    "unwritable-file": (
+        "the Hugging Face Hub does not take {reason} as part of a commit: it lies in large file storage or is ignored",
+        "change the file by hand, or leave it out",
+    ),
+    "no-token": (
+        "to write on the Hugging Face Hub needs an access token",
+        "run `hf auth login`, set HF_TOKEN, or pass --token",
+    ),
+    "no-write-right": (
+        "the access token may not write to discussions and pull requests of the model {repository}",
+        "run `hf auth login` with a token of the role write, or pass such a token with --token",
+    ),
+    "unconfirmed-write": (
+        "the Hugging Face Hub has not confirmed what was written about the model {repository}: it may be there or not",
+        "wait {wait} and run the command again: what is there is found, and not written twice",
+    ),
+    "offline-discussion": (
+        "tpllint is offline, and discussions and pull requests are not in the cache",
+        "run the command without HF_HUB_OFFLINE",
     ),
     "no-such-file": (
         "the model {repository} has no file {file} at revision {revision}",
@@ -124,6 +173,9 @@ _KIND_OF_STATUS: Mapping[int, str] = {
     429: "rate-limited",
 }
 
+_KIND_OF_REFUSED_WRITING: Mapping[int, str] = {403: "no-write-right", 412: "pull-request-conflict"}
+_DISCUSSION = re.compile(r"/discussions/[0-9]+(?:/|$)")
+
 
 def failure(kind: str, target: HubTarget, reason: str = "", *, wait: str = "some minutes", slowest: int = 0) -> RepairableError:
     """The error of this kind about a target, in the words of the table."""
@@ -158,6 +210,10 @@ def _kind_of_refusal(response: Response) -> str:
         return kind
     if response.status_code >= 500:
         return "hub-failure"
+    if response.request.method == "POST" and response.status_code in _KIND_OF_REFUSED_WRITING:
+        return _KIND_OF_REFUSED_WRITING[response.status_code]
+    if response.status_code == 404 and _DISCUSSION.search(response.request.url.path):
+        return "no-such-discussion"
     return _KIND_OF_STATUS.get(response.status_code, "malformed-hub-answer")
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from tpllint.sources.files import JSON_FILES, TEMPLATE, TEMPLATE_FOLDER, TOKENIZER
-from tpllint.sources.hub_client import endpoint, headers, session
-from tpllint.sources.hub_failures import failure, refusal
+from tpllint.sources.hub_client import headers
+from tpllint.sources.hub_failures import failure
+from tpllint.sources.hub_requests import Asking
 from tpllint.sources.hub_target import COMMIT, PLAIN_FILE, HubTarget
-
-if TYPE_CHECKING:
-    from httpx2 import Response
 
 MAX_LISTED = 1000
 """How many names of one repository are kept."""
@@ -39,10 +36,11 @@ def ask(target: HubTarget, token: str | None) -> Listing:
     It is not `HfApi.model_info`, which reads a body of any size and stumbles over odd model cards, and not a download,
     which would try for 23 seconds to reach a Hub that is down.
     """
-    url = f"{endpoint(target)}/api/models/{target.repository}"
+    path = f"models/{target.repository}"
     if target.revision is not None:
-        url += f"/revision/{quote(target.revision, safe='')}"
-    listing = _parsed(target, _got(target, url, headers(target, token)))
+        path += f"/revision/{quote(target.revision, safe='')}"
+    asking = Asking(target, headers(target, token), _MAX_BYTES)
+    listing = _listing(target, asking.get(path, {"blobs": "true"}))
     if target.revision is not None and COMMIT.fullmatch(target.revision) and target.revision != listing.commit:
         raise failure("malformed-hub-answer", target)
     return listing
@@ -62,27 +60,7 @@ def listing_of(commit: str, told: Iterable[tuple[str, int | None]]) -> Listing:
     return Listing(commit, {name: sizes[name] for name in names[:MAX_LISTED]}, len(names) <= MAX_LISTED)
 
 
-def _got(target: HubTarget, url: str, told: dict[str, str]) -> bytes:
-    with session(target).stream("GET", url, headers=told, params={"blobs": "true"}) as response:
-        if response.status_code != 200:
-            raise refusal(response, target)
-        return _body(target, response)
-
-
-def _body(target: HubTarget, response: Response) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            raise failure("malformed-hub-answer", target)
-    return bytes(body)
-
-
-def _parsed(target: HubTarget, body: bytes) -> Listing:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise failure("malformed-hub-answer", target) from error
+def _listing(target: HubTarget, answer: Any) -> Listing:
     match answer:
         case {"sha": str(commit), "siblings": list(siblings)} if COMMIT.fullmatch(commit):
             return listing_of(commit, _told_sizes(siblings))

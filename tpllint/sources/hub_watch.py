@@ -30,6 +30,8 @@ SECONDS_TO_ANSWER = 7
 """How long a server may take to be found, to accept a connection, to begin an answer, and between two pieces of one."""
 SECONDS_OF_SILENCE = 8.5
 """After how long a request is given up that knows no limit of its own: the names of hosts are looked up without one."""
+SECONDS_TO_WRITE = 20
+"""How long an answer may take to begin where something is to be changed: to make a commit takes the Hub a while."""
 SLOWEST = 10_000
 """How many bytes of a body must come each second once SECONDS_TO_ANSWER have passed."""
 SECONDS_TO_REMEMBER = 60
@@ -98,9 +100,10 @@ class Watch:
         if left < LEAST_SECONDS:
             raise failure("hub-unreachable", self.target)
         self._unanswered = True
-        self._given_up_at = time.monotonic() + left
-        seconds = min(SECONDS_TO_ANSWER, left)
-        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+        more = SECONDS_TO_WRITE - SECONDS_TO_ANSWER if request.method == "POST" else 0
+        self._given_up_at = time.monotonic() + left + more
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), min(SECONDS_TO_ANSWER, left))
+        request.extensions["timeout"] = {**timeouts, "read": timeouts["read"] + more}
 
     def hears(self, response: Response) -> None:
         """An answer begins: a refusal ends the task, and a body is followed as it comes."""
