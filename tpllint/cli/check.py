@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, TextIO
 
 import click
@@ -54,6 +56,8 @@ FORMATS = ["text", "json", "jsonl", "github", "sarif"]
 @click.option("--base-model", is_flag=True, help="Compare a GGUF file with the model it was made from, which is on the Hub.")
 @click.option("--locked", is_flag=True, help="Tell what changed since tpllint lock, by the rule template-changed-since-lock.")
 @click.option("--lock-file", metavar="FILE", help=f"What --locked reads, instead of {FILE}.")
+@click.option("--fix", is_flag=True, help="Repair what can be repaired without changing anything else, then check.")
+@click.option("--diff-fixes", is_flag=True, help="Show what --fix would change as a unified diff; exit with 1 if it would.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
@@ -75,6 +79,8 @@ def command(
     base_model: bool,
     locked: bool,
     lock_file: str | None,
+    fix: bool,
+    diff_fixes: bool,
     fail_on: str | None,
     exit_zero: bool,
     output_format: str,
@@ -108,8 +114,15 @@ def command(
             asked_for = _held_to(_lock(locked, lock_file), asked_for)
             named = _named(targets, lists, asked_for.request.lock)
             rooms = tuple(_rooms(asked_for.request))
+            if fix or diff_fixes:
+                rooms = (*rooms, *_fixes().rooms(named, asked_for, output_format, written=fix, shown=diff_fixes))
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
+                if diff_fixes:
+                    return int(_fixes().show(named, pool, asked_for, stream, exit_zero=exit_zero))
+                if fix:
+                    told = None if quiet else stream if output_format == "text" else sys.stderr
+                    code = _fixes().fix(named, pool, asked_for, told)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     code = max(code, exit_code(report, failing, exit_zero=exit_zero))
                     with bar.aside():
@@ -123,6 +136,11 @@ def command(
             writer.add(report)
         writer.end()
     return code
+
+
+def _fixes() -> ModuleType:
+    """What a run that fixes nothing does not import."""
+    return importlib.import_module("tpllint.cli.fixes")
 
 
 def _named(targets: Sequence[str], lists: Sequence[str], lock: Lock | None) -> tuple[Argument, ...]:
