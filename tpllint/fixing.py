@@ -23,7 +23,7 @@ from tpllint.rule import Rewrite
 from tpllint.selection import Selection
 from tpllint.severity import Severity
 from tpllint.signatures import steady
-from tpllint.sources.files import ModelFiles
+from tpllint.sources.files import CONFIG, ModelFiles
 from tpllint.storage import Resolved, view_of
 from tpllint.storage.views import BASE_MODEL, View
 from tpllint.targets import Argument, Request, Target, batches, distinct, opened
@@ -104,7 +104,13 @@ def _fixable(target: Target, pool: Pool, asked: Check) -> list[Finding]:
     """The findings that the user is told, of the templates that were asked for, and that offer a fix."""
     rules, request = asked.selection.chosen(pool.rules), _whole(asked.request)
     findings = examined([target], rules, pool, asked._replace(request=request)).findings
-    return [finding for finding in findings if finding.fix is not None and _is_of(finding, asked.request.template, target)]
+    offering = (finding for finding in findings if finding.fix is not None and _is_of(finding, asked.request.template, target))
+    return sorted(offering, key=_turn)
+
+
+def _turn(finding: Finding) -> bool:
+    """What is in tokenizer_config.json comes first: once there is a file nobody loads it, and it would be left behind."""
+    return not finding.path.endswith(CONFIG)
 
 
 def _is_of(finding: Finding, template: str | None, target: Target) -> bool:
