@@ -26,7 +26,7 @@ def lines(change: FileChange) -> Iterator[str]:
     if not before and not after:
         yield from (f"--- {old}\n", f"+++ {new}\n")
     for line in difflib.unified_diff(before, after, old, new, lineterm="\n"):
-        yield line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}"
+        yield from (line,) if line.endswith("\n") else (f"{line}\n", NO_NEWLINE)
 
 
 def _named(side: str, change: FileChange, data: bytes | None) -> str:
