@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.in_process import every_rule
 from tests.test_plugins import FINDS, RAISES, RULE
 from tpllint.checking import Check
 from tpllint.errors import RepairableError
 from tpllint.fixing import Fixed, every_fix, fixes
 from tpllint.pool import Pool
+from tpllint.rule import Bad
 from tpllint.selection import Selection
 from tpllint.sources import open_target
 from tpllint.sources.files import ModelFile, ModelFiles
 from tpllint.targets import Request
+from tpllint.testing import write_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +79,24 @@ def applied(done: Fixed) -> list[str]:
 def why(done: Fixed) -> list[str]:
     assert (done.applied, done.changes) == ((), ())
     return [refusal.why for refusal in done.refused]
+
+
+FIXABLE = [
+    (rule.name, example)
+    for rule in every_rule().values()
+    for example in rule.examples
+    if rule.name in (BOM, PROMPT, MOVE) and isinstance(example, Bad) and "never read" not in example.says
+]
+
+
+@pytest.mark.parametrize(("rule", "example"), FIXABLE)
+def test_the_fix_of_an_example_is_its_repair(pool: Pool, tmp_path: Path, rule: str, example: Bad) -> None:
+    write_model(tmp_path, example.folder)
+    files = open_target(str(tmp_path))
+    done = fixed(pool, files, rule)
+    assert applied(done) == [rule]
+    held = {name: file.data for name, file in files.files.items()} | after(done)
+    assert held == {name: text.encode() for name, text in example.better_folder.items()}
 
 
 @pytest.mark.parametrize(
