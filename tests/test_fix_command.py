@@ -17,6 +17,7 @@ from tests.command import Done, tpllint
 from tests.gguf_model import write_gguf
 from tests.live import GOOD, tokenizer
 from tests.local_hub import LocalHub
+from tpllint import writing
 from tpllint.cli import fixes, run
 from tpllint.repairs import FileChange
 from tpllint.report import patch
@@ -144,6 +145,14 @@ def test_all_targets_are_fixed_though_one_cannot_be(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "chat_template.jinja").is_symlink()
 
 
+def test_a_file_that_two_targets_share_is_fixed_once(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MISSING)
+    (tmp_path / "link").symlink_to("model")
+    done = fix(tmp_path, "model", "model/chat_template.jinja", "link")
+    assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "model" / "chat_template.jinja").read_text() == f"{MISSING}\n{BLOCK}"
+
+
 def test_permissions_stay(tmp_path: Path) -> None:
     path = write(tmp_path / "model", root=MISSING) / "chat_template.jinja"
     path.chmod(0o600)
@@ -244,7 +253,9 @@ def test_a_pipe_where_a_template_should_be_is_waited_for_by_nobody(tmp_path: Pat
     assert stat.S_ISFIFO((tmp_path / "model" / "chat_template.jinja").stat().st_mode)
 
 
-def test_a_folder_that_may_not_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_not_be_written_is_an_error_that_tells_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path / "model", root=MISSING)
 
     def read_only(*_: object, **__: object) -> int:
@@ -254,6 +265,28 @@ def test_a_folder_that_may_not_be_written_is_an_error(tmp_path: Path, monkeypatc
     monkeypatch.setattr("tpllint.writing._write_new", read_only)
     assert run(["check", "--fix", "model"]) == 2
     assert (tmp_path / "model" / "chat_template.jinja").read_text() == MISSING
+    told = capsys.readouterr()
+    assert "fixed: " not in told.out
+    assert told.err == (
+        "error: model/chat_template.jinja cannot be written: read-only file system\n"
+        "  help: check the folder and its permissions; nothing was changed\n"
+    )
+
+
+def test_a_file_that_changes_while_it_is_fixed_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "model", root=MISSING) / "chat_template.jinja"
+
+    def late(folder: str, changes: Any) -> None:
+        path.write_text(GOOD)
+        writing.write(folder, changes)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fixes, "write", late)
+    assert run(["check", "--fix", "model"]) == 2
+    assert path.read_text() == GOOD
+    assert "error: model/chat_template.jinja has changed since it was read" in capsys.readouterr().err
 
 
 def test_terminals_are_not_commanded_by_a_diff(tmp_path: Path) -> None:

@@ -236,6 +236,7 @@ def test_nothing_moves_where_only_a_file_was_named(pool: Pool, tmp_path: Path) -
         ({"root": MARK + GOOD}, {ROOT: GOOD}),
         ({"root": MARK + MARK + GOOD.replace("\n", "\r\n")}, {ROOT: GOOD.replace("\n", "\r\n")}),
         ({"config": {"chat_template": MARK + GOOD}}, None),
+        ({"config": json.dumps({"chat_template": MARK + MARK + GOOD + "{# \U0001f600\r\n #}"}).replace("feff", "FEFF")}, None),
         ({"config": json.dumps({"a": "é", "chat_template": MARK + GOOD}, ensure_ascii=False)}, None),
     ],
 )
@@ -245,7 +246,7 @@ def test_a_byte_order_mark_goes_and_nothing_else(pool: Pool, files: dict[str, An
     assert applied(done) == [BOM]
     if expected is None:
         text = given.files[CONFIG].data.decode()
-        expected = {CONFIG: text.replace("\\ufeff", "").replace(MARK, "")}
+        expected = {CONFIG: text.replace("\\ufeff", "").replace("\\uFEFF", "").replace(MARK, "")}
     assert after(done) == {name: text.encode() for name, text in expected.items()}
 
 
@@ -367,6 +368,13 @@ def test_a_fix_that_would_bring_about_something_else_is_refused(
         done = fixed(started, model(root=TURNS), PROMPT)
     assert [refusal.why for refusal in done.refused] == reasons
     assert len(done.applied) == 1 - len(reasons)
+
+
+def test_a_rule_of_somebody_else_can_offer_what_cannot_be_done(tmp_path: Path) -> None:
+    offers = 'from tpllint import OwnFile; yield Problem("it shouts", help="whisper", fix=OwnFile())'
+    (tmp_path / "shouting.py").write_text(RULE.format(body=offers))
+    with Pool([str(tmp_path)], rooms=("side",)) as started:
+        assert why(fixed(started, model(root=GOOD), "shouting")) == ["it has a file of its own"]
 
 
 def test_what_cannot_be_rendered_whole_is_not_touched(pool: Pool) -> None:

@@ -112,6 +112,8 @@ def _in_file(stored: Stored, source: str, fix: Rewrite) -> Iterator[Replacement]
 
 def _moved(model: ModelFiles, stored: Stored) -> ModelFiles:
     """Each template of the file in a file of its own, and the file without them."""
+    if not stored.keys:
+        raise Refused("it has a file of its own")
     if model.focus:
         raise Refused("what else stands in the model's folder decides: name the folder")
     file = model.files[stored.file.name]

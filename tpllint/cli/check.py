@@ -119,10 +119,12 @@ def command(
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 if diff_fixes:
-                    return int(_fixes().show(named, pool, asked_for, stream, exit_zero=exit_zero))
+                    with bar.aside():
+                        return int(_fixes().show(named, pool, asked_for, stream, exit_zero=exit_zero))
                 if fix:
                     told = None if quiet else stream if output_format == "text" else sys.stderr
-                    code = _fixes().fix(named, pool, asked_for, told)
+                    with bar.aside():
+                        code = _fixes().fix(named, pool, asked_for, told)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     code = max(code, exit_code(report, failing, exit_zero=exit_zero))
                     with bar.aside():

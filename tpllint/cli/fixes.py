@@ -57,18 +57,20 @@ def _contradiction(message: str, hint: str) -> RepairableError:
 def fix(targets: Sequence[Argument], pool: Pool, asked: Check, told: TextIO | None) -> int:
     """Fix the files of the targets, and tell of each fix in a line; 2 where files could not be written, else 0.
 
-    Of a target that cannot be had the report tells.
+    Of a target that cannot be had the report tells. What two targets share is written once.
     """
-    code = 0
+    code, done = 0, dict[str, bytes | None]()
     for fixed in every_fix(targets, pool, asked):
+        places = {os.path.realpath(os.path.join(fixed.folder or "", change.name)): change for change in fixed.changes}
         try:
-            if fixed.changes:
-                write(fixed.folder or "", fixed.changes)
-            if told is not None:
-                told.write(_applied(fixed) + _refused(fixed))
+            write(fixed.folder or "", [change for place, change in places.items() if (place, change.after) not in done.items()])
         except RepairableError as error:
             _complain(error)
             code = 2
+            continue
+        done |= {place: change.after for place, change in places.items()}
+        if told is not None:
+            told.write(_applied(fixed) + _refused(fixed))
     return code
 
 
