@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     )
     from tpllint.quoting import listed, quoted
     from tpllint.report.text import as_text
-    from tpllint.rule import Bad, Good, Problem, Related, Rule
+    from tpllint.rule import Bad, Edit, Good, OwnFile, Problem, Related, Rewrite, Rule
     from tpllint.severity import Severity
     from tpllint.small_tokenizer import tokenizer_json
     from tpllint.span import Place
@@ -140,7 +140,7 @@ _HOMES = {
     "tpllint.finding": ("Finding", "Report"),
     "tpllint.quoting": ("listed", "quoted"),
     "tpllint.report.text": ("as_text",),
-    "tpllint.rule": ("Bad", "Good", "Problem", "Related", "Rule"),
+    "tpllint.rule": ("Bad", "Edit", "Good", "OwnFile", "Problem", "Related", "Rewrite", "Rule"),
     "tpllint.severity": ("Severity",),
     "tpllint.small_tokenizer": ("tokenizer_json",),
     "tpllint.span": ("Place",),
@@ -186,6 +186,7 @@ __all__ = [
     "ConversationError",
     "Decoded",
     "Diff",
+    "Edit",
     "Finding",
     "Folding",
     "FreeVariable",
@@ -198,6 +199,7 @@ __all__ = [
     "Model",
     "Names",
     "Obstacle",
+    "OwnFile",
     "Place",
     "Planted",
     "Problem",
@@ -208,6 +210,7 @@ __all__ = [
     "RenderError",
     "RepairableError",
     "Report",
+    "Rewrite",
     "Rule",
     "Run",
     "Scope",

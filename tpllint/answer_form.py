@@ -81,6 +81,7 @@ def _has(fields: Mapping[str, Form]) -> Form:
 
 _WHERE: Mapping[str, Form] = {"template": _maybe(_is_text), "file": _maybe(_is_text), "place": _maybe(_is_place)}
 _INPUTS: Mapping[str, Form] = {"messages": _list_of(_is_object)}
+_REWRITE: Mapping[str, Form] = {"edits": _list_of(_row(_is_place, _is_text)), "loses": _is_text, "gains": _is_text}
 _ROW_PROBLEM = _row(_is_text, _is_level, _is_text, _maybe(_is_number), _is_text)
 
 FORMS: Mapping[str, Mapping[str, Form]] = {
@@ -96,6 +97,8 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         "usual": _maybe(_is_text),
         "input": _maybe(_has(_INPUTS)),
         "related": _maybe(_list_of(_has({"message": _is_text, **_WHERE}))),
+        "rewrite": _maybe(_has(_REWRITE)),
+        "own_file": _maybe(_is_flag),
         **_WHERE,
     },
     "more": {"rule": _is_text, "template": _maybe(_is_text), "count": _is_number},

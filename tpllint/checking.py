@@ -15,12 +15,12 @@ from tpllint.pool import Answers, Order, Pool
 from tpllint.portability import TRANSFORMERS, required
 from tpllint.questions import Asking
 from tpllint.remembered import Remembered
-from tpllint.rule import RuleInfo
+from tpllint.rule import Edit, Fix, OwnFile, Rewrite, RuleInfo
 from tpllint.selection import Selection
 from tpllint.severity import Severity
 from tpllint.snippet import Snippet, snippet
 from tpllint.sources.files import LOCAL
-from tpllint.span import Position, Span
+from tpllint.span import Place, Position, Span, offset_at
 from tpllint.storage import Resolved
 from tpllint.storage.reading import Stored
 from tpllint.suppression import Suppressions
@@ -298,7 +298,17 @@ class _Said:
                 input=message.get("input"),
             ),
             related=tuple(self._related(message)),
+            fix=self._fix(message),
         )
+
+    def _fix(self, message: Mapping[str, Any]) -> Fix | None:
+        if message.get("own_file"):
+            return OwnFile()
+        rewrite, stored = message.get("rewrite"), self._stored(message.get("template"))
+        if rewrite is None or stored is None:
+            return None
+        edits = tuple(Edit(_offsets(stored.source, place), text) for place, text in rewrite["edits"])
+        return Rewrite(edits, rewrite["loses"], rewrite["gains"])
 
     def _related(self, message: Mapping[str, Any]) -> Iterator[RelatedPlace]:
         for related in message.get("related", ()):
@@ -335,6 +345,11 @@ def _span(place: Sequence[int] | None) -> Span | None:
         return None
     line, column, end_line, end_column = place
     return Span(Position(line, column), Position(end_line, end_column))
+
+
+def _offsets(text: str, place: Sequence[int]) -> Place:
+    line, column, end_line, end_column = place
+    return Place(offset_at(text, Position(line, column)), offset_at(text, Position(end_line, end_column)))
 
 
 def _report(said: Sequence[_Said], selection: Selection, rules: Mapping[str, RuleInfo], chosen: set[str]) -> Report:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import add
 from typing import Any, NamedTuple, TypeVar
 
-from tpllint.rule import RuleInfo
+from tpllint.rule import Fix, RuleInfo
 from tpllint.severity import Severity
 from tpllint.snippet import Snippet
 from tpllint.span import Span
@@ -48,7 +48,8 @@ class RelatedPlace(NamedTuple):
 class Finding(NamedTuple):
     """One defect of one target.
 
-    `span` is None where there is no place, such as a missing file; `snippet` where there is nothing to look at.
+    `span` is None where there is no place, such as a missing file; `snippet` where there is nothing to look at. `fix` is what
+    the rule offers to repair it; the edits of a rewrite are of the source that is stored.
     """
 
     code: str
@@ -65,6 +66,7 @@ class Finding(NamedTuple):
     related: tuple[RelatedPlace, ...] = ()
     repetition: int = 0
     snippet: Snippet | None = None
+    fix: Fix | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -100,7 +102,7 @@ class Finding(NamedTuple):
                 "usual": self.evidence.usual,
                 "input": self.evidence.input,
             },
-            "fixable": False,
+            "fixable": self.fix is not None,
             "url": f"docs/rules/{self.rule}.md",
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from tpllint.severity import Severity
 from tpllint.span import Place
@@ -50,6 +50,32 @@ class Related(NamedTuple):
     at: tuple[int, int] | None = None
 
 
+class Edit(NamedTuple):
+    """Put `text` in the place of what stands at `place` in a template's source."""
+
+    place: Place
+    text: str
+
+
+class Rewrite(NamedTuple):
+    """A fix that changes what a template says, and all that it may change of prompts.
+
+    Each prompt loses `loses` at its beginning; one with a generation prompt gets `gains` at its end.
+    """
+
+    edits: tuple[Edit, ...]
+    loses: str = ""
+    gains: str = ""
+
+
+class OwnFile(NamedTuple):
+    """A fix that gives every template of a JSON file a file of its own, and changes no prompt."""
+
+
+Fix: TypeAlias = Rewrite | OwnFile
+"""What would repair a problem. It is applied only where it turns out, tried first, to do what it says and nothing else."""
+
+
 class Problem(NamedTuple):
     """One defect that a rule found.
 
@@ -62,7 +88,8 @@ class Problem(NamedTuple):
     `check_model` is about. `severity` overrides the rule's own; `engine` is the one that it is about where that is not
     transformers. `holds` tells whether the render of another conversation shows the same problem: then the evidence is the
     smallest part of this one for which that is so. `usual` is a prompt without the problem to be seen beside the one of
-    `render`, such as that of a conversation without a trigger: both are shown from where they part.
+    `render`, such as that of a conversation without a trigger: both are shown from where they part. `fix` is
+    what `check --fix` can do about it; a `Rewrite` is of this template.
     """
 
     message: str
@@ -80,6 +107,7 @@ class Problem(NamedTuple):
     lost: str | None = None
     about: str = ""
     usual: str | None = None
+    fix: Fix | None = None
 
 
 def with_template(files: Mapping[str, str], template: str | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import re
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -99,6 +100,26 @@ def json_value_at(text: str, path: tuple[str | int, ...]) -> int | None:
     return at
 
 
+class JsonMember(NamedTuple):
+    """One member of a JSON object: from `start`, the quote of its key, up to `end`; its value begins at `value`."""
+
+    key: str
+    start: int
+    value: int
+    end: int
+
+
+def json_members(text: str, at: int = 0) -> Iterator[JsonMember]:
+    """The members of the JSON object that begins at `at`, repeated keys too. `text` must be valid JSON."""
+    at = _skip(text, _skip(text, at) + 1)
+    while text[at] != "}":
+        key, end = json.JSONDecoder().raw_decode(text, at)
+        value = _skip(text, _skip(text, end) + 1)
+        member = JsonMember(key, at, value, _value_end(text, value))
+        yield member
+        at = _after(text, member.end)
+
+
 def offset_in_json_string(text: str, quote: int, index: int) -> int:
     """The offset in `text` of the character `index` of the JSON string whose opening quote is at `quote`."""
     at = quote + 1
@@ -122,13 +143,7 @@ def _value_end(text: str, at: int) -> int:
 def _member(text: str, at: int, key: str) -> int | None:
     if text[at] != "{":
         return None
-    found, at = None, _skip(text, at + 1)
-    while text[at] != "}":
-        name, at = json.JSONDecoder().raw_decode(text, at)
-        at = _skip(text, _skip(text, at) + 1)
-        found = at if name == key else found
-        at = _after_comma(text, at)
-    return found
+    return next((member.value for member in reversed(list(json_members(text, at))) if member.key == key), None)
 
 
 def _item(text: str, at: int, index: int) -> int | None:
@@ -143,5 +158,10 @@ def _item(text: str, at: int, index: int) -> int | None:
 
 
 def _after_comma(text: str, at: int) -> int:
-    at = _skip(text, _value_end(text, at))
+    return _after(text, _value_end(text, at))
+
+
+def _after(text: str, end: int) -> int:
+    """Where the next value or key begins behind one that ends here, or what closes them all."""
+    at = _skip(text, end)
     return _skip(text, at + 1) if text[at] == "," else at

@@ -5,7 +5,22 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tpllint import Anatomy, Bad, Good, Problem, Related, Rule, Severity, Template, before_thinking, common_suffix, quoted
+from tpllint import (
+    Anatomy,
+    Bad,
+    Edit,
+    Good,
+    Place,
+    Problem,
+    Related,
+    Rewrite,
+    Rule,
+    Severity,
+    Template,
+    before_thinking,
+    common_suffix,
+    quoted,
+)
 
 LEAKED = re.compile(r"^[ \t]{2,}")
 """Indentation of the source, and no part of the header."""
@@ -43,7 +58,7 @@ class GenerationPromptMissing(Rule):
             "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}",
             says="add_generation_prompt adds nothing, so the model has to write "
             r'"<|im_start|>assistant\n" itself',
-            better="{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+            better="{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\n"
             "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
         ),
         Bad(
@@ -71,14 +86,32 @@ class GenerationPromptMissing(Rule):
             yield from _ignored_after_an_answer(template)
             return
         missing = before_thinking(_missing(anatomy, prompted))
-        wanted = json.dumps(LEAKED.sub("", missing).rstrip(" "), ensure_ascii=False)
+        header = LEAKED.sub("", missing).rstrip(" ")
+        block = f"{{% if add_generation_prompt %}}{{{{ {_literal(header)} }}}}{{% endif %}}"
         if missing.strip() and not (anatomy.beginning or "").endswith(missing):
             yield Problem(
                 f"add_generation_prompt adds nothing, so the model has to write {quoted(missing)} itself",
-                help=f"end the template with {{% if add_generation_prompt %}}{{{{ {wanted} }}}}{{% endif %}}",
+                help=f"end the template with {block}",
                 render=template.render("user", generation_prompt=True),
                 related=(_header(template, missing),),
+                fix=Rewrite((_appended(template.text, block),), gains=header),
             )
+
+
+def _literal(text: str) -> str:
+    """The text as Jinja and Python write it in single quotes, which JSON need not escape."""
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"').replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _appended(text: str, block: str) -> Edit:
+    """The block behind a template's last line, whose blanks would go with it; behind another one, in a line of its own."""
+    before = text.rpartition("\n")[2]
+    if before and not before.strip(" \t"):
+        block = block.replace("{%", "{%+", 1)
+    elif "\n" in text and before.endswith("%}"):
+        block = f"\n{block}"
+    return Edit(Place(len(text), len(text)), block)
 
 
 def _header(template: Template, missing: str) -> Related:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Place, Problem, Rule, Severity, Template
+from tpllint import Bad, Edit, Good, Place, Problem, Rewrite, Rule, Severity, Template
 
 MARK = "\ufeff"
 CHAT = "{% for m in messages %}{{ m.content }}{% endfor %}"
@@ -39,7 +39,8 @@ class BomInTemplate(Rule):
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         render = template.render("user", generation_prompt=True)
-        if template.text.startswith(MARK) and (render.text or "").startswith(MARK):
+        marks = MARK * (len(template.text) - len(template.text.lstrip(MARK)))
+        if marks and (render.text or "").startswith(MARK):
             yield Problem(
                 "the template begins with a byte order mark, and so does every prompt",
                 help="save the file as UTF-8 without a byte order mark"
@@ -48,4 +49,5 @@ class BomInTemplate(Rule):
                 place=Place(0, 1),
                 render=render,
                 shows=(0, 1),
+                fix=Rewrite((Edit(Place(0, len(marks)), ""),), loses=marks),
             )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Good, Model, Place, Problem, Rule, Severity
+from tpllint import Bad, Good, Model, OwnFile, Place, Problem, Rule, Severity
 
 CHAT = "{% for m in messages %}{{ m.content }}{% endfor %}"
 
@@ -46,4 +46,5 @@ class LegacyTemplateStorage(Rule):
                         help="store it as chat_template.jinja, as transformers does, and delete it here",
                         template=template,
                         place=Place(0, 0),
+                        fix=OwnFile(),
                     )

@@ -22,7 +22,7 @@ from tpllint.conversations import IN_PARTS, Conversation, canonical
 from tpllint.conversations.variations import Probes, variations
 from tpllint.job import Job
 from tpllint.markers import common_prefix, common_suffix
-from tpllint.rule import Problem, Related, Rule
+from tpllint.rule import Fix, OwnFile, Problem, Related, Rule
 from tpllint.severity import Severity
 from tpllint.span import Place, position_at
 
@@ -168,8 +168,19 @@ def _as_json(problem: Problem, template: Template | None) -> dict[str, Any]:
         "engine": problem.engine,
         **_evidence(problem, template),
         **where,
+        **_fix(problem.fix, template),
         "related": [told for told in related if told and {key: told[key] for key in where} != where],
     }
+
+
+def _fix(fix: Fix | None, template: Template | None) -> dict[str, Any]:
+    """What is offered to repair a problem; no fix that writes more into a template than anybody would read."""
+    if isinstance(fix, OwnFile):
+        return {"own_file": True}
+    if fix is None or template is None or sum(len(edit.text) for edit in fix.edits) > MAX_TEXT:
+        return {}
+    edits = [[_lines(edit.place, template), edit.text] for edit in fix.edits]
+    return {"rewrite": {"edits": edits, "loses": fix.loses, "gains": fix.gains}}
 
 
 def _evidence(problem: Problem, template: Template | None) -> dict[str, Any]:

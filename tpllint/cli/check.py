@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, TextIO
 
 import click
@@ -57,6 +59,8 @@ FORMATS = ["text", "json", "jsonl", "github", "gitlab", "sarif", "junit", "markd
 @click.option("--lock-file", metavar="FILE", help=f"What --locked reads, instead of {FILE}.")
 @click.option("--baseline", metavar="FILE", help="Hide the findings that this file of --write-baseline holds.")
 @click.option("--write-baseline", metavar="FILE", help="Record the findings of this run, for --baseline.")
+@click.option("--fix", is_flag=True, help="Repair what can be repaired without changing anything else, then check.")
+@click.option("--diff-fixes", is_flag=True, help="Show what --fix would change as a unified diff; exit with 1 if it would.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
@@ -80,6 +84,8 @@ def command(
     lock_file: str | None,
     baseline: str | None,
     write_baseline: str | None,
+    fix: bool,
+    diff_fixes: bool,
     fail_on: str | None,
     exit_zero: bool,
     output_format: str,
@@ -116,8 +122,17 @@ def command(
             used = (*targets, path) if path else targets
             known = known_findings(baseline, write_baseline, given.baseline, asked_for, used)
             rooms = tuple(_rooms(asked_for.request))
+            if fix or diff_fixes:
+                rooms = (*rooms, *_fixes().rooms(named, asked_for, output_format, written=fix, shown=diff_fixes))
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
+                if diff_fixes:
+                    with bar.aside():
+                        return int(_fixes().show(named, pool, asked_for, stream, exit_zero=exit_zero))
+                if fix:
+                    told = None if quiet else stream if output_format == "text" else sys.stderr
+                    with bar.aside():
+                        code = _fixes().fix(named, pool, asked_for, told)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     report = known.told(report)
                     code = max(code, exit_code(known.counting(report), failing, exit_zero=exit_zero))
@@ -133,6 +148,11 @@ def command(
         writer.end()
     known.end(code, quiet=quiet)
     return code
+
+
+def _fixes() -> ModuleType:
+    """What a run that fixes nothing does not import."""
+    return importlib.import_module("tpllint.cli.fixes")
 
 
 def _named(targets: Sequence[str], lists: Sequence[str], lock: Lock | None) -> tuple[Argument, ...]:

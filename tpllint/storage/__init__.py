@@ -56,6 +56,11 @@ def resolve(model: ModelFiles) -> Resolved:
     return Resolved(templates, tokens, tuple(facts), files, views, vocabulary_of(model, tokens))
 
 
+def view_of(model: ModelFiles, loader: str) -> View:
+    """What one loader makes of a model's files, whether or not they tell that the model has it."""
+    return Reader(model).view_of(loader)
+
+
 def with_base_model(resolved: Resolved, base: Resolved) -> Resolved:
     """The same, with a view of what the tokenizer of the model loads that this one was made from."""
     tokenizer = base.views[0]

@@ -27,7 +27,7 @@ from tpllint.storage.misplaced import MAX_FILES, misplaced
 from tpllint.storage.reading import DEFAULT, Stored, Unreadable, embedded, json_of, kind_of, text_of
 from tpllint.storage.repeats import Repetitions, repeated_keys, repeated_names
 from tpllint.storage.template_names import unsafe_names
-from tpllint.storage.views import Places, View, processor_view, tokenizer_view
+from tpllint.storage.views import TOKENIZER, Places, View, processor_view, tokenizer_view
 from tpllint.tokens import SpecialTokens, misdeclared, special_tokens
 
 MAX_TEMPLATES = 100
@@ -60,6 +60,11 @@ class Reader:
             processor = processor_view(places)._replace(certain=self._certainly_has_processor())
             self.facts += self._without_template(processor, tokenizer)
             yield processor
+
+    def view_of(self, loader: str) -> View:
+        """What this loader makes of the files, whether or not they tell that the model has it."""
+        places = self._places()
+        return tokenizer_view(_as_the_tokenizer_names(places)) if loader == TOKENIZER else processor_view(places)
 
     def _without_template(self, processor: View, tokenizer: View) -> Iterator[Fact]:
         """That transformers' own processor finds no template, although the tokenizer has one."""
