@@ -58,6 +58,7 @@ LAYERS = (
     ("showing",),
     ("diffing",),
     ("fixing",),
+    ("reviewing",),
     ("api", "report", "testing"),
     ("cli",),
     ("__main__",),
@@ -76,7 +77,7 @@ HARMLESS = {
 """Settings, exceptions and how headers are read: what others take from huggingface_hub opens nothing."""
 HUB_ROOMS = "tpllint.sources.hub"
 """The door to the Hub; the names of the rooms behind it begin with it."""
-OPEN_ROOMS = {"tpllint.sources.hub_target", "tpllint.sources.hub_discussions"}
+OPEN_ROOMS = {"tpllint.sources.hub_target", "tpllint.sources.hub_discussions", "tpllint.sources.hub_pull_request"}
 """What others may enter: how models are named, and the door to discussions."""
 VERBS = (
     "api",
@@ -89,6 +90,7 @@ VERBS = (
     "rendering",
     "repairs",
     "reproduction",
+    "reviewing",
     "selection",
     "showing",
     "storage",

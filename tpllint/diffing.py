@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from tpllint.checking import Check, examination
+from tpllint.checking import Check, Examination, examination
 from tpllint.conversations import IN_PARTS, Conversation, canonical, from_json
 from tpllint.conversations.variations import Probes, variations
 from tpllint.difference.anatomy import by_name
@@ -58,25 +58,35 @@ def diff(left: Argument, right: Argument, pool: Pool, wanted: Wanted) -> Diff:
     for in messages, and those that findings about either show. A side whose files declare no special tokens is rendered with
     the other's.
     """
-    wanted = wanted._replace(check=wanted.check._replace(request=_apart(wanted.check.request)))
+    wanted = told_apart(wanted)
+    targets = with_tokens([side(argument, wanted.check.request) for argument in (left, right)])
+    return compared(targets, examined_sides(targets, pool, wanted.check), pool, wanted)
+
+
+def compared(targets: Sequence[Target], found: Examination, pool: Pool, wanted: Wanted) -> Diff:
+    """Compare two sides that were examined. Raises RepairableError as `diff` does."""
     request = wanted.check.request
-    targets = with_tokens([side(argument, request) for argument in (left, right)])
     if not any(target.resolved and target.resolved.templates for target in targets):
         message = f"no chat template in {targets[0].argument} and none in {targets[1].argument}"
         raise RepairableError("no-chat-template", message, "run tpllint check on both")
-    (before, after), varied = varied_sides(targets, sides(targets, pool, wanted.check), pool, wanted.check)
+    (before, after), varied = varied_sides(targets, _sides(targets, found), pool, wanted.check)
     own = frozenset(given["name"] for given in request.conversations)
     known = _known(varied.request, varied.probes)
-    found = Diff(before, after, known=known, own=own, untried=varied.probes.untried)
-    _require_decided(found)
-    examples = found.every_example() if wanted.every else found.examples[: wanted.shown]
+    made = Diff(before, after, known=known, own=own, untried=varied.probes.untried)
+    _require_decided(made)
+    examples = made.every_example() if wanted.every else made.examples[: wanted.shown]
     counted = [_with_tokenizer(target, wanted) for target in targets] if examples else targets
     asked_for = wanted.token_counts is True
-    return found.with_shown(shown(examples, counted, pool, varied.request, varied.probes, counted=asked_for))
+    return made.with_shown(shown(examples, counted, pool, varied.request, varied.probes, counted=asked_for))
+
+
+def told_apart(wanted: Wanted) -> Wanted:
+    """The same with names for the user's conversations that no canonical one has."""
+    request = _apart(wanted.check.request)
+    return wanted._replace(check=wanted.check._replace(request=request))
 
 
 def _apart(request: Request) -> Request:
-    """The same with names for the user's conversations that no canonical one has."""
 
     def renamed(own: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**own, "name": f"./{own['name']}"} if own["name"] in canonical() else own
@@ -161,8 +171,17 @@ def sides(targets: Sequence[Target], pool: Pool, asked: Check, *, described: boo
 
     Raises RepairableError where a limit ended a render: no verdict could be right.
     """
+    return _sides(targets, examined_sides(targets, pool, asked, described=described))
+
+
+def examined_sides(targets: Sequence[Target], pool: Pool, asked: Check, *, described: bool = True) -> Examination:
+    """The findings about each target, and in the answers of the workers what `sides` are made of."""
     rules = asked.selection.chosen(pool.rules)
-    report, answers = examination(targets, rules, pool, asked, want="side", selection={"description": described})
+    return examination(targets, rules, pool, asked, want="side", selection={"description": described})
+
+
+def _sides(targets: Sequence[Target], found: Examination) -> list[Side]:
+    report, answers = found
     by_target = {part.targets[0].target: part for part in report.by_target()}
     return [_side(target, answer, by_target[target.argument]) for target, answer in zip(targets, answers, strict=True)]
 

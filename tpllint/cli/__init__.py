@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "show the prompt a chat template makes of a conversation",
     "describe": "show how a chat template is built",
     "diff": "show what changes between two chat templates",
+    "review": "review a change of a model that somebody proposes",
     "lock": "write down what chat templates do, for check --locked",
     "data": "find the rows of a data set that a chat template spoils",
     "rules": "list the rules",

@@ -70,7 +70,7 @@ def fix(targets: Sequence[Argument], pool: Pool, asked: Check, told: TextIO | No
             continue
         done |= {place: change.after for place, change in places.items()}
         if told is not None:
-            told.write(_applied(fixed) + _refused(fixed))
+            told.write(_applied(fixed) + refused_lines(fixed))
     return code
 
 
@@ -84,7 +84,7 @@ def show(targets: Sequence[Argument], pool: Pool, asked: Check, stream: TextIO, 
         elif fixed.changes and not exit_zero:
             code = code or 1
         patch.write(fixed.changes, stream, escaped=stream.isatty())
-        click.echo(_refused(fixed), nl=False, err=True)
+        click.echo(refused_lines(fixed), nl=False, err=True)
     return code
 
 
@@ -96,6 +96,7 @@ def _applied(fixed: Fixed) -> str:
     return "".join(f"fixed: {found.rule} in {escape(found.path)}\n" for found in fixed.applied)
 
 
-def _refused(fixed: Fixed) -> str:
+def refused_lines(fixed: Fixed) -> str:
+    """What was not fixed, a line each."""
     refusals = ((refusal.finding, refusal.why) for refusal in fixed.refused)
     return "".join(f"not fixed: {found.rule} in {escape(found.path)}: {escape(why)}\n" for found, why in refusals)

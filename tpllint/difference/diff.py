@@ -127,12 +127,12 @@ class Diff:
     @property
     def added(self) -> tuple[Finding, ...]:
         """The findings that only the right side has."""
-        return _unsaid(self.after.findings, self.before.findings)
+        return unsaid(self.after.findings, self.before.findings)
 
     @property
     def removed(self) -> tuple[Finding, ...]:
         """The findings that only the left side has."""
-        return _unsaid(self.before.findings, self.after.findings)
+        return unsaid(self.before.findings, self.after.findings)
 
     @property
     def crashes(self) -> tuple[Crash, ...]:
@@ -265,7 +265,7 @@ def _missing(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in known)
 
 
-def _unsaid(findings: Iterable[Finding], others: Iterable[Finding]) -> tuple[Finding, ...]:
+def unsaid(findings: Iterable[Finding], others: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that are not among the others, wherever either stand; of several alike, as many as there are more of."""
     known = Counter(map(_told, others))
     found = []

@@ -107,7 +107,7 @@ def _told(report: Report, result: TargetResult, heading: str) -> Iterator[Elemen
     if result.error:
         yield from _error(result.error)
     for number, finding in enumerate(report.findings, 1):
-        yield _finding(finding, f"{heading}-{number}")
+        yield finding_article(finding, f"{heading}-{number}")
     yield from defects(report.crashes)
     for _, reason in report.undecided():
         yield element("p", element("strong", "undecided", class_="info"), ": ", element("bdi", reason))
@@ -118,7 +118,8 @@ def _error(error: TargetError) -> Iterator[Element]:
     yield element("p", f"help: {error.hint}")
 
 
-def _finding(finding: Finding, heading: str) -> Element:
+def finding_article(finding: Finding, heading: str) -> Element:
+    """A finding with the code that it is about."""
     severity = element("strong", str(finding.severity), class_=str(finding.severity))
     where = place(finding.path, finding.span)
     return element(

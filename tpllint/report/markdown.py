@@ -61,9 +61,9 @@ class Writer:
         """Keep a report."""
         self._totals = self._totals.plus(report.totals)
         for finding in report.findings:
-            self._findings.add("".join(f"{block}\n" for block in _finding(finding)))
+            self._findings.add("".join(f"{block}\n" for block in finding_blocks(finding)))
         for crash in report.crashes:
-            self._defects.add(_crash(crash))
+            self._defects.add(crash_block(crash))
         for error in self._below.news(report):
             self._errors.add(_error(error))
         for target, reason in report.undecided():
@@ -86,7 +86,8 @@ def write(report: Report, stream: TextIO) -> None:
     writer.end()
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def finding_blocks(finding: Finding) -> Iterator[str]:
+    """A finding with the code that it is about, as blocks of Markdown."""
     lines = list(excerpt_lines(finding, color=False))
     where = code(f"{place(finding.path, finding.span)}{template_words(finding)}", LONGEST)
     yield f"#### {finding.severity}: {code(finding.rule)}\n"
@@ -97,7 +98,8 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield "".join(f"- {name}: {code(told, LONGEST)}\n" for name, told in evidence(finding))
 
 
-def _crash(crash: Crash) -> str:
+def crash_block(crash: Crash) -> str:
+    """What a rule that raised left behind."""
     head, *traceback = crash_text(crash, color=False).split("\n")
     return fenced("text", (shortened(line, LONGEST_LINE) for line in (head, *traceback[-MOST_LINES:]))) + "\n"
 

@@ -5,7 +5,9 @@ What goes over the network goes through `hub_listing` and `hub_download`, and `h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -27,26 +29,38 @@ from tpllint.sources.files import (
 from tpllint.sources.gguf_files import is_gguf
 from tpllint.sources.hub_cache import commit_of, keep_listing, kept_listing, remember_commit, snapshot
 from tpllint.sources.hub_client import check_name, load_client, load_download, quiet_library
-from tpllint.sources.hub_download import downloads
+from tpllint.sources.hub_download import content, downloads
 from tpllint.sources.hub_failures import failure, failures_told
 from tpllint.sources.hub_listing import Listing, ask, listing_of, wanted
 from tpllint.sources.hub_target import COMMIT, HubTarget
 
 
 def fetch(
-    argument: str, target: HubTarget, *, offline: bool = False, token: str | None = None, more: tuple[str, ...] = ()
+    argument: str,
+    target: HubTarget,
+    *,
+    offline: bool = False,
+    token: str | None = None,
+    more: tuple[str, ...] = (),
+    kept: bool = True,
 ) -> ModelFiles:
     """The few small files of a model that tpllint reads, and those of these names where it has them, all of one commit.
 
-    Where the target names a file, that file is in focus, and only what tells of its tokens is read beside it. Every failure is
-    a RepairableError.
+    Where the target names a file, that file is in focus, and only what tells of its tokens is read beside it. What is not
+    `kept` is not put into the cache, and takes one request for each file in place of two. Every failure is a RepairableError.
     """
     if target.file is not None and not (is_readable(target.file) or is_gguf(target.file)):
         raise failure("unknown-kind", target)
     with quiet_library(target) as constants, failures_told(target):
         if offline or constants.HF_HUB_OFFLINE:
             return _from_cache(argument, target, more)
-        return _from_hub(argument, target, token or None, more)
+        return _from_hub(argument, target, token or None, more, kept)
+
+
+def tip(target: HubTarget, *, token: str | None) -> str:
+    """The commit that a revision is now. Every failure is a RepairableError."""
+    with quiet_library(target), failures_told(target):
+        return _asked(target, token or None).commit
 
 
 def fetch_file(target: HubTarget, name: str, *, offline: bool, token: str | None) -> ModelFile | UnreadFile | None:
@@ -63,16 +77,20 @@ def fetch_file(target: HubTarget, name: str, *, offline: bool, token: str | None
         return plan.read(name, "is not in the cache")
 
 
-def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...]) -> ModelFiles:
-    kept = kept_listing(target, target.revision) if target.revision and COMMIT.fullmatch(target.revision) else None
-    listing = kept or _asked(target, token)
+def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...], kept: bool) -> ModelFiles:
+    known = kept_listing(target, target.revision) if target.revision and COMMIT.fullmatch(target.revision) else None
+    listing = known or _asked(target, token)
     read = hub_gguf.read_from_hub(target, listing.commit, token)
     if target.file is not None and is_gguf(target.file):
         return hub_gguf.named_file(argument, target, listing, read)._replace(origin=target.repository, commit=listing.commit)
     plan = _Plan(target, listing, more)
-    if missing := plan.missing(plan.names[:MAX_FILES]):
+    missing = plan.missing(plan.names[:MAX_FILES])
+    if missing and kept:
         _download(target, listing.commit, missing, token)
-    remember_commit(target, listing.commit)
+    elif missing:
+        plan.received = _received(target, listing.commit, missing, token)
+    if kept:
+        remember_commit(target, listing.commit)
     return hub_gguf.with_templates(plan.files(argument), target, listing, read)
 
 
@@ -91,6 +109,15 @@ def _download(target: HubTarget, commit: str, paths: list[str], token: str | Non
     from tpllint.sources.hub_watch import side_by_side
 
     side_by_side(target, downloads(target, commit, paths, token))
+
+
+def _received(target: HubTarget, commit: str, paths: list[str], token: str | None) -> Mapping[str, bytes]:
+    """The contents of files by their paths, without those that are too large."""
+    load_client(target)
+    from tpllint.sources.hub_watch import side_by_side
+
+    contents = side_by_side(target, [partial(content, target, commit, path, token) for path in paths])
+    return {path: data for path, data in zip(paths, contents, strict=True) if data is not None}
 
 
 def _from_cache(argument: str, target: HubTarget, more: tuple[str, ...]) -> ModelFiles:
@@ -139,6 +166,7 @@ class _Plan:
         self._root = PurePosixPath(_root(target))
         self.focus = None if target.file is None else root_and_name(PurePosixPath(target.file))[1]
         self.names = self._names()
+        self.received: Mapping[str, bytes] = {}
 
     def missing(self, names: list[str]) -> list[str]:
         """The paths in the repository of those that the cache does not have, though they are not too large."""
@@ -185,6 +213,8 @@ class _Plan:
         too_large = f"is larger than {limit // 1_000_000} MB"
         if self._is_too_large(name):
             return self._unread(name, too_large)
+        if self._path(name) in self.received:
+            return ModelFile(name, self._shown(name), self.received[self._path(name)])
         if not place.is_file():
             return None if absence and name in self._more else self._unread(name, absence or too_large)
         with place.open("rb") as stream:

@@ -114,11 +114,14 @@ def base_commit(target: HubTarget, number: int, base: str, token: str | None, *,
         return _one(branch, partial(_branched_off, _asking(branch, token), base, proposed))
 
 
-def put_comment(target: HubTarget, number: int, marker: str, body: str, token: str | None) -> Posted:
+def put_comment(
+    target: HubTarget, number: int, marker: str, body: str, token: str | None, *, known: Discussion | None = None
+) -> Posted:
     """Let one comment of this user stand that holds `marker`: this one. `body` holds it too.
 
     The user's own earlier one is edited, if any; what others have written never is. At most three requests, of which only the
-    last changes anything. Two runs at the same moment do not see each other.
+    last changes anything; one less where it is `known` what the discussion holds. Two runs at the same moment do not see each
+    other.
     """
     assert marker in body, "an earlier comment is known by its marker"
     about = _about(target, number)
@@ -126,7 +129,7 @@ def put_comment(target: HubTarget, number: int, marker: str, body: str, token: s
         raise failure("comment-too-long", about, f"{MAX_COMMENT:,}")
     with _door(about):
         asking = _writing(about, token)
-        user, found = _user_and_discussion(asking, number)
+        user, found = _user_and_discussion(asking, number) if known is None else (_one(about, partial(_user, asking)), known)
         _require_open(about, found)
         earlier = _earlier(found, user, marker)
         if earlier is not None and earlier.text.strip() == body.strip():

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from tpllint.sources.files import max_bytes
-from tpllint.sources.hub_client import identity, load_download, session
-from tpllint.sources.hub_failures import failure
+from tpllint.sources.hub_client import endpoint, headers, identity, load_download, session
+from tpllint.sources.hub_failures import failure, refusal
 from tpllint.sources.hub_target import HubTarget
 
 
@@ -42,6 +43,22 @@ class _Meter:
 def downloads(target: HubTarget, commit: str, paths: Sequence[str], token: str | None) -> list[Callable[[], Path | None]]:
     """A task for each file, which brings its place in the cache, or None where it is too large."""
     return [partial(_download, target, commit, path, token) for path in paths]
+
+
+def content(target: HubTarget, commit: str, path: str, token: str | None) -> bytes | None:
+    """What a file holds, by one request and past the cache; None where it is too large."""
+    url = f"{endpoint(target)}/{target.repository}/resolve/{commit}/{quote(path)}"
+    limit, body = max_bytes(PurePosixPath(path).name), bytearray()
+    with session(target).stream("GET", url, headers=headers(target, token)) as response:
+        if response.status_code != 200:
+            raise refusal(response, target)
+        if response.history == [] and response.headers.get("X-Repo-Commit", commit) != commit:
+            raise failure("malformed-hub-answer", target)
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > limit:
+                return None
+    return bytes(body)
 
 
 def _download(target: HubTarget, commit: str, path: str, token: str | None) -> Path | None:

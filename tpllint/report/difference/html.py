@@ -31,8 +31,15 @@ def write(diff: Diff, stream: TextIO) -> None:
     """Write the page."""
     left, right = (escape(name, LONGEST_TITLE) for name in (diff.left, diff.right))
     title = f"{diff.verdict}: {left} and {right} - tpllint diff"
-    sections = [*_templates(diff), *changed(diff), *_unchanged(diff), *_findings(diff), *_defects(diff)]
-    stream.write(document(page(title, _header(diff), _contents(sections), sections, _footer(diff))))
+    sections = [*comparison(diff), *_findings(diff), *_defects(diff)]
+    stream.write(document(page(title, _header(diff), contents(sections), sections, _footer(diff))))
+
+
+def comparison(diff: Diff) -> Iterator[Element]:
+    """What both sides do, a section for each thing."""
+    yield from _templates(diff)
+    yield from changed(diff)
+    yield from _unchanged(diff)
 
 
 def _header(diff: Diff) -> Element:
@@ -52,7 +59,7 @@ def _side(side: Side) -> Content:
     return [name_of(side.name), "" if side.engine == "transformers" else f" in {side.engine}"]
 
 
-def _contents(sections: Iterable[Element]) -> Element | None:
+def contents(sections: Iterable[Element]) -> Element | None:
     """Links to the sections by their headings."""
     headings = [section.find("h2") for section in sections]
     links = [element("a", "".join(found.itertext()), href=f"#{found.get('id')}") for found in headings if found is not None]
@@ -142,12 +149,13 @@ def _findings(diff: Diff) -> Iterator[Element]:
         yield element(
             "section",
             element("h2", "Findings", id="findings"),
-            ([element("h3", title), _finding_list(sign, findings)] for title, sign, findings in told),
+            ([element("h3", title), finding_list(sign, findings)] for title, sign, findings in told),
             aria_labelledby="findings",
         )
 
 
-def _finding_list(sign: str, findings: Iterable[Finding]) -> Element:
+def finding_list(sign: str, findings: Iterable[Finding]) -> Element:
+    """Findings in short; the sign tells whether they come or go."""
     return element("ul", *(element("li", *_finding(sign, finding)) for finding in findings), class_="findings")
 
 

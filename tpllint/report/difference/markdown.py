@@ -43,18 +43,19 @@ def _blocks(diff: Diff) -> Iterator[str]:
     if undecided_words(diff):
         yield f"Undecided: {code(undecided_words(diff))}"
     for name in diff.structures:
-        yield from _template(diff, name)
+        yield from template_blocks(diff, name)
     if diff.changed:
         yield f"### {cell(prompts_title(diff))}"
         for shown in diff.shown:
-            yield from _shown(shown, diff)
+            yield from shown_blocks(shown, diff)
     for side, findings in (("right", diff.added), ("left", diff.removed)):
         if findings:
             yield f"### Findings on the {side} only"
-            yield "".join(map(_finding, findings))
+            yield "".join(map(finding_item, findings))
 
 
-def _template(diff: Diff, name: str) -> Iterator[str]:
+def template_blocks(diff: Diff, name: str) -> Iterator[str]:
+    """What differs between the descriptions of a template; nothing where nothing does."""
     left, right = (side.descriptions.get(name) for side in (diff.before, diff.after))
     found = rows(diff.changes(name), left, right) if left and right else []
     if found or any(each.template == name for each in diff.changed):
@@ -68,7 +69,8 @@ def _row(row: Row) -> tuple[str, str, str]:
     return cell(f"{row.section}: {row.label}") + remark, in_table(row.left), in_table(row.right)
 
 
-def _shown(shown: Shown, diff: Diff) -> Iterator[str]:
+def shown_blocks(shown: Shown, diff: Diff) -> Iterator[str]:
+    """A conversation that differs: its title, both prompts, the code behind them."""
     compared = shown.example.compared
     yield f"#### {code(title(compared, diff))}{cell(alike_words(shown.example))}"
     if compared.status is not Status.DIFFERENT:
@@ -114,6 +116,7 @@ def _marked(found: Code) -> str:
     return found.snippet.lines[0].marked if found.snippet else ""
 
 
-def _finding(finding: Finding) -> str:
+def finding_item(finding: Finding) -> str:
+    """A finding in short."""
     where = place(finding.path, finding.span)
     return f"- {finding.severity} {code(finding.rule)}: {code(finding.message)} in {code(where)}\n"

@@ -53,7 +53,7 @@ class View(NamedTuple):
 def write(diff: Diff, stream: TextIO, view: View) -> None:
     """Write all of it."""
     marks = marks_for(stream)
-    for line in (*_head(diff, view), *_templates(diff, view), *_prompts(diff, view, marks), *_findings(diff, view)):
+    for line in (*_head(diff, view), *templates(diff, view), *prompts(diff, view, marks), *_findings(diff, view)):
         stream.write(line.rstrip() + "\n")
     for crash in diff.crashes:
         stream.write(crash_text(crash, view.color) + "\n")
@@ -72,13 +72,14 @@ def _head(diff: Diff, view: View) -> Iterator[str]:
         yield f"  undecided: {escape(undecided_words(diff), LONGEST_NOTE)}"
 
 
-def _templates(diff: Diff, view: View) -> Iterator[str]:
+def templates(diff: Diff, view: View) -> Iterator[str]:
+    """What differs between the descriptions of each template."""
     for name, structure in diff.structures.items():
         found = _rows(diff, name)
         if not found and structure is Structure.SAME:
             continue
         yield ""
-        yield _bold(f"{escape(name)}: {structure_words(diff, name)}", view)
+        yield bold(f"{escape(name)}: {structure_words(diff, name)}", view)
         for section, members in groupby(found, key=lambda row: row.section):
             yield from _row(Row(section, section, "left", "right"), view)
             for row in members:
@@ -113,11 +114,12 @@ def _cell(text: str, columns: int) -> list[str]:
     return lines or [""]
 
 
-def _prompts(diff: Diff, view: View, marks: Marks) -> Iterator[str]:
+def prompts(diff: Diff, view: View, marks: Marks) -> Iterator[str]:
+    """The conversations that show what changed, one for each change."""
     if not diff.changed:
         return
     yield ""
-    yield _bold(prompts_title(diff), view)
+    yield bold(prompts_title(diff), view)
     told: set[Code] = set()
     for shown in diff.shown:
         yield ""
@@ -127,7 +129,8 @@ def _prompts(diff: Diff, view: View, marks: Marks) -> Iterator[str]:
     hidden = len(diff.examples) - len(diff.shown)
     if hidden > 0:
         yield ""
-        yield f"{counted(hidden, 'further conversation')} would show more: --all-conversations shows each that differs"
+        more = counted(hidden, "further conversation")
+        yield f"{more} would show more: tpllint diff --all-conversations shows each that differs"
 
 
 def _shown(shown: Shown, diff: Diff, view: View, marks: Marks) -> Iterator[str]:
@@ -247,16 +250,18 @@ def _findings(diff: Diff, view: View) -> Iterator[str]:
     ):
         if findings:
             yield ""
-            yield _bold(title_, view)
+            yield bold(title_, view)
             for finding in findings:
-                yield from _finding(finding, sign, view)
+                yield from finding_lines(finding, sign, view)
 
 
-def _finding(finding: Finding, sign: str, view: View) -> Iterator[str]:
+def finding_lines(finding: Finding, sign: str, view: View) -> Iterator[str]:
+    """A finding in short."""
     head = styled(f"{finding.severity}[{finding.rule}]", COLOURS[finding.severity], view.color)
     yield f"{sign} {head}: {escape(finding.message)}"
     yield f"    --> {place(finding.path, finding.span)}"
 
 
-def _bold(text: str, view: View) -> str:
+def bold(text: str, view: View) -> str:
+    """A title."""
     return click.style(text, bold=True) if view.color else text

@@ -1,0 +1,1 @@
+"""Reports of `tpllint review`: each writes a review into a stream, and decides nothing."""

@@ -1,0 +1,102 @@
+"""The verb `review`: a proposed change in, what it does to callers and to findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tpllint.difference.review import Proposal, Review, told
+from tpllint.diffing import Wanted, compared, examined_sides, side, told_apart, with_tokens
+from tpllint.errors import RepairableError
+from tpllint.fixing import Fixed, fixes
+from tpllint.pool import Pool
+from tpllint.sources.files import ModelFiles
+from tpllint.sources.hub_discussions import Discussion, Posted, Proposed, propose, put_comment
+from tpllint.sources.hub_target import HubTarget
+from tpllint.sources.hub_pull_request import open_pull_request, open_revision
+from tpllint.targets import Argument
+
+MARKER = "<!-- tpllint-review -->"
+"""What tells a comment of a review from others; nobody sees it."""
+SUGGESTION = "<!-- tpllint-suggestion -->"
+TITLE = "Repair the chat template"
+
+
+class Change(NamedTuple):
+    """What is to be reviewed: two sides, and the pull request that they come from; `target` is its model on the Hub."""
+
+    left: Argument
+    right: Argument
+    proposal: Proposal | None = None
+    target: HubTarget | None = None
+    discussion: Discussion | None = None
+    base: str | None = None
+
+
+def pull_request(target: HubTarget, number: int, token: str | None) -> Change:
+    """What a pull request on the Hub changes. Raises RepairableError."""
+    opened = open_pull_request(target, number, token=token)
+    found = opened.discussion
+    proposal = Proposal(found.repository, number, found.title, opened.base.is_exact)
+    return Change(opened.before, opened.after, proposal, target, found, found.base)
+
+
+def revisions(target: HubTarget, before: str, after: str, token: str | None) -> Change:
+    """What lies between two revisions of a model on the Hub. Raises RepairableError."""
+    left, right = (open_revision(target, revision, token=token) for revision in (before, after))
+    return Change(left, right, target=target)
+
+
+def review(change: Change, pool: Pool, wanted: Wanted) -> Review:
+    """Check both sides and compare them. Raises RepairableError where one of them cannot be had.
+
+    Where they cannot be compared, the findings are told all the same.
+    """
+    wanted = told_apart(wanted)
+    targets = with_tokens([side(argument, wanted.check.request) for argument in (change.left, change.right)])
+    found = examined_sides(targets, pool, wanted.check)
+    before, after = found.report.by_target()
+    names = [target.argument for target in targets]
+    try:
+        diff = compared(targets, found, pool, wanted)
+    except RepairableError as error:
+        return Review(names[0], names[1], before, after, None, told(error), change.proposal)
+    return Review(names[0], names[1], before, after, diff, proposal=change.proposal)
+
+
+def comment(change: Change, body: str, token: str | None) -> Posted:
+    """Let the body stand in the discussion of a pull request, in place of what an earlier review has said there.
+
+    Raises RepairableError.
+    """
+    assert change.target is not None
+    assert change.discussion is not None
+    return put_comment(change.target, change.discussion.number, MARKER, body, token, known=change.discussion)
+
+
+def suggestion(change: Change, pool: Pool, wanted: Wanted) -> Fixed:
+    """The fixes of what the right side has. Raises RepairableError."""
+    return fixes(change.right, pool, wanted.check)
+
+
+def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed:
+    """Open a pull request with what a pull request proposes and the fixes. Raises RepairableError."""
+    assert change.target is not None
+    assert isinstance(change.right, ModelFiles)
+    assert change.right.commit is not None
+    changes = [(file.name, file.after) for file in fixed.changes]
+    marker = SUGGESTION if change.proposal is None else SUGGESTION.replace(" -->", f" {change.proposal.number} -->")
+    target = change.target._replace(revision=change.base)
+    description = description_of(fixed, change.proposal, marker)
+    return propose(target, change.right.commit, changes, TITLE, description, token, marker=marker)
+
+
+def description_of(fixed: Fixed, proposal: Proposal | None, marker: str) -> str:
+    """What the pull request says of itself, in words of our own: names of rules and nothing of a stranger's."""
+    lines = [f"- `{finding.rule}`" for finding in fixed.applied]
+    about = "" if proposal is None else f" on top of pull request {proposal.number}"
+    return "\n".join([marker, f"Fixes{about}; every other prompt stays the same:", "", *_distinct(lines)])
+
+
+def _distinct(lines: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(lines))
