@@ -12,8 +12,8 @@ from tpllint.fixing import Fixed, fixes
 from tpllint.pool import Pool
 from tpllint.sources.files import ModelFiles
 from tpllint.sources.hub_discussions import Discussion, Posted, Proposed, propose, put_comment
-from tpllint.sources.hub_target import HubTarget
 from tpllint.sources.hub_pull_request import open_pull_request, open_revision
+from tpllint.sources.hub_target import HubTarget
 from tpllint.targets import Argument
 
 MARKER = "<!-- tpllint-review -->"
@@ -80,15 +80,28 @@ def suggestion(change: Change, pool: Pool, wanted: Wanted) -> Fixed:
 
 
 def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed:
-    """Open a pull request with what a pull request proposes and the fixes. Raises RepairableError."""
+    """Open a pull request with what another makes of the files that tpllint reads, and the fixes. Raises RepairableError.
+
+    It is made of the commit that the other one branched off: what that proposes beside these files stays there alone.
+    """
     assert change.target is not None
+    assert isinstance(change.left, ModelFiles)
     assert isinstance(change.right, ModelFiles)
-    assert change.right.commit is not None
-    changes = [(file.name, file.after) for file in fixed.changes]
+    assert change.left.commit is not None
+    changes = list(changed_files(change.left, change.right, fixed).items())
     marker = SUGGESTION if change.proposal is None else SUGGESTION.replace(" -->", f" {change.proposal.number} -->")
     target = change.target._replace(revision=change.base)
     description = description_of(fixed, change.proposal, marker)
-    return propose(target, change.right.commit, changes, TITLE, description, token, marker=marker)
+    return propose(target, change.left.commit, changes, TITLE, description, token, marker=marker)
+
+
+def changed_files(left: ModelFiles, right: ModelFiles, fixed: Fixed) -> dict[str, bytes | None]:
+    """What becomes of each file that is not what it was on the left; None where it is deleted."""
+    after: dict[str, bytes | None] = dict.fromkeys(left.files)
+    after |= {name: file.data for name, file in right.files.items()}
+    after |= {change.name: change.after for change in fixed.changes}
+    before = {name: file.data for name, file in left.files.items()}
+    return {name: data for name, data in after.items() if before.get(name) != data}
 
 
 def description_of(fixed: Fixed, proposal: Proposal | None, marker: str) -> str:

@@ -66,7 +66,8 @@ def template_blocks(diff: Diff, name: str) -> Iterator[str]:
 
 def _row(row: Row) -> tuple[str, str, str]:
     remark = f" ({cell(row.remark)})" if row.remark else ""
-    return cell(f"{row.section}: {row.label}") + remark, in_table(row.left), in_table(row.right)
+    label = cell(row.label) if cell(row.label) == row.label else in_table(row.label)  # the name of an engine mentions somebody
+    return f"{cell(row.section)}: {label}{remark}", in_table(row.left), in_table(row.right)
 
 
 def shown_blocks(shown: Shown, diff: Diff) -> Iterator[str]:
