@@ -87,6 +87,16 @@ def identical(make: Make) -> Path:
 
 
 @pytest.fixture(scope="session")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `tpllint review` says of a change that adds and removes findings."""
+    path = tmp_path_factory.mktemp("reviewed") / "page.html"
+    sides = ("much-copied-tutorial", "waits-for-a-word")
+    done = tpllint("review", *sides, "--output-format", "html", "--output", path, cwd=EXAMPLES)
+    assert done.code == 1, done.err
+    return path
+
+
+@pytest.fixture(scope="session")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `tpllint check` says of good and broken examples, and of one that is missing."""
     path = tmp_path_factory.mktemp("checked") / "page.html"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.browser.chromium import Chromium
 
-PAGES = ("dialects", "blanks", "capable", "hostile", "identical", "checked", "checked_hostile", "checked_good")
+PAGES = ("dialects", "blanks", "capable", "hostile", "identical", "reviewed", "checked", "checked_hostile", "checked_good")
 
 
 @pytest.fixture(params=PAGES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,13 +58,13 @@ class Review:
 
     @functools.cached_property
     def added(self) -> tuple[Finding, ...]:
-        """The findings that only the right side has."""
-        return unsaid(self.after.findings, self.before.findings)
+        """The findings that only the right side has, the worst first."""
+        return _worst_first(unsaid(self.after.findings, self.before.findings))
 
     @functools.cached_property
     def removed(self) -> tuple[Finding, ...]:
-        """The findings that only the left side has."""
-        return unsaid(self.before.findings, self.after.findings)
+        """The findings that only the left side has, the worst first."""
+        return _worst_first(unsaid(self.before.findings, self.after.findings))
 
     @property
     def kept(self) -> int:
@@ -135,6 +135,10 @@ class Review:
             "anatomy": compared.get("anatomy", {}),
             "crashes": [crash._asdict() for crash in self.crashes],
         }
+
+
+def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: -finding.severity.rank))
 
 
 def _whole(report: Report) -> bool:
