@@ -59,7 +59,7 @@ LAYERS = (
     ("diffing",),
     ("fixing",),
     ("reviewing",),
-    ("api", "report", "testing"),
+    ("api", "report", "testing", "webhook"),
     ("cli",),
     ("__main__",),
 )
@@ -96,6 +96,7 @@ VERBS = (
     "storage",
     "suppression",
     "targets",
+    "webhook",
 )
 """The modules that do what a command asks for; `cli` parses, prints and exits."""
 NOT_FOR_VERBS = {"sys", "os", "click", "print", "exit", "quit", "input", "open"}

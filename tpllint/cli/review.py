@@ -15,7 +15,8 @@ import click
 
 from tpllint.checking import Check
 from tpllint.cli.check import LEVELS, request_of, selection_of
-from tpllint.cli.options import coloured, configured, output, with_config, with_request, workers
+from tpllint.cli.options import coloured, configured, output, require_targets, with_config, with_request, workers
+from tpllint.cli.webhook import told_by_webhook
 from tpllint.difference.review import Review
 from tpllint.diffing import HANDS, MOST_SHOWN, Wanted, import_ahead
 from tpllint.errors import RepairableError
@@ -33,10 +34,11 @@ PULL_REQUEST = re.compile(r"refs/pr/(?P<number>[0-9]{1,9})")
 
 
 @click.command(name="review")
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET [RIGHT]")
+@click.argument("targets", nargs=-1, metavar="TARGET [RIGHT]")
 @click.option("--pr", "number", type=click.IntRange(1, 999_999_999), metavar="N", help="Review this pull request of the model.")
 @click.option("--from", "before", metavar="REV", help="Review from this revision of the model.")
 @click.option("--to", "after", metavar="REV", help="Review up to this revision.")
+@click.option("--webhook-payload", "triggered", is_flag=True, help="Review the pull request that WEBHOOK_PAYLOAD tells of.")
 @click.option("--comment", "commented", is_flag=True, help="Post the review to the pull request, or update the one there.")
 @click.option("--suggest", "suggested", is_flag=True, help="Open a pull request that also holds the fixes.")
 @click.option("--dry-run", is_flag=True, help="Print what --comment and --suggest would send, and send nothing.")
@@ -56,6 +58,7 @@ def command(
     number: int | None,
     before: str | None,
     after: str | None,
+    triggered: bool,
     commented: bool,
     suggested: bool,
     dry_run: bool,
@@ -75,9 +78,16 @@ def command(
     """Review a proposed change of a model: findings that come and go, prompts that change, capabilities won and lost.
 
     TARGET is a model on the Hub with --pr or with --from and --to, or the address of a pull request; or two targets as `check`
-    takes them, before and after. The exit code is 1 where the change adds findings at the failing level.
+    takes them, before and after; or none, with --webhook-payload. The exit code is 1 where the change adds findings at the
+    failing level.
     """
     with _errors_as_json(output_format, path):
+        if triggered:
+            told = told_by_webhook(targets, number, before, after)
+            if told is None:
+                return 0
+            targets, number = told
+        require_targets(targets, ())
         named = _named(targets, number, before, after, offline=asked["offline"])
         _require_sendable(named, commented=commented, suggested=suggested, dry_run=dry_run)
         given = configured(config, no_config)
