@@ -60,6 +60,7 @@ LAYERS = (
     ("fixing",),
     ("reviewing",),
     ("api", "report", "testing", "webhook"),
+    ("serving",),
     ("cli",),
     ("__main__",),
 )
@@ -69,7 +70,9 @@ WORKER_SIDE = "tpllint.analysis"
 HEAVY = {"jinja2", "transformers", "huggingface_hub", "torch", "deepdiff", "numpy", "rich"}
 NETWORK = {"socket", "socketserver", "ssl", "http", "urllib.request", "httpx", "httpx2", "requests", "huggingface_hub"}
 CLIENT = "tpllint.sources.hub_client"
-"""The one module that gets hold of what can open a socket."""
+"""The one module that gets hold of what can open a socket to somebody else."""
+SERVER = "tpllint.serving"
+"""The one module that listens."""
 HARMLESS = {
     "tpllint.sources.hub_cache": {"huggingface_hub.constants"},
     "tpllint.sources.hub_failures": {"huggingface_hub.errors", "huggingface_hub.utils"},
@@ -206,8 +209,8 @@ def test_nothing_imports_a_rule_by_name(module: str) -> None:
 
 
 @each_core_module
-def test_only_the_client_of_the_hub_can_open_a_socket(module: str) -> None:
-    if module == CLIENT:
+def test_only_the_client_of_the_hub_and_the_server_can_open_a_socket(module: str) -> None:
+    if module in (CLIENT, SERVER):
         return
     used = {name for name in _imports(CORE[module]) if any(_within(name, package) for package in NETWORK)}
     assert {name for name in used if not any(_within(name, free) for free in HARMLESS.get(module, ()))} == set()

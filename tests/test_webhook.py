@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from huggingface_hub import WebhookPayload
 
 from tests.command import Done, tpllint
 from tests.local_hub import LocalHub
@@ -167,3 +168,11 @@ def test_what_no_webhook_sends_is_refused(text: str) -> None:
     with pytest.raises(RepairableError, match="the payload of the webhook cannot be used") as refused:
         parse(text)
     assert refused.value.kind == "malformed-payload"
+
+
+@pytest.mark.parametrize("told", [discussed(3), discussed(3, "discussion.comment"), pushed("refs/pr/3")])
+def test_the_payloads_of_these_tests_are_those_that_the_client_of_the_hub_knows(told: dict[str, Any]) -> None:
+    read = WebhookPayload(**told)
+    assert (read.repo.name, read.event.scope) == (told["repo"]["name"], told["event"]["scope"])
+    numbers = [read.discussion.num] if read.discussion else [int(ref.ref.rpartition("/")[2]) for ref in read.updatedRefs or ()]
+    assert parse(read.model_dump_json()) == Proposed("org/model", tuple(numbers))

@@ -20,6 +20,7 @@ COMMANDS = {
     "describe": "show how a chat template is built",
     "diff": "show what changes between two chat templates",
     "review": "review a change of a model that somebody proposes",
+    "serve-webhook": "review what the webhooks of the Hub tell of",
     "lock": "write down what chat templates do, for check --locked",
     "data": "find the rows of a data set that a chat template spoils",
     "rules": "list the rules",
@@ -40,7 +41,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"tpllint.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"tpllint.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
