@@ -157,6 +157,9 @@ def test_two_folders_without_a_template_are_nothing_to_fail_for(tmp_path: Path) 
         (["org/model", "--pr", "1", "--from", "main"], "--pr excludes --from and --to"),
         (["org/model@pr/2", "--pr", "1"], "--pr 1 and org/model@pr/2 name different things"),
         (["org/model", "--pr", "1", "--offline"], "a pull request or a revision is asked for at the Hub"),
+        (["org/model", "--from", "\udcff"], "no revision can have this name: \\u{dcff}"),
+        (["org/model", "--from", "main", "--to", ""], "no revision can have this name: "),
+        (["good", "mute", "--from", ""], "a review has one model with --pr or --from and --to, or two targets"),
         (["good", "mute", "--comment"], "--comment needs a pull request on the Hub"),
         (["good", "mute", "--suggest"], "--suggest needs a pull request on the Hub"),
         (["good", "mute", "--dry-run"], "--dry-run prints what --comment or --suggest would send"),
@@ -245,7 +248,7 @@ def test_a_hostile_template_is_quoted_as_code_and_fits(hub: LocalHub, tmp_path: 
 def test_who_may_not_write_is_told_so_and_nothing_is_written(hub: LocalHub, tmp_path: Path, token: str, said: str) -> None:
     number = proposed(hub)
     done = run(hub, tmp_path, "org/model", "--pr", number, "--comment", "--output-format", "json", token=token)
-    assert done.code == 2
+    assert (done.code, done.json()["schema"]) == (2, SCHEMA)
     assert re.search(r"^error: .+\n  help: .+\n\Z", done.err, re.MULTILINE), done.err
     assert comments(hub, number) == []
     assert said
@@ -295,6 +298,49 @@ def test_fixes_are_suggested_once_on_top_of_the_pull_request(hub: LocalHub, tmp_
     again = run(hub, tmp_path, "org/model", "--pr", number, "--suggest", token=WRITER)
     assert again.err.startswith("suggested before: ")
     assert run(hub, tmp_path, "org/model", "--pr", found[1]).code == 0
+
+
+def test_a_file_that_is_too_large_to_be_read_is_not_deleted_by_a_suggestion(hub: LocalHub, tmp_path: Path) -> None:
+    number = proposed(hub, config=CONFIG + b" " * 33_000_000)
+    done = run(hub, tmp_path, "org/model", "--pr", number, "--suggest", token=WRITER)
+    found = re.match(r"suggested: \S+/discussions/(\d+)\n", done.err)
+    assert found is not None, done.err
+    assert hub.files("org/model", f"refs/pr/{found[1]}")["tokenizer_config.json"] == CONFIG
+
+
+def test_a_file_that_the_pull_request_deletes_is_deleted_by_the_suggestion_too(hub: LocalHub, tmp_path: Path) -> None:
+    kept = {name: data for name, data in files(MUTE).items() if name != "generation_config.json"}
+    number = hub.open_pull_request("org/model", kept, "Better", "somebody", "See.")
+    done = run(hub, tmp_path, "org/model", "--pr", str(number), "--suggest", token=WRITER)
+    found = re.match(r"suggested: \S+/discussions/(\d+)\n", done.err)
+    assert found is not None, done.err
+    assert set(hub.files("org/model", f"refs/pr/{found[1]}")) == set(kept)
+
+
+def test_a_pull_request_that_the_fixes_undo_needs_no_suggestion(hub: LocalHub, tmp_path: Path) -> None:
+    number = proposed(hub)
+    run(hub, tmp_path, "org/model", "--pr", number, "--suggest", token=WRITER)
+    hub.add("org/other", {**files(MUTE), "chat_template.jinja": hub.files("org/model", "refs/pr/2")["chat_template.jinja"]})
+    undone = str(hub.open_pull_request("org/other", files(MUTE), "Worse", "somebody", "See."))
+    done = run(hub, tmp_path, "org/other", "--pr", undone, "--suggest", token=WRITER)
+    assert (done.code, done.err) == (1, "nothing to suggest: the fixes undo what is proposed\n")
+
+
+def test_a_comment_that_quotes_a_review_is_left_alone(hub: LocalHub, tmp_path: Path) -> None:
+    number = proposed(hub)
+    own = f"I do not agree:\n> {MARKER}\n> **behavioural**"
+    hub.comment("org/model", int(number), "reviewer", own)
+    run(hub, tmp_path, "org/model", "--pr", number, "--comment", token=WRITER)
+    assert comments(hub, number)[0] == own
+    assert len(comments(hub, number)) == 2
+
+
+def test_what_would_be_sent_does_not_mix_with_a_report_for_programs(hub: LocalHub, tmp_path: Path) -> None:
+    number = proposed(hub)
+    sent = ("--comment", "--suggest", "--dry-run", "--output-format", "json")
+    done = run(hub, tmp_path, "org/model", "--pr", number, *sent)
+    assert done.json()["schema"] == SCHEMA
+    assert MARKER in done.err
 
 
 def test_where_nothing_can_be_fixed_nothing_is_suggested(hub: LocalHub, tmp_path: Path) -> None:

@@ -79,16 +79,22 @@ def suggestion(change: Change, pool: Pool, wanted: Wanted) -> Fixed:
     return fixes(change.right, pool, wanted.check)
 
 
-def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed:
+def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed | None:
     """Open a pull request with what another makes of the files that tpllint reads, and the fixes. Raises RepairableError.
 
-    It is made of the commit that the other one branched off: what that proposes beside these files stays there alone.
+    It is made of the commit that the other one branched off: what that proposes beside these files stays there alone. None
+    where the fixes make these files what they are in that commit.
     """
     assert change.target is not None
     assert isinstance(change.left, ModelFiles)
     assert isinstance(change.right, ModelFiles)
     assert change.left.commit is not None
+    if change.proposal is not None and not change.proposal.is_exact:
+        message = f"where pull request {change.proposal.number} branched off was not found, so nothing can be put on top of it"
+        raise RepairableError("unknown-base", message, "bring it up to date with its branch, or fix a copy on this machine")
     changes = list(changed_files(change.left, change.right, fixed).items())
+    if not changes:
+        return None
     marker = SUGGESTION if change.proposal is None else SUGGESTION.replace(" -->", f" {change.proposal.number} -->")
     target = change.target._replace(revision=change.base)
     description = description_of(fixed, change.proposal, marker)
@@ -96,12 +102,16 @@ def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed:
 
 
 def changed_files(left: ModelFiles, right: ModelFiles, fixed: Fixed) -> dict[str, bytes | None]:
-    """What becomes of each file that is not what it was on the left; None where it is deleted."""
-    after: dict[str, bytes | None] = dict.fromkeys(left.files)
+    """What becomes of each file that is not what it was on the left; None where it is deleted.
+
+    What is only not read on the right, for it is too large, is left alone.
+    """
+    after: dict[str, bytes | None] = {name: None for name in left.files if name not in right.listing}
     after |= {name: file.data for name, file in right.files.items()}
     after |= {change.name: change.after for change in fixed.changes}
     before = {name: file.data for name, file in left.files.items()}
-    return {name: data for name, data in after.items() if before.get(name) != data}
+    there = frozenset((*left.files, *left.listing))
+    return {name: data for name, data in after.items() if before.get(name) != data and (data is not None or name in there)}
 
 
 def description_of(fixed: Fixed, proposal: Proposal | None, marker: str) -> str:

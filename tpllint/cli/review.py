@@ -24,7 +24,7 @@ from tpllint.report.escape import escape
 from tpllint.report.review import json as json_report
 from tpllint.reviewing import MARKER, Change, comment, pull_request, review, revisions, suggest, suggestion
 from tpllint.severity import Severity
-from tpllint.sources.hub_target import HubTarget, parse_hub_target
+from tpllint.sources.hub_target import REVISION, HubTarget, parse_hub_target
 from tpllint.sources.listed import STDIN
 
 FORMATS = ["text", "json", "markdown", "html"]
@@ -100,13 +100,13 @@ def command(
             change = _change(named, targets, check.request.token)
             found = review(change, pool, wanted)
             fixed = suggestion(change, pool, wanted) if suggested else None
-        with output(path) as stream:
-            _write(found, stream, output_format, color)
-        sending = _Sending(change, check.request.token, dry_run)
-        if commented:
-            sending.comment(found)
-        if fixed is not None:
-            sending.suggest(fixed)
+    with output(path) as stream:
+        _write(found, stream, output_format, color)
+    sending = _Sending(change, check.request.token, dry_run, None if output_format == "text" else sys.stderr)
+    if commented:
+        sending.comment(found)
+    if fixed is not None:
+        sending.suggest(fixed)
     return _exit_code(found, failing, exit_zero=exit_zero)
 
 
@@ -131,7 +131,8 @@ def _errors_as_json(output_format: str, path: str | None) -> Iterator[None]:
 
 def _named(targets: Sequence[str], number: int | None, before: str | None, after: str | None, *, offline: bool) -> _Named:
     """What is to be reviewed. Raises RepairableError."""
-    if len(targets) > 2 or (len(targets) == 2 and (number or before or after)):
+    chosen = any(each is not None for each in (number, before, after))
+    if len(targets) > 2 or (len(targets) == 2 and chosen):
         raise _contradiction(
             "a review has one model with --pr or --from and --to, or two targets", "name one model, or two targets"
         )
@@ -155,7 +156,17 @@ def _named(targets: Sequence[str], number: int | None, before: str | None, after
         raise RepairableError(
             "missing-change", "there is nothing to review", "write --pr N, or --from REV --to REV, or two targets"
         )
-    return _Named(target, revisions=(before, after or target.revision or "main"))
+    until = target.revision or "main" if after is None else _revision(after)
+    return _Named(target, revisions=(_revision(before), until))
+
+
+def _revision(word: str) -> str:
+    """A revision as the Hub takes it. Raises RepairableError."""
+    if REVISION.fullmatch(word) is None:
+        raise RepairableError(
+            "bad-revision", f"no revision can have this name: {word}", "name a branch, a tag, a commit or pr/N"
+        )
+    return f"refs/{word}" if PULL_REQUEST.fullmatch(f"refs/{word}") else word
 
 
 def _on_the_hub(argument: str) -> HubTarget:
@@ -189,11 +200,14 @@ def _change(named: _Named, targets: Sequence[str], token: str | None) -> Change:
 
 
 class _Sending(NamedTuple):
-    """Sends to the Hub what was found, or shows it where nothing is to be sent."""
+    """Sends to the Hub what was found, or shows it where nothing is to be sent: below the report, or where that is for programs
+    on standard error.
+    """
 
     change: Change
     token: str | None
     dry_run: bool
+    stream: TextIO | None
 
     def comment(self, found: Review) -> None:
         from tpllint.report.review import markdown
@@ -202,7 +216,7 @@ class _Sending(NamedTuple):
         body.write(f"{MARKER}\n")
         markdown.write(found, body)
         if self.dry_run:
-            sys.stdout.write(f"\n{body.getvalue()}")
+            click.echo(f"\n{body.getvalue()}", nl=False, file=self.stream)
             return
         posted = comment(self.change, body.getvalue(), self.token)
         click.echo(f"comment {posted.outcome}: {escape(posted.url)}", err=True)
@@ -215,9 +229,13 @@ class _Sending(NamedTuple):
         if not fixed.changes:
             click.echo("nothing to suggest", err=True)
         elif self.dry_run:
-            patch.write(fixed.changes, sys.stdout, escaped=sys.stdout.isatty())
+            stream = self.stream or sys.stdout
+            patch.write(fixed.changes, stream, escaped=stream.isatty())
         else:
             proposed = suggest(self.change, fixed, self.token)
+            if proposed is None:
+                click.echo("nothing to suggest: the fixes undo what is proposed", err=True)
+                return
             click.echo(f"{'suggested' if proposed.is_new else 'suggested before'}: {escape(proposed.url)}", err=True)
 
 

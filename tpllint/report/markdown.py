@@ -31,10 +31,11 @@ class Part:
 
     def add(self, block: str) -> None:
         """Keep it, or else that it was there."""
-        if self._left_out or len(block) > self._room:
+        size = len(block) + sum(character > "\uffff" for character in block)  # as GitHub and the Hub count
+        if size > self._room:
             self._left_out += 1
             return
-        self._room -= len(block)
+        self._room -= size
         self._blocks.append(block)
 
     def text(self) -> str:

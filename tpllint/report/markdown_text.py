@@ -36,8 +36,8 @@ def fenced(language: str, lines: Iterable[str]) -> str:
 
 
 def in_table(text: str) -> str:
-    """Code in a table, whose columns end at any bar."""
-    return code(text).replace("|", "\\|")
+    """Code in a table, whose columns end at any bar, and to some readers also at one behind two backslashes."""
+    return code(text.replace("\\|", "\\u{5c}|")).replace("|", "\\|")
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -21,7 +21,7 @@ from tpllint.sources.hub_requests import Asking
 from tpllint.sources.hub_target import COMMIT, DEFAULT_REVISION, HubTarget
 
 MAX_COMMENT = 65_536
-"""How many characters a comment on the Hub may have."""
+"""How many characters a comment on the Hub may have, counted as JavaScript does."""
 COMMITS_PER_PAGE = 200
 MAX_PAGES = 5
 """So many pages of a branch's history are searched for where a pull request branched off."""
@@ -117,15 +117,15 @@ def base_commit(target: HubTarget, number: int, base: str, token: str | None, *,
 def put_comment(
     target: HubTarget, number: int, marker: str, body: str, token: str | None, *, known: Discussion | None = None
 ) -> Posted:
-    """Let one comment of this user stand that holds `marker`: this one. `body` holds it too.
+    """Let one comment of this user stand that begins with `marker`: this one. `body` begins with it too.
 
     The user's own earlier one is edited, if any; what others have written never is. At most three requests, of which only the
     last changes anything; one less where it is `known` what the discussion holds. Two runs at the same moment do not see each
     other.
     """
-    assert marker in body, "an earlier comment is known by its marker"
+    assert body.startswith(marker), "an earlier comment is known by its marker"
     about = _about(target, number)
-    if len(body) > MAX_COMMENT:
+    if utf16_length(body) > MAX_COMMENT:
         raise failure("comment-too-long", about, f"{MAX_COMMENT:,}")
     with _door(about):
         asking = _writing(about, token)
@@ -167,6 +167,11 @@ def propose(
         with _confirmed(about):
             number = _one(about, partial(open_pull_request, asking, branch, base, changes, title, description))
             return Proposed(number, _url(about, number), is_new=True)
+
+
+def utf16_length(text: str) -> int:
+    """How long a text is to JavaScript."""
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def number_ref(number: int) -> str:
@@ -327,9 +332,9 @@ def _require_open(about: HubTarget, found: Discussion) -> None:
 
 
 def _earlier(found: Discussion, user: str, marker: str) -> Comment | None:
-    """The last comment of this user that holds the marker and can be seen."""
+    """The last comment of this user that begins with the marker and can be seen: one that quotes it is another."""
     own = [comment for comment in found.comments if comment.author == user and not comment.hidden]
-    return next((comment for comment in reversed(own) if marker in comment.text), None)
+    return next((comment for comment in reversed(own) if comment.text.lstrip().startswith(marker)), None)
 
 
 def _put(asking: Asking, number: int, earlier: Comment | None, body: str) -> Posted:

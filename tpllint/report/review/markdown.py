@@ -21,7 +21,7 @@ from tpllint.report.markdown_text import cell, code, in_table, table
 from tpllint.report.review.words import approximate, basis, capabilities, findings_words, verdict
 
 LONGEST = 300
-ROOM = {"findings": 20_000, "removed": 5_000, "templates": 8_000, "conversations": 22_000, "defects": 5_000}
+ROOM = {"findings": 18_000, "removed": 4_000, "templates": 7_000, "conversations": 18_000, "defects": 4_000}
 """In characters; a comment on the Hub has at most 65,536, and a marker and a head go before these."""
 
 
