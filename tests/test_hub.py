@@ -812,7 +812,7 @@ def test_a_hub_that_is_down_is_told_and_offline_still_works(hub: LocalHub, tplli
             for argument in ("org/before", "org/unseen"):
                 got = tpllint_alone.fetch(argument)
                 assert (got.kind, got.message) == ("hub-unreachable", "the Hugging Face Hub cannot be reached")
-                assert got.hint.endswith("or pass --offline to use what is in the cache")
+                assert got.hint.endswith("; `tpllint check --offline` uses what is in the cache")
             kept = tpllint_alone.fetch("org/before", offline=True)
     assert kept.files == {"chat_template.jinja": TEMPLATE.decode()}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.local_hub import HANG_UP, READ_ONLY, LocalHub, Manner
-from tests.local_hub.community import LARGE_UPLOAD
+from tests.local_hub.community import LARGE_UPLOAD, PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,13 +34,23 @@ from tpllint.errors import RepairableError
 from tpllint.sources import hub_discussions
 from tpllint.sources.hub_target import parse_hub_target
 assert "huggingface_hub" not in sys.modules
+
+def put_comment(target, number, marker, body, token):
+    user, found = hub_discussions.writer(target, token), hub_discussions.discussion(target, number, token)
+    hub_discussions.require_open(target, found)
+    return hub_discussions.put_comment(target, found, user, marker, body, token)
+
+def propose(target, base, changes, title, description, token, marker):
+    user = hub_discussions.writer(target, token)
+    changes = [(path, None if text is None else text.encode()) for path, text in changes]
+    return hub_discussions.propose(target, base, changes, title, description, token, user=user, marker=marker)
+
+calls = {"put_comment": put_comment, "propose": propose}
 for line in sys.stdin:
     call = json.loads(line)
     name, target = call.pop("function"), parse_hub_target(call.pop("target"))
-    if "changes" in call:
-        call["changes"] = [(path, None if text is None else text.encode()) for path, text in call["changes"]]
     try:
-        told = getattr(hub_discussions, name)(target, **call)._asdict()
+        told = (calls.get(name) or getattr(hub_discussions, name))(target, **call)._asdict()
     except RepairableError as error:
         told = {"kind": error.kind, "message": error.message, "hint": error.hint}
     print(json.dumps(told), flush=True)
@@ -262,12 +272,14 @@ def test_a_discussion_that_takes_no_comments_is_told_and_none_is_sent(hub: Local
     assert {method for method, _ in hub.requests} == {"GET"}
 
 
-def test_a_comment_that_is_too_long_is_told_without_a_request(hub: LocalHub, door: Door, number: int) -> None:
+def test_a_comment_that_is_too_long_is_told_and_not_sent(hub: LocalHub, door: Door, number: int) -> None:
     longest = MARKER + "x" * (65_536 - len(MARKER))
     told = door.put(number, longest + "x")
     assert told["message"] == "a comment on the Hugging Face Hub has at most 65,536 characters, and this one has more"
-    assert hub.requests == []
+    assert {method for method, _ in hub.requests} == {"GET"}
     assert door.put(number, longest)["outcome"] == "posted"
+    astral = MARKER + "\N{GRINNING FACE}" * 32_765
+    assert door.put(number, astral)["kind"] == "comment-too-long", "JavaScript counts two for each"
 
 
 @pytest.mark.parametrize("on", ["/whoami", "/discussions/", "/comment"])
@@ -404,6 +416,16 @@ def test_a_second_pull_request_is_not_opened_while_the_first_one_is_open(hub: Lo
     assert sum(target.endswith("create_pr=1") and "/commit/" in target for _, target in hub.requests) == 1
     hub.discussion(MODEL, first["number"]).status = "closed"
     assert door.propose(base, changes)["number"] == first["number"] + 1
+
+
+def test_a_pull_request_is_found_behind_many_others(hub: LocalHub, door: Door) -> None:
+    base, changes = main_of(hub), {"chat_template.jinja": "mended"}
+    first = door.propose(base, changes)
+    for _ in range(PAGE):
+        hub.open_pull_request(MODEL, {"a": b"b"}, "Another matter", author="ann", text=MARKER)
+    hub.recover()
+    assert door.propose(base, changes) == {**first, "is_new": False}
+    assert len(hub.requests) == 4, "whoever it is, two pages, and the one pull request of this title"
 
 
 def test_what_cannot_be_proposed_is_told_and_leaves_nothing(hub: LocalHub, door: Door) -> None:

@@ -157,6 +157,7 @@ def test_two_folders_without_a_template_are_nothing_to_fail_for(tmp_path: Path) 
         (["org/model", "--pr", "1", "--from", "main"], "--pr excludes --from and --to"),
         (["org/model@pr/2", "--pr", "1"], "--pr 1 and org/model@pr/2 name different things"),
         (["org/model", "--pr", "1", "--offline"], "a pull request or a revision is asked for at the Hub"),
+        (["https://huggingface.co/org/model/blob/refs%2Fpr%2F7/tokenizer_config.json"], None),
         (["org/model", "--from", "\udcff"], "no revision can have this name: \\u{dcff}"),
         (["org/model", "--from", "main", "--to", ""], "no revision can have this name: "),
         (["good", "mute", "--from", ""], "a review has one model with --pr or --from and --to, or two targets"),
@@ -182,11 +183,22 @@ def test_a_pull_request_is_held_against_where_it_branched_off(hub: LocalHub, tmp
     done = run(hub, tmp_path, *named.get(form, [f"{hub.url}/org/model/discussions/{number}"]), "--output-format", "json")
     body = done.json()
     assert done.code == 1
-    assert body["pull_request"] == {"repository": "org/model", "number": int(number), "title": "Better", "is_exact": True}
+    told = {"repository": "org/model", "number": int(number), "title": "Better", "status": "open", "is_exact": True}
+    assert body["pull_request"] == told
     assert body["right"] == f"org/model@pr/{number}"
     assert re.fullmatch(r"org/model@[0-9a-f]{40}", body["left"])
     assert [finding["rule"] for finding in body["findings"]["added"]] == ["generation-prompt-missing"]
     assert body["findings"]["removed"] == []
+
+
+@pytest.mark.parametrize("output_format", ["text", "markdown", "html"])
+def test_that_nothing_is_left_of_a_merged_pull_request_is_told(hub: LocalHub, tmp_path: Path, output_format: str) -> None:
+    number = proposed(hub)
+    hub.merge("org/model", int(number))
+    done = run(hub, tmp_path, "org/model", "--pr", number, "--output-format", output_format)
+    assert done.code == 0
+    assert "identical" in done.out
+    assert "it is merged: what its branch has of it already is on both sides, and shows no difference" in done.out
 
 
 def test_two_revisions_are_reviewed(hub: LocalHub, tmp_path: Path) -> None:
@@ -241,6 +253,15 @@ def test_a_hostile_template_is_quoted_as_code_and_fits(hub: LocalHub, tmp_path: 
     require_harmless(text)
 
 
+def test_a_prompt_of_any_length_leaves_room_for_what_differs_in_it(hub: LocalHub, tmp_path: Path) -> None:
+    long = "{% for i in range(55) %}{{ i ~ '-' * 390 }}\n{% endfor %}" + CHATML
+    number = proposed(hub, long)
+    run(hub, tmp_path, "org/model", "--pr", number, "--comment", token=WRITER)
+    (text,) = comments(hub, number)
+    assert "<details>" in text
+    assert re.search(r"^\.\.\. \d+ further lines$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("token", "said"),
     [("", "no-token"), (READER, "no-write-right"), ("hf_Unknown", "rejected-token")],
@@ -266,6 +287,36 @@ def test_a_hub_that_fails_in_the_middle_leaves_nothing_half_done(hub: LocalHub, 
     hub.recover()
     assert run(hub, tmp_path, "org/model", "--pr", number, "--comment", token=WRITER).code == 1
     assert len(comments(hub, number)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "token", "kind"),
+    [
+        ("--comment", "", "to write on the Hugging Face Hub needs an access token"),
+        ("--suggest", READER, "the access token may not write"),
+        ("--comment", WRITER, "the discussion 1 of the model org/model is closed"),
+    ],
+)
+def test_that_nothing_can_be_sent_is_told_before_the_review(
+    hub: LocalHub, tmp_path: Path, sent: str, token: str, kind: str
+) -> None:
+    number = proposed(hub)
+    if token == WRITER:
+        hub.discussion("org/model", int(number)).status = "closed"
+    done = run(hub, tmp_path, "org/model", "--pr", number, sent, token=token)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {kind}")
+    assert run(hub, tmp_path, "org/model", "--pr", number, sent, "--dry-run").code == 1
+
+
+def test_a_review_and_its_fixes_are_sent_by_one_run(hub: LocalHub, tmp_path: Path) -> None:
+    number = proposed(hub)
+    hub.fail_with(500, on="/preupload/")
+    failed = run(hub, tmp_path, "org/model", "--pr", number, "--comment", "--suggest", token=WRITER)
+    assert (failed.code, comments(hub, number)) == (2, [])
+    hub.recover()
+    done = run(hub, tmp_path, "org/model", "--pr", number, "--comment", "--suggest", token=WRITER)
+    assert re.fullmatch(r"suggested: \S+/discussions/2\ncomment posted: \S+\n", done.err)
 
 
 def test_what_is_no_open_pull_request_is_told(hub: LocalHub, tmp_path: Path) -> None:

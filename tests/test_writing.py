@@ -188,6 +188,39 @@ def refusal_here(*changes: FileChange) -> tuple[str, str]:
     return raised.value.kind, raised.value.message
 
 
+@pytest.mark.parametrize("last", range(len(EVERY)))
+def test_what_was_just_put_in_place_when_interrupted_is_taken_back(
+    folder: Path, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, calls = writing._put_in_place, iter(range(len(EVERY)))
+
+    def interrupted_after(place: writing._Place) -> None:
+        put(place)
+        if next(calls) == last:
+            raise KeyboardInterrupt
+
+    before = held(folder)
+    monkeypatch.setattr(writing, "_put_in_place", interrupted_after)
+    with pytest.raises(KeyboardInterrupt):
+        write(str(folder), EVERY)
+    assert held(folder) == before
+
+
+def test_what_others_have_changed_meanwhile_is_not_taken_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = writing._put_in_place
+
+    def overtaken(place: writing._Place) -> None:
+        if place.change is DELETE:
+            (folder / EDIT.name).write_bytes(b"theirs")
+            raise OSError(28, "No space left on device")
+        put(place)
+
+    monkeypatch.setattr(writing, "_put_in_place", overtaken)
+    with pytest.raises(RepairableError):
+        write(str(folder), [EDIT, DELETE])
+    assert held(folder) == {"a.json": b"theirs", "d.json": b"gone"}
+
+
 @pytest.mark.parametrize("failing", range(len(EVERY)))
 def test_what_fails_on_the_way_is_taken_back(folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     put, calls = writing._put_in_place, iter(range(len(EVERY)))

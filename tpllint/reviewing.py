@@ -11,7 +11,7 @@ from tpllint.errors import RepairableError
 from tpllint.fixing import Fixed, fixes
 from tpllint.pool import Pool
 from tpllint.sources.files import ModelFiles
-from tpllint.sources.hub_discussions import Discussion, Posted, Proposed, propose, put_comment
+from tpllint.sources.hub_discussions import Discussion, Posted, Proposed, propose, put_comment, require_open, writer
 from tpllint.sources.hub_pull_request import open_pull_request, open_revision
 from tpllint.sources.hub_target import HubTarget
 from tpllint.targets import Argument
@@ -37,7 +37,7 @@ def pull_request(target: HubTarget, number: int, token: str | None) -> Change:
     """What a pull request on the Hub changes. Raises RepairableError."""
     opened = open_pull_request(target, number, token=token)
     found = opened.discussion
-    proposal = Proposal(found.repository, number, found.title, opened.base.is_exact)
+    proposal = Proposal(found.repository, number, found.title, found.status, opened.base.is_exact)
     return Change(opened.before, opened.after, proposal, target, found, found.base)
 
 
@@ -64,14 +64,29 @@ def review(change: Change, pool: Pool, wanted: Wanted) -> Review:
     return Review(names[0], names[1], before, after, diff, proposal=change.proposal)
 
 
-def comment(change: Change, body: str, token: str | None) -> Posted:
-    """Let the body stand in the discussion of a pull request, in place of what an earlier review has said there.
+def sender(change: Change, token: str | None, *, comments: bool, suggests: bool) -> str:
+    """The name of whoever is to send what a review finds; asked before there is one. One request.
+
+    Raises RepairableError where it is known already that nothing can be sent.
+    """
+    assert change.target is not None
+    assert change.discussion is not None
+    if comments:
+        require_open(change.target, change.discussion)
+    if suggests and change.proposal is not None and not change.proposal.is_exact:
+        message = f"where pull request {change.proposal.number} branched off was not found, so nothing can be put on top of it"
+        raise RepairableError("unknown-base", message, "bring it up to date with its branch, or fix a copy on this machine")
+    return writer(change.target, token)
+
+
+def comment(change: Change, user: str, body: str, token: str | None) -> Posted:
+    """Let the body stand in the discussion of a pull request, in place of what an earlier review of this user has said there.
 
     Raises RepairableError.
     """
     assert change.target is not None
     assert change.discussion is not None
-    return put_comment(change.target, change.discussion.number, MARKER, body, token, known=change.discussion)
+    return put_comment(change.target, change.discussion, user, MARKER, body, token)
 
 
 def suggestion(change: Change, pool: Pool, wanted: Wanted) -> Fixed:
@@ -79,7 +94,7 @@ def suggestion(change: Change, pool: Pool, wanted: Wanted) -> Fixed:
     return fixes(change.right, pool, wanted.check)
 
 
-def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed | None:
+def suggest(change: Change, user: str, fixed: Fixed, token: str | None) -> Proposed | None:
     """Open a pull request with what another makes of the files that tpllint reads, and the fixes. Raises RepairableError.
 
     It is made of the commit that the other one branched off: what that proposes beside these files stays there alone. None
@@ -89,16 +104,13 @@ def suggest(change: Change, fixed: Fixed, token: str | None) -> Proposed | None:
     assert isinstance(change.left, ModelFiles)
     assert isinstance(change.right, ModelFiles)
     assert change.left.commit is not None
-    if change.proposal is not None and not change.proposal.is_exact:
-        message = f"where pull request {change.proposal.number} branched off was not found, so nothing can be put on top of it"
-        raise RepairableError("unknown-base", message, "bring it up to date with its branch, or fix a copy on this machine")
     changes = list(changed_files(change.left, change.right, fixed).items())
     if not changes:
         return None
     marker = SUGGESTION if change.proposal is None else SUGGESTION.replace(" -->", f" {change.proposal.number} -->")
     target = change.target._replace(revision=change.base)
     description = description_of(fixed, change.proposal, marker)
-    return propose(target, change.left.commit, changes, TITLE, description, token, marker=marker)
+    return propose(target, change.left.commit, changes, TITLE, description, token, user=user, marker=marker)
 
 
 def changed_files(left: ModelFiles, right: ModelFiles, fixed: Fixed) -> dict[str, bytes | None]:

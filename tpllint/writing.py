@@ -157,14 +157,26 @@ def _changed(change: FileChange) -> RepairableError:
 
 @contextlib.contextmanager
 def _undone() -> Iterator[list[_Place]]:
-    """Where a change fails, those that were begun before it are taken back, the last one first."""
+    """Where a change fails or is interrupted, what was changed is taken back, the last one first."""
     begun: list[_Place] = []
     try:
         yield begun
     except BaseException:
-        for place in reversed(begun[:-1]):
-            _take_back(place)
+        for place in reversed(begun):
+            if _is_done(place):
+                _take_back(place)
         raise
+
+
+def _is_done(place: _Place) -> bool:
+    """Whether what was to stand in a place stands there, and nothing that others have made of it."""
+    try:
+        with os.fdopen(os.open(place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place.folder), "rb") as stream:
+            return place.change.after is not None and stream.read(len(place.change.after) + 1) == place.change.after
+    except FileNotFoundError:
+        return place.change.after is None
+    except OSError:
+        return False
 
 
 def _put_in_place(place: _Place) -> None:

@@ -98,7 +98,7 @@ def check_title(title: str) -> str:
 
 
 def _readable(text: str) -> str:
-    if not text or len(text) > MAX_COMMENT:
+    if not text or len(text.encode("utf-16-le", "surrogatepass")) // 2 > MAX_COMMENT:
         raise RefusedError(400, "", f"Comment must be between 1 and {MAX_COMMENT} characters")
     return text
 

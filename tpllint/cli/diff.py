@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import shutil
-import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -12,22 +10,17 @@ import click
 
 from tpllint.checking import Check
 from tpllint.cli.check import request_of, selection_of
-from tpllint.cli.options import coloured, configured, output, require_other_file, with_config, with_request, workers
+from tpllint.cli.options import configured, output, require_other_file, with_config, with_request, workers
+from tpllint.cli.sides import import_ahead, most_examples, view_for, with_report
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
-from tpllint.diffing import HANDS, MOST_SHOWN, Wanted, diff, diff_with_base_model, import_ahead, matrix
+from tpllint.diffing import HANDS, Wanted, diff, diff_with_base_model, matrix
 from tpllint.errors import RepairableError
 from tpllint.pool import Pool
 from tpllint.report.difference import json as json_report
 from tpllint.report.text import crash_text
 from tpllint.severity import Severity
 from tpllint.sources.listed import STDIN
-
-FORMATS = ["text", "json", "markdown", "html"]
-MOST_TOLD = 100
-"""Examples in all formats but text, each with the code behind it."""
-SPLIT_FROM = 140
-"""The columns of a terminal from which on both sides stand beside each other, unless asked otherwise."""
 
 
 @click.command(name="diff")
@@ -41,9 +34,7 @@ SPLIT_FROM = 140
 )
 @click.option("--token-counts/--no-token-counts", default=None, help="Count tokens with each side's tokenizer.json.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although prompts differ.")
-@click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
-@click.option("--output", "path", metavar="FILE", help="Report into a file.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
+@with_report
 @with_config
 @with_request
 def command(
@@ -74,9 +65,8 @@ def command(
         given = configured(config, no_config)
         selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
         check = Check(request_of(given, (), (), asked), selection)
-        most = MOST_SHOWN if output_format == "text" else MOST_TOLD
-        wanted = Wanted(check, most, every=all_conversations, token_counts=token_counts)
-        with workers(given, "description", "side", hands=HANDS, meanwhile=_import_ahead) as pool:
+        wanted = Wanted(check, most_examples(output_format), every=all_conversations, token_counts=token_counts)
+        with workers(given, "description", "side", hands=HANDS, meanwhile=import_ahead) as pool:
             found = _compared(targets, base_model, pool, wanted)
     except RepairableError as error:
         if output_format == "json":
@@ -107,13 +97,6 @@ def _require_sides(targets: Sequence[str], base_model: bool, *, one_pair: bool) 
         raise RepairableError("contradiction", message, "name two targets, or leave these out")
 
 
-def _import_ahead() -> None:
-    """Import deepdiff, and not what it knows arrays and models by, which takes two thirds of that: here is nothing but JSON."""
-    for name in ("numpy", "pydantic"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    import_ahead()
-
-
 def _compared(targets: Sequence[str], base_model: bool, pool: Pool, wanted: Wanted) -> Diff | Matrix:
     if base_model:
         return diff_with_base_model(targets[0], pool, wanted)
@@ -128,9 +111,7 @@ def _write(found: Diff, stream: TextIO, output_format: str, color: str, view: st
         return
     from tpllint.report.difference import text
 
-    columns = shutil.get_terminal_size().columns if stream.isatty() else text.WIDTH
-    split = view == "split" or (view == "auto" and columns >= SPLIT_FROM)
-    text.write(found, stream, text.View(coloured(color, stream), columns, split))
+    text.write(found, stream, view_for(stream, color, view))
 
 
 def _write_matrix(found: Matrix, stream: TextIO, output_format: str) -> None:

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
-import re
-import shutil
-import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TextIO
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 import click
 
 from tpllint.checking import Check
 from tpllint.cli.check import LEVELS, request_of, selection_of
-from tpllint.cli.options import coloured, configured, output, require_targets, with_config, with_request, workers
+from tpllint.cli.options import configured, output, require_targets, with_config, with_request, workers
+from tpllint.cli.proposed import change_of, proposed, require_sendable
+from tpllint.cli.sending import sending
+from tpllint.cli.sides import import_ahead, most_examples, view_for, with_report
 from tpllint.cli.webhook import told_by_webhook
 from tpllint.difference.review import Review
-from tpllint.diffing import HANDS, MOST_SHOWN, Wanted, import_ahead
+from tpllint.diffing import HANDS, Wanted
 from tpllint.errors import RepairableError
-from tpllint.report.escape import escape
 from tpllint.report.review import json as json_report
-from tpllint.reviewing import MARKER, Change, comment, pull_request, review, revisions, suggest, suggestion
+from tpllint.reviewing import review, suggestion
 from tpllint.severity import Severity
-from tpllint.sources.hub_target import REVISION, HubTarget, parse_hub_target
-from tpllint.sources.listed import STDIN
-
-FORMATS = ["text", "json", "markdown", "html"]
-MOST_TOLD = 100
-SPLIT_FROM = 140
-PULL_REQUEST = re.compile(r"refs/pr/(?P<number>[0-9]{1,9})")
 
 
 @click.command(name="review")
@@ -48,9 +39,7 @@ PULL_REQUEST = re.compile(r"refs/pr/(?P<number>[0-9]{1,9})")
 @click.option("--profile", metavar="PROFILE", help="What the model is for, as in tpllint check.")
 @click.option("--fail-on", type=click.Choice(LEVELS[::-1]), help="The level of added findings at which the exit code is 1.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although findings are added.")
-@click.option("--output-format", type=click.Choice(FORMATS), default="text", help="How to report.")
-@click.option("--output", "path", metavar="FILE", help="Report into a file.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
+@with_report
 @with_config
 @with_request
 def command(
@@ -88,34 +77,23 @@ def command(
                 return 0
             targets, number = told
         require_targets(targets, ())
-        named = _named(targets, number, before, after, offline=asked["offline"])
-        _require_sendable(named, commented=commented, suggested=suggested, dry_run=dry_run)
+        named = proposed(targets, number, before, after, offline=asked["offline"])
+        require_sendable(named, commented=commented, suggested=suggested, dry_run=dry_run)
         given = configured(config, no_config)
         failing = Severity(fail_on) if fail_on else given.fail_on
-        selection = selection_of(given, select, ignore, severity, profile, failing)
-        check = Check(request_of(given, (), (), asked), selection)
-        wanted = Wanted(check, MOST_SHOWN if output_format == "text" else MOST_TOLD)
+        check = Check(request_of(given, (), (), asked), selection_of(given, select, ignore, severity, profile, failing))
+        wanted = Wanted(check, most_examples(output_format))
+        sent = {"comments": commented, "suggests": suggested, "dry_run": dry_run, "is_for_programs": output_format != "text"}
         with workers(given, "description", "side", hands=HANDS, meanwhile=import_ahead) as pool:
             given.require_rules(pool.rules)
-            change = _change(named, targets, check.request.token)
+            change = change_of(named, check.request.token)
+            sender = sending(change, check.request.token, **sent)
             found = review(change, pool, wanted)
             fixed = suggestion(change, pool, wanted) if suggested else None
     with output(path) as stream:
         _write(found, stream, output_format, color)
-    sending = _Sending(change, check.request.token, dry_run, None if output_format == "text" else sys.stderr)
-    if commented:
-        sending.comment(found)
-    if fixed is not None:
-        sending.suggest(fixed)
+    sender.send(found, fixed)
     return _exit_code(found, failing, exit_zero=exit_zero)
-
-
-class _Named(NamedTuple):
-    """What the command line names: a model on the Hub with a pull request or two revisions, or nothing but two targets."""
-
-    target: HubTarget | None = None
-    number: int | None = None
-    revisions: tuple[str, str] | None = None
 
 
 @contextlib.contextmanager
@@ -129,125 +107,13 @@ def _errors_as_json(output_format: str, path: str | None) -> Iterator[None]:
         raise
 
 
-def _named(targets: Sequence[str], number: int | None, before: str | None, after: str | None, *, offline: bool) -> _Named:
-    """What is to be reviewed. Raises RepairableError."""
-    chosen = any(each is not None for each in (number, before, after))
-    if len(targets) > 2 or (len(targets) == 2 and chosen):
-        raise _contradiction(
-            "a review has one model with --pr or --from and --to, or two targets", "name one model, or two targets"
-        )
-    if len(targets) == 2:
-        if targets.count(STDIN) > 1:
-            raise _contradiction("standard input cannot be two sides", "write one of the two into a file")
-        return _Named()
-    target = _on_the_hub(targets[0])
-    proposed = PULL_REQUEST.fullmatch(target.revision or "")
-    if offline:
-        raise _contradiction("a pull request or a revision is asked for at the Hub", "drop --offline, or name two folders")
-    if number is None and proposed is not None:
-        number = int(proposed["number"])
-    elif number is not None and target.revision not in (None, f"refs/pr/{number}"):
-        raise _contradiction(f"--pr {number} and {targets[0]} name different things", "drop one of the two")
-    if number is not None and (before is not None or after is not None):
-        raise _contradiction("--pr excludes --from and --to", "drop one of the two")
-    if number is not None:
-        return _Named(target, number)
-    if before is None:
-        raise RepairableError(
-            "missing-change", "there is nothing to review", "write --pr N, or --from REV --to REV, or two targets"
-        )
-    until = target.revision or "main" if after is None else _revision(after)
-    return _Named(target, revisions=(_revision(before), until))
-
-
-def _revision(word: str) -> str:
-    """A revision as the Hub takes it. Raises RepairableError."""
-    if REVISION.fullmatch(word) is None:
-        raise RepairableError(
-            "bad-revision", f"no revision can have this name: {word}", "name a branch, a tag, a commit or pr/N"
-        )
-    return f"refs/{word}" if PULL_REQUEST.fullmatch(f"refs/{word}") else word
-
-
-def _on_the_hub(argument: str) -> HubTarget:
-    target = parse_hub_target(argument)
-    if target is None:
-        message = f"not a model on the Hub: {argument}"
-        raise RepairableError("missing-change", message, "write org/model --pr N, or two targets to compare")
-    return target
-
-
-def _require_sendable(named: _Named, *, commented: bool, suggested: bool, dry_run: bool) -> None:
-    """Where something is to be sent, there is a place for it. Raises RepairableError."""
-    if dry_run and not (commented or suggested):
-        raise _contradiction("--dry-run prints what --comment or --suggest would send", "add one of them")
-    for option, is_asked in (("--comment", commented), ("--suggest", suggested)):
-        if is_asked and named.number is None:
-            raise _contradiction(f"{option} needs a pull request on the Hub", f"add --pr N, or drop {option}")
-
-
-def _contradiction(message: str, hint: str) -> RepairableError:
-    return RepairableError("contradiction", message, hint)
-
-
-def _change(named: _Named, targets: Sequence[str], token: str | None) -> Change:
-    if named.target is None:
-        return Change(targets[0], targets[1])
-    if named.number is not None:
-        return pull_request(named.target, named.number, token)
-    assert named.revisions is not None
-    return revisions(named.target, *named.revisions, token)
-
-
-class _Sending(NamedTuple):
-    """Sends to the Hub what was found, or shows it where nothing is to be sent: below the report, or where that is for programs
-    on standard error.
-    """
-
-    change: Change
-    token: str | None
-    dry_run: bool
-    stream: TextIO | None
-
-    def comment(self, found: Review) -> None:
-        from tpllint.report.review import markdown
-
-        body = io.StringIO()
-        body.write(f"{MARKER}\n")
-        markdown.write(found, body)
-        if self.dry_run:
-            click.echo(f"\n{body.getvalue()}", nl=False, file=self.stream)
-            return
-        posted = comment(self.change, body.getvalue(), self.token)
-        click.echo(f"comment {posted.outcome}: {escape(posted.url)}", err=True)
-
-    def suggest(self, fixed: Any) -> None:
-        from tpllint.cli.fixes import refused_lines
-        from tpllint.report import patch
-
-        click.echo(refused_lines(fixed), nl=False, err=True)
-        if not fixed.changes:
-            click.echo("nothing to suggest", err=True)
-        elif self.dry_run:
-            stream = self.stream or sys.stdout
-            patch.write(fixed.changes, stream, escaped=stream.isatty())
-        else:
-            proposed = suggest(self.change, fixed, self.token)
-            if proposed is None:
-                click.echo("nothing to suggest: the fixes undo what is proposed", err=True)
-                return
-            click.echo(f"{'suggested' if proposed.is_new else 'suggested before'}: {escape(proposed.url)}", err=True)
-
-
 def _write(found: Review, stream: TextIO, output_format: str, color: str) -> None:
     if output_format != "text":
         importlib.import_module(f"tpllint.report.review.{output_format}").write(found, stream)
         return
-    from tpllint.report.difference.text import WIDTH, View
     from tpllint.report.review import text
 
-    columns = shutil.get_terminal_size().columns if stream.isatty() else WIDTH
-    text.write(found, stream, View(coloured(color, stream), columns, columns >= SPLIT_FROM))
+    text.write(found, stream, view_for(stream, color))
 
 
 def _exit_code(found: Review, failing: Severity, *, exit_zero: bool) -> int:

@@ -17,7 +17,7 @@ NOTHING_TO_COMPARE = "no-chat-template"
 
 
 class Proposal(NamedTuple):
-    """The pull request that is reviewed; its title is a stranger's.
+    """The pull request that is reviewed; its title is a stranger's, its status the Hub's: open, draft, closed or merged.
 
     `is_exact` tells whether it is held against where it branched off: else that was not found, and it is held against the last
     commit of its branch.
@@ -26,6 +26,7 @@ class Proposal(NamedTuple):
     repository: str
     number: int
     title: str
+    status: str
     is_exact: bool = True
 
 

@@ -24,7 +24,7 @@ MAX_COMMENT = 65_536
 """How many characters a comment on the Hub may have, counted as JavaScript does."""
 COMMITS_PER_PAGE = 200
 MAX_PAGES = 5
-"""So many pages of a branch's history are searched for where a pull request branched off."""
+"""So many pages are searched: of a branch's history for where a pull request branched off, of pull requests for one's own."""
 
 _MAX_BYTES = 16_000_000
 _ID = re.compile(r"[0-9a-fA-F]{1,64}")
@@ -114,27 +114,37 @@ def base_commit(target: HubTarget, number: int, base: str, token: str | None, *,
         return _one(branch, partial(_branched_off, _asking(branch, token), base, proposed))
 
 
-def put_comment(
-    target: HubTarget, number: int, marker: str, body: str, token: str | None, *, known: Discussion | None = None
-) -> Posted:
+def writer(target: HubTarget, token: str | None) -> str:
+    """The name of whoever the token stands for, unless it is known to write nothing: one request."""
+    about = target._replace(file=None)
+    with _door(about):
+        return _one(about, partial(_user, _writing(about, token)))
+
+
+def require_open(target: HubTarget, found: Discussion) -> None:
+    """Raise where a discussion takes no comments."""
+    about = _about(target, found.number)
+    if found.locked:
+        raise failure("discussion-locked", about)
+    if found.status in ("closed", "merged"):
+        raise failure("discussion-closed", about, found.status)
+
+
+def put_comment(target: HubTarget, found: Discussion, user: str, marker: str, body: str, token: str | None) -> Posted:
     """Let one comment of this user stand that begins with `marker`: this one. `body` begins with it too.
 
-    The user's own earlier one is edited, if any; what others have written never is. At most three requests, of which only the
-    last changes anything; one less where it is `known` what the discussion holds. Two runs at the same moment do not see each
-    other.
+    The user's own earlier one is edited, if any; what others have written never is. One request, or none where the same stands
+    there already. Two runs at the same moment do not see each other.
     """
     assert body.startswith(marker), "an earlier comment is known by its marker"
-    about = _about(target, number)
+    about = _about(target, found.number)
     if utf16_length(body) > MAX_COMMENT:
         raise failure("comment-too-long", about, f"{MAX_COMMENT:,}")
     with _door(about):
-        asking = _writing(about, token)
-        user, found = _user_and_discussion(asking, number) if known is None else (_one(about, partial(_user, asking)), known)
-        _require_open(about, found)
         earlier = _earlier(found, user, marker)
         if earlier is not None and earlier.text.strip() == body.strip():
-            return Posted(earlier.id, _url(about, number, earlier.id), "unchanged")
-        return _put(asking, number, earlier, body)
+            return Posted(earlier.id, _url(about, found.number, earlier.id), "unchanged")
+        return _put(_writing(about, token), found.number, earlier, body)
 
 
 def propose(
@@ -145,11 +155,13 @@ def propose(
     description: str,
     token: str | None,
     *,
+    user: str,
     marker: str,
 ) -> Proposed:
     """Open a pull request that changes these files of the commit `base` in one commit; None deletes a file.
 
-    `description` holds `marker`, by which an open pull request of this user is found again: then no second one is opened.
+    `description` holds `marker`, by which an open pull request of this user and this title is found again: then no second one
+    is opened.
     """
     assert marker in description, "an earlier pull request is known by its marker"
     assert changes, "a pull request changes something"
@@ -159,8 +171,7 @@ def propose(
         raise failure("not-a-branch", about)
     with _door(about):
         asking = _writing(about, token)
-        user = _one(about, partial(_user, asking))
-        earlier = _earlier_proposal(asking, user, marker)
+        earlier = _earlier_proposal(asking, user, title, marker)
         if earlier is not None:
             return Proposed(earlier, _url(about, earlier), is_new=False)
         _one(about, partial(require_writable, asking, base, changes))
@@ -236,13 +247,6 @@ def _user(asking: Asking) -> str:
         case {"name": str(name)} if name:
             return name
     raise failure("malformed-hub-answer", asking.target)
-
-
-def _user_and_discussion(asking: Asking, number: int) -> tuple[str, Discussion]:
-    """Both are asked for at once."""
-    tasks: list[Callable[[], Any]] = [partial(_user, asking), partial(_details, asking, number)]
-    user, found = _all(asking.target, tasks)
-    return user, found
 
 
 def _details(asking: Asking, number: int) -> Discussion:
@@ -324,13 +328,6 @@ def _branched_off(asking: Asking, base: str, proposed: Sequence[str]) -> BaseOf:
     return BaseOf(tip, base, is_exact=False)
 
 
-def _require_open(about: HubTarget, found: Discussion) -> None:
-    if found.locked:
-        raise failure("discussion-locked", about)
-    if found.status in ("closed", "merged"):
-        raise failure("discussion-closed", about, found.status)
-
-
 def _earlier(found: Discussion, user: str, marker: str) -> Comment | None:
     """The last comment of this user that begins with the marker and can be seen: one that quotes it is another."""
     own = [comment for comment in found.comments if comment.author == user and not comment.hidden]
@@ -351,25 +348,31 @@ def _put(asking: Asking, number: int, earlier: Comment | None, body: str) -> Pos
         raise failure("malformed-hub-answer", asking.target)
 
 
-def _earlier_proposal(asking: Asking, user: str, marker: str) -> int | None:
-    """The newest open pull request of this user that was opened with the marker, among the first page of them."""
-    query = {"type": "pull_request", "status": "open", "author": user}
-    told = _one(asking.target, partial(asking.get, _path(asking, "discussions"), query))
-    numbers = [number for number in map(_open_number, _entries(asking, told)) if number]
-    found = _all(asking.target, [partial(_details, asking, number) for number in numbers])
-    return next((each.number for each in found if _is_ours(each, user, marker)), None)
+def _earlier_proposal(asking: Asking, user: str, title: str, marker: str) -> int | None:
+    """The newest open pull request of this user and this title that was opened with the marker."""
+    for page in range(MAX_PAGES):
+        entries, has_more = _one(asking.target, partial(_open_proposals, asking, user, page))
+        numbers = [number for number in (_number_of(entry, title) for entry in entries) if number]
+        found = _all(asking.target, [partial(_details, asking, number) for number in numbers])
+        if ours := next((each.number for each in found if _is_ours(each, user, marker)), None):
+            return ours
+        if not has_more:
+            break
+    return None
 
 
-def _entries(asking: Asking, told: Any) -> list[Any]:
-    match told:
-        case {"discussions": list(entries)}:
-            return entries
+def _open_proposals(asking: Asking, user: str, page: int) -> tuple[list[Any], bool]:
+    """A page of the open pull requests of this user, and whether there are more."""
+    query = {"type": "pull_request", "status": "open", "author": user, "p": str(page)}
+    match asking.get(_path(asking, "discussions"), query):
+        case {"discussions": list(entries), "start": int(start), "count": int(count)}:
+            return entries, bool(entries) and start + len(entries) < count
     raise failure("malformed-hub-answer", asking.target)
 
 
-def _open_number(entry: Any) -> int | None:
+def _number_of(entry: Any, title: str) -> int | None:
     match entry:
-        case {"num": int(number), "isPullRequest": True, "status": "open" | "draft"}:
+        case {"num": int(number), "isPullRequest": True, "status": "open" | "draft", "title": str(named)} if named == title:
             return number
     return None
 

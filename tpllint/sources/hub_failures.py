@@ -60,7 +60,7 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     ),
     "comment-too-long": (
         "a comment on the Hugging Face Hub has at most {reason} characters, and this one has more",
-        "check fewer targets at a time, or go without a comment",
+        "go without a comment, and pass the report on as a file: --output-format html --output FILE",
     ),
     "pull-request-conflict": (
         "the model {repository} has changed since its files were read, and what is proposed no longer fits",
@@ -120,15 +120,15 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     ),
     "hub-failure": (
         "the Hugging Face Hub answers with a server error",
-        "wait {wait} and run the command again, or pass --offline to use what is in the cache",
+        "wait {wait} and run the command again; `tpllint check --offline` uses what is in the cache",
     ),
     "hub-unreachable": (
         "the Hugging Face Hub cannot be reached",
-        "check the network connection, the proxy and HF_ENDPOINT, or pass --offline to use what is in the cache",
+        "check the network connection, the proxy and HF_ENDPOINT; `tpllint check --offline` uses what is in the cache",
     ),
     "hub-too-slow": (
         "the Hugging Face Hub sends too slowly: less than {slowest} kB in a second",
-        "check the network connection and the proxy, or pass --offline to use what is in the cache",
+        "check the network connection and the proxy; `tpllint check --offline` uses what is in the cache",
     ),
     "connection-cut": (
         "the connection to the Hugging Face Hub was cut in the middle of an answer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
@@ -25,7 +26,9 @@ from tpllint.report.markdown_text import cell, code, fenced, in_table, table
 from tpllint.report.prompt import UNICODE
 from tpllint.report.text import counted, place
 
-MOST_LINES = 60
+MOST_LINES, MOST_CHARACTERS = 60, 6000
+"""Of the lines of two prompts."""
+LONGEST = 300
 
 
 def write(diff: Diff, stream: TextIO) -> None:
@@ -75,7 +78,7 @@ def shown_blocks(shown: Shown, diff: Diff) -> Iterator[str]:
     compared = shown.example.compared
     yield f"#### {code(title(compared, diff))}{cell(alike_words(shown.example))}"
     if compared.status is not Status.DIFFERENT:
-        yield code(raised(compared))
+        yield code(raised(compared), LONGEST)
         return
     if shown.example.is_aligned:
         yield "With the markers of both written as what they are for:"
@@ -99,10 +102,12 @@ def _plain(line: Line) -> str:
 
 
 def _at_most(lines: Sequence[str]) -> Iterator[str]:
-    """As many of the lines as a discussion has room for."""
-    yield from lines[:MOST_LINES]
-    if len(lines) > MOST_LINES:
-        yield f"... {counted(len(lines) - MOST_LINES, 'further line')}"
+    """As many of the lines as a discussion has room for, and at least one."""
+    ends = itertools.accumulate(map(len, lines))
+    kept = max(sum(end <= MOST_CHARACTERS for end in itertools.islice(ends, MOST_LINES)), 1)
+    yield from lines[:kept]
+    if len(lines) > kept:
+        yield f"... {counted(len(lines) - kept, 'further line')}"
 
 
 def _codes(shown: Shown) -> Iterator[str]:
@@ -120,4 +125,4 @@ def _marked(found: Code) -> str:
 def finding_item(finding: Finding) -> str:
     """A finding in short."""
     where = place(finding.path, finding.span)
-    return f"- {finding.severity} {code(finding.rule)}: {code(finding.message)} in {code(where)}\n"
+    return f"- {finding.severity} {code(finding.rule)}: {code(finding.message, LONGEST)} in {code(where, LONGEST)}\n"

@@ -14,7 +14,7 @@ from tpllint.report.escape import escape
 from tpllint.report.html import finding_article
 from tpllint.report.markup import Content, document, element
 from tpllint.report.page import defects, name_of, page
-from tpllint.report.review.words import approximate, basis, capabilities, findings_words, verdict
+from tpllint.report.review.words import basis, capabilities, findings_words, notes, verdict
 
 LONGEST = 300
 LONGEST_TITLE = 60
@@ -32,14 +32,16 @@ def _header(review: Review) -> Element:
     if review.proposal is not None:
         facts.insert(0, ("title", element("bdi", escape(review.proposal.title, LONGEST))))
     facts += [(word, told) for word, told in capabilities(review)]
-    notes = [approximate(review), f"undecided: {words}" if review.diff and (words := undecided_words(review.diff)) else ""]
+    items = list(notes(review))
+    if review.diff is not None and undecided_words(review.diff):
+        items.append(f"undecided: {undecided_words(review.diff)}")
     told = verdict(review)
     return element(
         "header",
         element("h1", element("strong", told, class_=told), f": {escape(basis(review), LONGEST)}"),
         element("p", findings_words(review)),
         element("dl", *(element("div", element("dt", name), element("dd", fact)) for name, fact in facts)),
-        element("ul", *(element("li", note) for note in notes if note)) if any(notes) else None,
+        element("ul", *(element("li", item) for item in items)) if items else None,
     )
 
 

@@ -18,7 +18,7 @@ from tpllint.report.difference.words import title as title_of
 from tpllint.report.escape import escape
 from tpllint.report.markdown import Part, crash_block, finding_blocks
 from tpllint.report.markdown_text import cell, code, in_table, table
-from tpllint.report.review.words import approximate, basis, capabilities, findings_words, verdict
+from tpllint.report.review.words import basis, capabilities, findings_words, notes, verdict
 
 LONGEST = 300
 ROOM = {"findings": 18_000, "removed": 4_000, "templates": 7_000, "conversations": 18_000, "defects": 4_000}
@@ -35,8 +35,7 @@ def _blocks(review: Review) -> Iterator[str]:
     yield f"{cell(findings_words(review))}"
     yield table(("left", "right"), [(in_table(escape(review.left, LONGEST)), in_table(escape(review.right, LONGEST)))])
     yield "\n".join(f"- {word}: {code(told, LONGEST)}" for word, told in capabilities(review))
-    if approximate(review):
-        yield cell(approximate(review))
+    yield from map(cell, notes(review))
     if review.diff is not None and undecided_words(review.diff):
         yield f"Undecided: {code(undecided_words(review.diff), LONGEST)}"
     yield from _findings(review)

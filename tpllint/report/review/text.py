@@ -10,7 +10,7 @@ from tpllint.report.difference.text import VERDICTS, View, bold, finding_lines, 
 from tpllint.report.difference.words import undecided_words
 from tpllint.report.escape import escape
 from tpllint.report.prompt import marks_for
-from tpllint.report.review.words import approximate, basis, capabilities, findings_words, verdict
+from tpllint.report.review.words import basis, capabilities, findings_words, notes, verdict
 from tpllint.report.text import crash_text, styled
 from tpllint.report.text import finding_lines as whole_finding
 
@@ -38,8 +38,8 @@ def _head(review: Review, view: View) -> Iterator[str]:
     yield f"  right  {escape(review.right)}"
     for word, told in capabilities(review):
         yield f"  {word:5}  {escape(told, LONGEST)}"
-    if approximate(review):
-        yield f"  note: {approximate(review)}"
+    for note in notes(review):
+        yield f"  note: {note}"
     if review.diff is not None and undecided_words(review.diff):
         yield f"  undecided: {escape(undecided_words(review.diff), LONGEST)}"
 

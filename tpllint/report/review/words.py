@@ -11,6 +11,7 @@ from tpllint.report.text import counted
 from tpllint.severity import Severity
 
 UNDECIDED = "undecided"
+MERGED = "merged"
 
 
 def verdict(review: Review) -> str:
@@ -49,8 +50,11 @@ def _named(capability: Capability, several: bool) -> str:
     return f"{capability.name} ({capability.template})" if several else capability.name
 
 
-def approximate(review: Review) -> str:
-    """What is to be known of the left side; nothing where it is what it should be."""
-    if review.proposal is None or review.proposal.is_exact:
-        return ""
-    return "where it branched off was not found: the left side is the last commit of its branch"
+def notes(review: Review) -> Iterator[str]:
+    """What is to be known of the pull request before the rest is believed."""
+    if review.proposal is None:
+        return
+    if review.proposal.status == MERGED:
+        yield "it is merged: what its branch has of it already is on both sides, and shows no difference"
+    if not review.proposal.is_exact:
+        yield "where it branched off was not found: the left side is the last commit of its branch"
