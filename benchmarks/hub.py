@@ -18,9 +18,13 @@ DOWNLOAD = ("-c", f"from huggingface_hub import snapshot_download; snapshot_down
 
 @dataclass(frozen=True)
 class HubModel:
-    """`cold` makes an environment with an empty cache each time; `warm` always gives the same, in which the model was seen."""
+    """`cold` makes an environment with an empty cache each time; `warm` always gives the same, in which the model was seen.
+
+    `pull_request` is the number of one that changes three files.
+    """
 
     commit: str
+    pull_request: int
     cold: Callable[[], Mapping[str, str]]
     warm: Callable[[], Mapping[str, str]]
 
@@ -33,8 +37,18 @@ def hub_model(folder: Path, scratch: Path) -> Iterator[HubModel]:
     warm = tempfile.mkdtemp(dir=scratch)
     with LocalHub() as hub:
         commit = hub.add(MODEL, rest | files)
+        number = hub.open_pull_request(MODEL, revision(rest | files), "Better", "somebody", "See for yourself.")
 
         def environment(home: str) -> Mapping[str, str]:
             return {"HF_ENDPOINT": hub.url, "HF_HOME": home, "NO_PROXY": "*", "HF_TOKEN": "", "HF_HUB_OFFLINE": ""}
 
-        yield HubModel(commit, lambda: environment(tempfile.mkdtemp(dir=scratch)), lambda: environment(warm))
+        yield HubModel(commit, number, lambda: environment(tempfile.mkdtemp(dir=scratch)), lambda: environment(warm))
+
+
+def revision(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The files of a model whose template forgets a line end, and two others that say the same with a line end more."""
+    changed = dict(files)
+    changed["chat_template.jinja"] = files["chat_template.jinja"].replace(b"<|im_end|>\\n", b"<|im_end|>")
+    for name in ("tokenizer_config.json", "generation_config.json"):
+        changed[name] = files[name] + b"\n"
+    return changed
