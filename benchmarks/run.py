@@ -61,24 +61,13 @@ def main() -> None:
         report(diff(Path(scratch), templates if options.templates else ()), options.rounds)
         with hub_model(EXAMPLE.parent, Path(scratch)) as hub:
             known, local = (f"{MODEL}@{hub.commit}",), (str(EXAMPLE.parent),)
-            proposed = (
-                "-m",
-                "tpllint",
-                "review",
-                MODEL,
-                "--pr",
-                str(hub.pull_request),
-                "--comment",
-                "--dry-run",
-                "--exit-zero",
-            )
+            sent = ("--comment", "--dry-run", "--exit-zero")
+            review = ("-m", "tpllint", "review", f"{MODEL}@pr/{hub.pull_request}", *sent)
             for comparison in (
                 Comparison("Hub, cold cache | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.cold),
                 Comparison("Hub, cached branch | snapshot_download", (*check, MODEL), DOWNLOAD, 2.0, hub.warm),
                 Comparison("Hub, cached commit | a local folder", check + known, check + local, 1.5, hub.warm),
-                Comparison(
-                    "Hub, review of 3 files | a cold check", ("-m", "tpllint", *proposed), (*check, MODEL), 2.0, hub.cold
-                ),
+                Comparison("Hub, review of 3 files | a cold check", review, (*check, MODEL), 2.0, hub.cold),
             ):
                 report(comparison, options.rounds)
         report(gguf(Path(scratch)), options.rounds)
