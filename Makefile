@@ -9,7 +9,7 @@ BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-pyth
 TYPED := tpllint rules tests benchmarks fuzz docs/generate.py
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test test-browser lint docs docs-check bench fuzz clean
+.PHONY: demo test test-browser test-generate lint docs docs-check bench fuzz clean
 
 demo: $(VENV)/installed ## A good and several broken models; findings are what is expected of the broken ones.
 	$(CHECK) examples/good
@@ -20,6 +20,9 @@ test: $(VENV)/installed-for-development
 
 test-browser: $(VENV)/installed-for-browser ## The pages that tpllint writes, in Chromium (Debian: chromium, chromium-driver).
 	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
+
+test-generate: $(VENV)/installed-for-generation ## Models that answer, on the CPU.
+	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/generate
 
 lint: $(VENV)/installed-for-development
 	$(VENV)/bin/ruff check .
@@ -53,6 +56,11 @@ $(VENV)/installed-for-development: pyproject.toml
 
 $(VENV)/installed-for-browser: $(VENV)/installed-for-development
 	$(PIP) --editable '.[browser]'
+	touch $@
+
+$(VENV)/installed-for-generation: $(VENV)/installed-for-development
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[generate]'
 	touch $@
 
 $(VENV)/installed-for-fuzzing: $(VENV)/installed-for-development

@@ -41,7 +41,19 @@ LAYERS = (
         "report.escape",
     ),
     ("names", "rule", "snippet", "sources", "vocabulary", "confined", "text_edit"),
-    ("capabilities", "portability", "finding", "registry", "selection", "storage", "pool", "tokenizing", "responses", "lock"),
+    (
+        "capabilities",
+        "portability",
+        "finding",
+        "registry",
+        "selection",
+        "storage",
+        "pool",
+        "tokenizing",
+        "responses",
+        "lock",
+        "generation",
+    ),
     (
         "targets",
         "questions",
@@ -73,6 +85,11 @@ CLIENT = "tpllint.sources.hub_client"
 """The one module that gets hold of what can open a socket to somebody else."""
 SERVER = "tpllint.serving"
 """The one module that listens."""
+DOWNLOADER = "tpllint.generation.model_download"
+"""The one module that has huggingface_hub fetch weights, in the process of a model."""
+MODEL_SIDE = "tpllint.generation.model_"
+"""What runs in the process of a model alone; the names of its modules begin with it."""
+OF_MODELS = ("torch", "transformers", "accelerate", "bitsandbytes")
 HARMLESS = {
     "tpllint.sources.hub_cache": {"huggingface_hub.constants"},
     "tpllint.sources.hub_failures": {"huggingface_hub.errors", "huggingface_hub.utils"},
@@ -80,6 +97,8 @@ HARMLESS = {
 """Settings, exceptions and how headers are read: what others take from huggingface_hub opens nothing."""
 HUB_ROOMS = "tpllint.sources.hub"
 """The door to the Hub; the names of the rooms behind it begin with it."""
+DOORS = {HUB_ROOMS, f"{HUB_ROOMS}_weights"}
+"""Its doors: to the few files that tpllint reads, and to what a whole model consists of."""
 OPEN_ROOMS = {"tpllint.sources.hub_target", "tpllint.sources.hub_discussions", "tpllint.sources.hub_pull_request"}
 """What others may enter: how models are named, and the door to discussions."""
 VERBS = (
@@ -190,6 +209,14 @@ def test_the_parent_side_never_imports_jinja(module: str) -> None:
     assert wrong == []
 
 
+@each_core_module
+def test_only_processes_of_their_own_import_what_models_need(module: str) -> None:
+    if module.startswith(MODEL_SIDE) or _within(module, WORKER_SIDE):
+        return
+    heavy = [name for name in _imports(CORE[module]) if any(_within(name, package) for package in OF_MODELS)]
+    assert heavy + [name for name in _core_imports(module) if name.startswith(MODEL_SIDE)] == []
+
+
 @each_rule_module
 def test_a_rule_imports_only_tpllint_and_the_standard_library(module: str) -> None:
     allowed = {"tpllint", *sys.stdlib_module_names}
@@ -209,8 +236,8 @@ def test_nothing_imports_a_rule_by_name(module: str) -> None:
 
 
 @each_core_module
-def test_only_the_client_of_the_hub_and_the_server_can_open_a_socket(module: str) -> None:
-    if module in (CLIENT, SERVER):
+def test_only_the_clients_of_the_hub_and_the_server_can_open_a_socket(module: str) -> None:
+    if module in (CLIENT, DOWNLOADER, SERVER):
         return
     used = {name for name in _imports(CORE[module]) if any(_within(name, package) for package in NETWORK)}
     assert {name for name in used if not any(_within(name, free) for free in HARMLESS.get(module, ()))} == set()
@@ -219,7 +246,7 @@ def test_only_the_client_of_the_hub_and_the_server_can_open_a_socket(module: str
 @each_core_module
 def test_the_rooms_of_the_hub_are_entered_by_their_door_alone(module: str) -> None:
     inner = {name for name in _core_imports(module) if name.startswith(HUB_ROOMS)} - OPEN_ROOMS
-    assert module.startswith(HUB_ROOMS) or inner <= {"tpllint.sources": {HUB_ROOMS}}.get(module, set())
+    assert module.startswith(HUB_ROOMS) or inner <= {"tpllint.sources": DOORS}.get(module, set())
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -232,6 +259,10 @@ def test_a_verb_never_prints_exits_or_reads_the_environment(verb: str) -> None:
 
 def test_the_command_line_starts_without_heavy_imports() -> None:
     assert _loaded_by("import tpllint.cli, tpllint.cli.check, tpllint.cli.render") & HEAVY == set()
+
+
+def test_a_model_is_spoken_to_without_heavy_imports() -> None:
+    assert _loaded_by("import tpllint.generation.talker") & HEAVY == set()
 
 
 def test_a_whole_check_never_loads_jinja_into_the_parent(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _BOOT = "import gc; gc.disable(); import sys; sys.path[:0] = {first!r}; sys.path += {last!r}; from {module} import main; main()"
@@ -26,15 +26,30 @@ def spawn(module: str = _WORKER) -> subprocess.Popen[bytes]:
     It is isolated from the user's environment, has nothing in its own, and no terminal. It is told where packages lie: to let
     Python find that out again (`site`) takes as long as a fifth of its imports.
     """
+    return _started(module, {}, in_own_session=False)
+
+
+def spawn_beside(module: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process that runs a module's `main` in this environment and is not to be confined.
+
+    It has a session of its own, so that nothing typed at the terminal reaches it and that all it starts can be ended with it;
+    what it writes on standard error comes by a pipe.
+    """
+    return _started(module, environment, in_own_session=True)
+
+
+def _started(module: str, environment: Mapping[str, str], in_own_session: bool) -> subprocess.Popen[bytes]:
+    boot = _BOOT.format(first=[_ROOT], last=_import_path(), module=module)
     with _uninterrupted():
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BOOT.format(first=[_ROOT], last=_import_path(), module=module)],
+            [sys.executable, "-I", "-S", "-c", boot],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={},
             cwd="/",
             bufsize=0,
+            env=environment,
+            start_new_session=in_own_session,
         )
         _running[:] = [*(other for other in _running if other.returncode is None), process]
     return process

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tpllint.sources.files import ModelFile, ModelFiles, UnreadFile
 from tpllint.sources.hub_target import HubTarget, parse_hub_target
 from tpllint.sources.local import read_beside, read_local, read_more
 from tpllint.sources.stdin import read_stdin
+
+if TYPE_CHECKING:
+    from tpllint.sources.hub_weights import Held
 
 
 def open_target(target: str, *, offline: bool = False, token: str | None = None, more: tuple[str, ...] = ()) -> ModelFiles:
@@ -49,3 +53,10 @@ def file_beside(
     from tpllint.sources.hub import fetch_file
 
     return fetch_file(HubTarget(model.origin, model.commit), name, offline=offline, token=token)
+
+
+def held_by_hub(target: HubTarget, *, offline: bool = False, token: str | None = None) -> Held:
+    """What a whole model on the Hub consists of, for somebody else to load. Raises RepairableError."""
+    from tpllint.sources.hub_weights import held
+
+    return held(target, offline=offline, token=token)

@@ -60,7 +60,7 @@ def fetch(
 def tip(target: HubTarget, *, token: str | None) -> str:
     """The commit that a revision is now. Every failure is a RepairableError."""
     with quiet_library(target), failures_told(target):
-        return _asked(target, token or None).commit
+        return asked(target, token or None).commit
 
 
 def fetch_file(target: HubTarget, name: str, *, offline: bool, token: str | None) -> ModelFile | UnreadFile | None:
@@ -79,7 +79,7 @@ def fetch_file(target: HubTarget, name: str, *, offline: bool, token: str | None
 
 def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[str, ...], kept: bool) -> ModelFiles:
     known = kept_listing(target, target.revision) if target.revision and COMMIT.fullmatch(target.revision) else None
-    listing = known or _asked(target, token)
+    listing = known or asked(target, token)
     read = hub_gguf.read_from_hub(target, listing.commit, token)
     if target.file is not None and is_gguf(target.file):
         return hub_gguf.named_file(argument, target, listing, read)._replace(origin=target.repository, commit=listing.commit)
@@ -94,7 +94,8 @@ def _from_hub(argument: str, target: HubTarget, token: str | None, more: tuple[s
     return hub_gguf.with_templates(plan.files(argument), target, listing, read)
 
 
-def _asked(target: HubTarget, token: str | None) -> Listing:
+def asked(target: HubTarget, token: str | None) -> Listing:
+    """What a revision holds now, by one request, and kept for later. Raises RepairableError."""
     check_name(target)
     load_client(target)
     from tpllint.sources.hub_watch import side_by_side
