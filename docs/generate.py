@@ -28,11 +28,11 @@ from tpllint.cli import cli
 from tpllint.pool import Pool
 from tpllint.report import text
 from tpllint.report.escape import escape
-from tpllint.rule import Bad, Rule
+from tpllint.rule import Bad, Rule, in_words
 from tpllint.selection import Selection
 from tpllint.severity import Severity
 from tpllint.targets import Request
-from tpllint.testing import better_files_of, files_of, write_model
+from tpllint.testing import better_files_of, files_of, said_through, write_model
 
 ROOT = Path(__file__).resolve().parent.parent
 RULE_PAGES = ROOT / "docs" / "rules"
@@ -40,6 +40,8 @@ COMMAND_PAGE = ROOT / "docs" / "cli.md"
 NOTE = "<!-- Written by docs/generate.py from {}; change it there. -->\n"
 WIDTH = 100
 FAMILY = len("TPL1")
+LONGER_FAMILIES = ("TPL95",)
+"""Families whose codes begin as another one's do."""
 LEVELS = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 LANGUAGES = {".json": "json", ".jinja": "jinja"}
 
@@ -111,13 +113,17 @@ def rules_table(rules: Iterable[Rule]) -> str:
 def families_table(rules: Iterable[Rule]) -> str:
     """The families by how their codes begin: how many rules each has, by severity, and what its folder says it is about."""
     rows = []
-    for prefix, members in groupby(sorted(rules, key=lambda rule: rule.code), key=lambda rule: rule.code[:FAMILY]):
+    for prefix, members in groupby(sorted(rules, key=lambda rule: rule.code), key=_family):
         family = list(members)
         folder = Counter(_source(rule).parent.name for rule in family).most_common(1)[0][0]
         levels = Counter(rule.severity for rule in family)
         about = importlib.import_module(f"{registry.BUILT_IN}.{folder}").__doc__
         rows.append((f"`{prefix}`", str(len(family)), *(str(levels[level]) for level in LEVELS), str(about)))
     return _table(("Codes", "Rules", *(f"{level.capitalize()}s" for level in LEVELS), "What they are about"), rows)
+
+
+def _family(rule: Rule) -> str:
+    return next((prefix for prefix in LONGER_FAMILIES if rule.code.startswith(prefix)), rule.code[:FAMILY])
 
 
 def command_page() -> str:
@@ -155,6 +161,9 @@ def _examples(rule: Rule, pool: Pool) -> Iterator[str]:
         return
     yield "## Example\n"
     yield from _shown(files_of(bad))
+    if bad.generated is not None:
+        yield "The model writes\n"
+        yield _fenced("text", "\n".join(in_words(bad.generated)))
     yield _fenced("console", _said(rule, bad, pool))
     if bad.better is not None or bad.better_files is not None:
         yield "## Use instead\n"
@@ -172,11 +181,13 @@ def _said(rule: Rule, bad: Bad, pool: Pool) -> str:
     """What `check` prints about an example when only this rule is asked for."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_model(Path("model"), files_of(bad))
-        report = check(["model"], pool, Check(Request(expect=bad.expect), Selection(select=(rule.name,))))
+        request = Request(expect=bad.expect, generated=said_through(bad.generated))
+        report = check(["model"], pool, Check(request, Selection(select=(rule.name,))))
     stream = io.StringIO()
     text.write(report, stream)
-    promised = "".join(f"--expect {name} " for name in bad.expect)
-    return f"$ tpllint check --select {rule.name} {promised}model\n{stream.getvalue()}"
+    options = "--generate " if bad.generated else ""
+    options += "".join(f"--expect {name} " for name in bad.expect)
+    return f"$ tpllint check --select {rule.name} {options}model\n{stream.getvalue()}"
 
 
 def _files_table(rules: Iterable[Rule]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tpllint.analysis.anatomy import Anatomy, sentinels, spoken
     from tpllint.analysis.comparison import first_difference, in_words, parted
+    from tpllint.analysis.completions import Completion, Completions
     from tpllint.analysis.constructs import Obstacle, Use, obstacles
     from tpllint.analysis.cost.amplification import Amplification, amplifications
     from tpllint.analysis.environment import CLOCK, GeneratedBlock
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         common_suffix,
     )
     from tpllint.quoting import listed, quoted
+    from tpllint.replies import Fit, Generated, Reply
     from tpllint.report.text import as_text
     from tpllint.rule import Bad, Edit, Good, OwnFile, Problem, Related, Rewrite, Rule
     from tpllint.severity import Severity
@@ -77,6 +79,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "tpllint.analysis.anatomy": ("Anatomy", "sentinels", "spoken"),
     "tpllint.analysis.comparison": ("first_difference", "in_words", "parted"),
+    "tpllint.analysis.completions": ("Completion", "Completions"),
     "tpllint.analysis.constructs": ("Obstacle", "Use", "obstacles"),
     "tpllint.analysis.cost.amplification": ("Amplification", "amplifications"),
     "tpllint.analysis.environment": ("CLOCK", "GeneratedBlock"),
@@ -139,6 +142,7 @@ _HOMES = {
     "tpllint.errors": ("RepairableError",),
     "tpllint.finding": ("Finding", "Report"),
     "tpllint.quoting": ("listed", "quoted"),
+    "tpllint.replies": ("Fit", "Generated", "Reply"),
     "tpllint.report.text": ("as_text",),
     "tpllint.rule": ("Bad", "Edit", "Good", "OwnFile", "Problem", "Related", "Rewrite", "Rule"),
     "tpllint.severity": ("Severity",),
@@ -182,14 +186,18 @@ __all__ = [
     "Attempt",
     "Bad",
     "Binding",
+    "Completion",
+    "Completions",
     "Conversation",
     "ConversationError",
     "Decoded",
     "Diff",
     "Edit",
     "Finding",
+    "Fit",
     "Folding",
     "FreeVariable",
+    "Generated",
     "GeneratedBlock",
     "Good",
     "Growth",
@@ -209,6 +217,7 @@ __all__ = [
     "Render",
     "RenderError",
     "RepairableError",
+    "Reply",
     "Report",
     "Rewrite",
     "Rule",

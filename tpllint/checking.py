@@ -116,7 +116,12 @@ def examination(
     progress: Callable[[int], None] = lambda done: None,
     **wanted: Any,
 ) -> Examination:
-    """As `examined`, with the answers; `wanted` are the fields of a job that asks for more than findings."""
+    """As `examined`, with the answers; `wanted` are the fields of a job that asks for more than findings.
+
+    Where it is known what the model said, the rules that judge that run and no others, else all but them.
+    """
+    judging = asked.request.generated is not None
+    rules = tuple(rule for rule in rules if rule.judges_replies is judging)
     orders, keys = _distinct(found, rules, asked, wanted)
     unasked = frozenset(rule.name for rule in rules if rule.slow and not asked.selection.asks_for(rule))
     asking = Asking(pool, offline=asked.request.offline, token=asked.request.token, unasked=unasked)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from tpllint.replies import Generated, generated_from_json
+
 TOKENS, RESPONSE = "tokens", "response"
 """What rules ask: which tokens a text becomes; what an answer is parsed into, as JSON of prompt, answer and tools."""
 
@@ -120,7 +122,7 @@ class Job(NamedTuple):
     `vocabulary` is what files tell of the model's tokens. `token_ids` are texts that an earlier pass asked about, with the
     ids that encode them, `token_spans` the same with the spans of their tokens; `responses` are the answers that it asked to
     be parsed, with what came of them. `requires` are the engines that the templates have to run on. `locked` is by its label
-    what each template was when it was locked; None where nobody asks.
+    what each template was when it was locked, `generated` by its label what the model said through it; None where nobody asks.
     """
 
     templates: tuple[Variant, ...]
@@ -142,6 +144,7 @@ class Job(NamedTuple):
     token_spans: Mapping[str, tuple[tuple[int, int], ...]] = {}
     responses: Mapping[str, Mapping[str, Any]] = {}
     locked: Mapping[str, Locked] | None = None
+    generated: Mapping[str, Generated] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The job as a message body."""
@@ -152,6 +155,7 @@ class Job(NamedTuple):
             "views": [view._asdict() for view in self.views],
             "vocabulary": self.vocabulary._asdict(),
             "locked": self.locked and {label: locked._asdict() for label, locked in self.locked.items()},
+            "generated": self.generated and {label: said.as_json() for label, said in self.generated.items()},
         }
 
 
@@ -170,6 +174,8 @@ def job_from_json(data: Mapping[str, Any]) -> Job:
     fields["token_ids"] = {text: tuple(ids) for text, ids in data["token_ids"].items()}
     fields["token_spans"] = {text: tuple((a, b) for a, b in spans) for text, spans in data["token_spans"].items()}
     fields["locked"] = data["locked"] and {label: _locked(item) for label, item in data["locked"].items()}
+    generated = data["generated"]
+    fields["generated"] = generated and {label: generated_from_json(item) for label, item in generated.items()}
     return Job(**fields)
 
 

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
+from tpllint.quoting import quoted
+from tpllint.replies import Fit, Generated, Reply
 from tpllint.severity import Severity
 from tpllint.span import Place
 
@@ -115,19 +117,40 @@ def with_template(files: Mapping[str, str], template: str | None) -> dict[str, s
     return {**files} if template is None else {**files, "chat_template.jinja": template}
 
 
+def in_words(generated: Generated) -> Iterator[str]:
+    """What a model said, a line for each reply and for each score."""
+    for reply in generated.replies:
+        end = f"at its limit of {reply.limit} tokens" if reply.stop is None else f"at {quoted(reply.stop)}"
+        yield f"to {reply.conversation}: {quoted(reply.text)}, and ends {end}"
+    if generated.fit is not None:
+        yield f"reference answers: {generated.fit.own:.3f} nats per token"
+        yield from (f"{name}: {nats:.3f}" for name, nats in generated.fit.mutants.items())
+
+
 class Good(NamedTuple):
-    """An input on which the rule must stay silent; `expect` names capabilities that the model promises."""
+    """An input on which the rule must stay silent; `expect` names capabilities that the model promises.
+
+    Of a rule that judges replies, they are an input too, and `fit`.
+    """
 
     template: str | None = None
     files: Mapping[str, str] = {}
     expect: tuple[str, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    fit: Fit | None = None
+
+    @property
+    def generated(self) -> Generated | None:
+        """What the model said; None where it was not asked."""
+        return Generated(self.replies, self.fit) if self.replies or self.fit else None
 
 
 class Bad(NamedTuple):
     """An input on which the rule must say exactly `says`, and `better`, the repaired template, must be silent.
 
     Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both. `expect`
-    names capabilities that the model promises, as `--expect` does.
+    names capabilities that the model promises, as `--expect` does. `replies` are what the model wrote, and `fit` how well
+    reference answers go with its prompts, for a rule that judges replies.
     """
 
     template: str | None = None
@@ -136,6 +159,13 @@ class Bad(NamedTuple):
     better: str | None = None
     better_files: Mapping[str, str] | None = None
     expect: tuple[str, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    fit: Fit | None = None
+
+    @property
+    def generated(self) -> Generated | None:
+        """What the model said; None where it was not asked."""
+        return Generated(self.replies, self.fit) if self.replies or self.fit else None
 
     @property
     def folder(self) -> dict[str, str]:
@@ -153,7 +183,8 @@ class Bad(NamedTuple):
 class RuleInfo(NamedTuple):
     """What anybody outside the worker needs to know of a rule; plain data that travels between processes.
 
-    `documentation`, `example` and `better` are left empty where nobody shows them.
+    `documentation`, `example`, `better` and `replies` (what the model wrote in the example) are left empty where nobody shows
+    them.
     """
 
     code: str
@@ -169,10 +200,14 @@ class RuleInfo(NamedTuple):
     raised_by: Mapping[str, Severity] = {}
     slow: bool = False
     vets: bool = False
+    judges_replies: bool = False
+    replies: tuple[str, ...] = ()
 
     @property
     def levels(self) -> str:
         """How bad its findings are, in words: `error by default, warning instead of info in the profile agent`."""
+        if self.judges_replies:
+            return f"{self.severity} with --generate"
         if self.slow:
             return f"{self.severity} where it is selected, and in the profile {' or '.join((*self.raised_by, 'all'))}"
         raised = (f"{level} instead of info in the profile {profile}" for profile, level in self.raised_by.items())
@@ -200,6 +235,8 @@ class Rule:
     """Whether no finding is worse than an info: where nobody is told of those, the check need not run."""
     vets: ClassVar[bool] = False
     """Whether the rule belongs to the vetting of a download, though its category does not (see `Selection`)."""
+    judges_replies: ClassVar[bool] = False
+    """Whether the rule judges what the model wrote: it runs where that is known, and no other rule does."""
     slow: ClassVar[bool] = False
     """Whether answers to its questions take seconds: they are looked for only where somebody asks for the rule."""
     for_named_engines: ClassVar[bool] = False
@@ -225,7 +262,8 @@ class Rule:
         """The rule's identity and documentation as plain data."""
         documentation = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2]
         bad = next((example for example in cls.examples if isinstance(example, Bad)), Bad())
-        return cls.identity()._replace(documentation=documentation.strip(), example=bad.folder, better=bad.better_folder)
+        told = cls.identity()._replace(documentation=documentation.strip(), example=bad.folder, better=bad.better_folder)
+        return told._replace(replies=tuple(in_words(bad.generated)) if bad.generated else ())
 
     @classmethod
     def identity(cls) -> RuleInfo:
@@ -242,10 +280,12 @@ class Rule:
             raised_by=dict(cls.raised_by),
             slow=cls.slow,
             vets=cls.vets,
+            judges_replies=cls.judges_replies,
         )
 
 
 def rule_info_from_json(data: Mapping[str, Any]) -> RuleInfo:
     """A RuleInfo from its fields; raises KeyError or ValueError on anything else."""
     raised = {profile: Severity(level) for profile, level in data["raised_by"].items()}
-    return RuleInfo(**{**data, "severity": Severity(data["severity"]), "raised_by": raised})
+    replies = tuple(data["replies"])
+    return RuleInfo(**{**data, "severity": Severity(data["severity"]), "raised_by": raised, "replies": replies})

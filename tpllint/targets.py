@@ -13,6 +13,7 @@ from tpllint.job import Job
 from tpllint.lock import Entry, Lock, Templates, files_of
 from tpllint.names import unknown
 from tpllint.pool import Answers, Order, Pool
+from tpllint.replies import Generated
 from tpllint.sources import open_target
 from tpllint.sources.base_model import NoBaseModel, base_model
 from tpllint.sources.files import LOCAL, TEMPLATE, TOKENIZER, ModelFile, ModelFiles, merged
@@ -38,7 +39,8 @@ class Request(NamedTuple):
     `conversations` are a user's own, each as {"name": ..., "data": parsed JSON}. `template` keeps only the template of that
     name; `chat_template` is the path of a template to use with each target's tokens. `expect` are capabilities, `requires`
     the engines that a template has to run on. With `tokenizer`, each target's tokenizer.json is read as well; with
-    `base_model`, what a GGUF file was made from. With a `lock`, each target has to be in it.
+    `base_model`, what a GGUF file was made from. With a `lock`, each target has to be in it. `generated` is what the model
+    of the one target said, by the label of the template that it was asked through: then it is judged, and nothing else.
     """
 
     conversations: tuple[Mapping[str, Any], ...] = ()
@@ -52,6 +54,7 @@ class Request(NamedTuple):
     base_model: bool = False
     requires: tuple[str, ...] = ()
     lock: Lock | None = None
+    generated: Mapping[str, Generated] | None = None
 
 
 class Target(NamedTuple):
@@ -254,6 +257,7 @@ def order_for(target: Target, resolved: Resolved, request: Request, rules: tuple
         views=loaded(resolved),
         vocabulary=resolved.vocabulary,
         locked=target.locked,
+        generated=request.generated,
         **wanted,
     )
     return Order(target.origin, job, target.model)

@@ -21,6 +21,7 @@ from tpllint import registry
 from tpllint.checking import Check, check
 from tpllint.rule import Bad, Good, Rule, with_template
 from tpllint.selection import Selection
+from tpllint.storage.reading import DEFAULT
 from tpllint.targets import Request
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tpllint.finding import Report
     from tpllint.pool import Pool
+    from tpllint.replies import Generated
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Case:
     files: Mapping[str, str]
     says: str | None
     expect: tuple[str, ...] = ()
+    generated: Generated | None = None
 
     def __str__(self) -> str:
         """What pytest shows: `eos-duplicated-bad-0`."""
@@ -62,7 +65,8 @@ def cases(rules: Iterable[Rule]) -> list[Case]:
 def run_case(case: Case, pool: Pool, folder: Path) -> None:
     """Write the files into an empty folder, check it as the command does, and compare. Raises AssertionError."""
     write_model(folder, case.files)
-    report = check([str(folder)], pool, Check(Request(expect=case.expect), Selection(select=(case.rule,))))
+    request = Request(expect=case.expect, generated=said_through(case.generated))
+    report = check([str(folder)], pool, Check(request, Selection(select=(case.rule,))))
     _raise_on_failure(report)
     said = [finding.message for finding in report.findings if finding.rule == case.rule]
     if case.says is None and said:
@@ -76,6 +80,11 @@ def files_of(example: Bad | Good) -> dict[str, str]:
     return with_template(example.files, example.template)
 
 
+def said_through(generated: Generated | None) -> dict[str, Generated] | None:
+    """What the model of an example said, by the label of the template that its folder has."""
+    return None if generated is None else {DEFAULT: generated}
+
+
 def write_model(folder: Path, files: Mapping[str, str]) -> None:
     """Write a model's files, byte for byte."""
     for name, text in files.items():
@@ -86,11 +95,11 @@ def write_model(folder: Path, files: Mapping[str, str]) -> None:
 
 def _cases(rule: Rule, index: int, example: Bad | Good) -> Iterator[Case]:
     if isinstance(example, Good):
-        yield Case(f"{rule.name}-good-{index}", rule.name, files_of(example), None, example.expect)
+        yield Case(f"{rule.name}-good-{index}", rule.name, files_of(example), None, example.expect, example.generated)
         return
-    yield Case(f"{rule.name}-bad-{index}", rule.name, files_of(example), example.says, example.expect)
+    yield Case(f"{rule.name}-bad-{index}", rule.name, files_of(example), example.says, example.expect, example.generated)
     if example.better is not None or example.better_files is not None:
-        yield Case(f"{rule.name}-better-{index}", rule.name, better_files_of(example), None, example.expect)
+        yield Case(f"{rule.name}-better-{index}", rule.name, better_files_of(example), None, example.expect, example.generated)
 
 
 def better_files_of(example: Bad) -> dict[str, str]:

@@ -66,6 +66,7 @@ def _made(job: Job, deadline: Deadline) -> Iterator[Template]:
             carriage_returns=variant.carriage_returns,
             lone_carriage_return=variant.lone_carriage_return,
             locked=(job.locked or {}).get(variant.label),
+            generated=(job.generated or {}).get(variant.label),
         )
 
 

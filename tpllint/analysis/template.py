@@ -17,6 +17,7 @@ from tpllint.analysis import compile as compilation
 from tpllint.analysis import renders
 from tpllint.analysis.anatomy import Anatomy
 from tpllint.analysis.compile import Failure
+from tpllint.analysis.completions import Completions
 from tpllint.analysis.cost.costs import Cost, costs
 from tpllint.analysis.description.unreached import coverage_as_json
 from tpllint.analysis.environment import CLOCK, ChatEnvironment
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tpllint.analysis.description.facts import Description
     from tpllint.analysis.signing import SinceLock
     from tpllint.job import Locked
+    from tpllint.replies import Generated
 
 UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(?P<attribute>\w+)'")
 
@@ -55,7 +57,7 @@ class Template:
     `name` is the one that transformers knows the template by, `label` the one that no other of the model has; `file` is the
     path of its file in the model. `for_processor` tells that the prompts of this model are a processor's to encode,
     `carriage_returns` that the lines of its file end with one, and `lone_carriage_return` where one ends none. `locked` is what
-    a lock holds of it, where it is to be held to one.
+    a lock holds of it, where it is to be held to one; `generated` is what its model said, where that is to be judged.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Template:
         carriage_returns: bool = False,
         lone_carriage_return: int | None = None,
         locked: Locked | None = None,
+        generated: Generated | None = None,
     ) -> None:
         self.name = name
         self.label = label or name
@@ -95,6 +98,7 @@ class Template:
         self.carriage_returns = carriage_returns or "\r\n" in source
         self.lone_carriage_return = lone_carriage_return
         self.locked = locked
+        self.generated = generated
         self.exhausted: dict[str, str] = {}
         self._variables = dict(variables or {})
         self._environment = ChatEnvironment()
@@ -174,6 +178,11 @@ class Template:
     def payloads(self) -> Payloads:
         """How it writes the calls and definitions of tools."""
         return Payloads(self)
+
+    @functools.cached_property
+    def completions(self) -> Completions:
+        """What its model wrote to its prompts; nothing where it was not asked."""
+        return Completions(self, self.generated)
 
     @functools.cached_property
     def description(self) -> Description:

@@ -33,6 +33,9 @@ def _page(rule: RuleInfo) -> Iterator[str]:
         if files and not any("\0" in text for text in files.values()):  # a GGUF file is nothing to read
             yield f"\n## {title}"
             yield from _shown(files)
+            if files is rule.example and rule.replies:
+                yield "\nThe model writes\n"
+                yield from (f"    {code(line)}" for line in rule.replies)
     if heading:
         yield f"\n{heading}{references}"
 
