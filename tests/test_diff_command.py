@@ -225,7 +225,7 @@ def test_a_matrix_has_its_json_and_markdown_and_no_html(there: Path) -> None:
     refused = tpllint("diff", "good", "mute", "copy", "--output-format", "html", cwd=there)
     assert (refused.code, refused.err.splitlines()[0]) == (
         2,
-        "error: the format html, --all-conversations and --token-counts are about two sides",
+        "error: the format html, --all-conversations, --token-counts and --generate are about two sides",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tpllint.conversations.rows import RowError, conversations, parsed
+from tpllint.conversations.rows import RowError, conversations, parsed, prompt
 
 HI = {"role": "user", "content": "hi"}
 HELLO = {"role": "assistant", "content": "hello"}
@@ -139,3 +139,33 @@ def test_a_line_that_cannot_be_read_says_why(line: str, why: str) -> None:
 
 def test_a_character_that_is_written_in_two_halves_is_read() -> None:
     assert parsed('[["\\uD83d\\uDE00", null]]') == [["\U0001f600", None]]
+
+
+def test_the_prompt_of_a_row_is_what_comes_before_its_answer() -> None:
+    row = {
+        "name": "x",
+        "prompt": [HI],
+        "completion": [HELLO],
+        "tools": TOOLS,
+        "chat_template_kwargs": {"enable_thinking": True},
+    }
+    assert prompt(row) == ({"tools": TOOLS, "enable_thinking": True, "messages": [HI]}, "hello")
+    assert prompt({"messages": [HI, HELLO]}) == prompt([HI, HELLO]) == ({"messages": [HI, HELLO]}, None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": [HI], "completion": [HELLO, BYE]},
+        {"prompt": [HI], "completion": [{"role": "assistant", "content": None}]},
+        {"prompt": [HI], "completion": "hello"},
+        {"prompt": "hi", "completion": [HELLO]},
+        {"prompt": [HI], "chosen": [HELLO], "rejected": [BYE]},
+        {},
+        3,
+    ],
+    ids=str,
+)
+def test_what_is_no_prompt_with_one_answer_is_told(row: object) -> None:
+    with pytest.raises(RowError):
+        prompt(row)

@@ -7,7 +7,7 @@ import sys
 
 from tpllint import spawn
 
-WORKERS = {"check": 1, "render": 1, "describe": 1, "diff": 2, "review": 2, "lock": 1, "rules": 1, "explain": 1}
+WORKERS = {"check": 1, "render": 1, "describe": 1, "diff": 2, "review": 2, "chat": 1, "lock": 1, "rules": 1, "explain": 1}
 """How many worker processes a command begins with."""
 
 INTERRUPTED = 130

@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "show what changes between two chat templates",
     "review": "review a change of a model that somebody proposes",
     "serve-webhook": "review what the webhooks of the Hub tell of",
+    "chat": "talk to a model through its chat template",
     "lock": "write down what chat templates do, for check --locked",
     "data": "find the rows of a data set that a chat template spoils",
     "rules": "list the rules",

@@ -12,6 +12,7 @@ import click
 
 from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, checked, refused
+from tpllint.cli.generation import VERBOSE, Generation, generated, generation_of, with_generation
 from tpllint.cli.known import Nothing, known_findings
 from tpllint.cli.options import (
     coloured,
@@ -68,6 +69,8 @@ FORMATS = ["text", "json", "jsonl", "github", "gitlab", "sarif", "junit", "markd
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in text.")
 @click.option("-q", "--quiet", is_flag=True, help="Findings and errors only.")
+@with_generation
+@VERBOSE
 @with_config
 @with_request
 def command(
@@ -93,6 +96,7 @@ def command(
     no_progress: bool,
     color: str,
     quiet: bool,
+    verbose: bool,
     config: str | None,
     no_config: bool,
     **asked: Any,
@@ -101,7 +105,8 @@ def command(
 
     A TARGET is a .jinja or .gguf file, a tokenizer_config.json, chat_template.json or processor_config.json, a model folder, a
     model on the Hub (org/model, org/model@revision, org/model@pr/3 or a URL), or - for standard input. With --locked, no TARGET
-    means all that the lock file holds.
+    means all that the lock file holds. With --generate, each model that passes is loaded, answers some prompts through its
+    template, and is judged by what it writes; that needs `pip install 'tpllint[generate]'`.
     """
     all_locked = locked and not targets and not lists
     if not all_locked:
@@ -116,12 +121,13 @@ def command(
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = selection_of(given, select, ignore, severity, profile, failing)
+            generation = generation_of(asked)
             asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
             asked_for = _held_to(_lock(locked, lock_file), asked_for)
             named = _named(targets, lists, asked_for.request.lock)
             used = (*targets, path) if path else targets
             known = known_findings(baseline, write_baseline, given.baseline, asked_for, used)
-            rooms = tuple(_rooms(asked_for.request))
+            rooms = tuple(_rooms(asked_for.request, generation))
             if fix or diff_fixes:
                 rooms = (*rooms, *_fixes().rooms(named, asked_for, output_format, written=fix, shown=diff_fixes))
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
@@ -133,7 +139,11 @@ def command(
                     told = None if quiet else stream if output_format == "text" else sys.stderr
                     with bar.aside():
                         code = _fixes().fix(named, pool, asked_for, told)
-                for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
+                if generation is None:
+                    reports = checked(named, pool, asked_for, bar.tell)
+                else:
+                    reports = generated(named, pool, asked_for, generation, verbose=verbose, no_progress=no_progress)
+                for report in _undisturbed(reports):
                     report = known.told(report)
                     code = max(code, exit_code(known.counting(report), failing, exit_zero=exit_zero))
                     with bar.aside():
@@ -174,9 +184,9 @@ def _held_to(lock: Lock | None, check: Check) -> Check:
     return Check(check.request._replace(lock=lock), check.selection._replace(asked=(RULE,)))
 
 
-def _rooms(request: Request) -> Iterator[str]:
+def _rooms(request: Request, generation: Generation | None) -> Iterator[str]:
     """What the workers need beyond rules and renders."""
-    if request.expect:
+    if request.expect or generation is not None:
         yield "description"
     if request.lock is not None:
         yield "signatures"

@@ -10,6 +10,7 @@ import click
 
 from tpllint.checking import Check
 from tpllint.cli.check import request_of, selection_of
+from tpllint.cli.generation import generation_of, with_fits, with_generation
 from tpllint.cli.options import configured, output, require_other_file, with_config, with_request, workers
 from tpllint.cli.sides import import_ahead, most_examples, view_for, with_report
 from tpllint.difference.diff import Diff, Verdict
@@ -34,6 +35,7 @@ from tpllint.sources.listed import STDIN
 )
 @click.option("--token-counts/--no-token-counts", default=None, help="Count tokens with each side's tokenizer.json.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although prompts differ.")
+@with_generation
 @with_report
 @with_config
 @with_request
@@ -61,13 +63,19 @@ def command(
     """
     require_other_file(path, targets)
     try:
-        _require_sides(targets, base_model, one_pair=output_format == "html" or all_conversations or bool(token_counts))
+        generation = generation_of(asked)
+        one_pair = output_format == "html" or all_conversations or bool(token_counts) or generation is not None
+        _require_sides(targets, base_model, one_pair=one_pair)
+        if base_model and generation is not None:
+            raise RepairableError("contradiction", "--base-model and --generate exclude each other", "name both models")
         given = configured(config, no_config)
         selection = selection_of(given, select, ignore, (), None, Severity.ERROR)
         check = Check(request_of(given, (), (), asked), selection)
         wanted = Wanted(check, most_examples(output_format), every=all_conversations, token_counts=token_counts)
         with workers(given, "description", "side", hands=HANDS, meanwhile=import_ahead) as pool:
             found = _compared(targets, base_model, pool, wanted)
+            if generation is not None and isinstance(found, Diff):
+                found = with_fits(found, targets, pool, check.request, generation)
     except RepairableError as error:
         if output_format == "json":
             with output(path) as stream:
@@ -93,7 +101,7 @@ def _require_sides(targets: Sequence[str], base_model: bool, *, one_pair: bool) 
     if targets.count(STDIN) > 1:
         raise RepairableError("contradiction", "standard input cannot be two sides", "write one of the two into a file")
     if len(targets) > 2 and one_pair:
-        message = "the format html, --all-conversations and --token-counts are about two sides"
+        message = "the format html, --all-conversations, --token-counts and --generate are about two sides"
         raise RepairableError("contradiction", message, "name two targets, or leave these out")
 
 

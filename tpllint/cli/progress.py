@@ -23,6 +23,9 @@ class Silence:
     def tell(self, done: int, all_: int | None) -> None:
         """So much is done of all there is, which may be unknown."""
 
+    def say(self, doing: str, share: float | None) -> None:
+        """This is being done now, and so much of it is done, from 0 to 1, which may be unknown."""
+
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
         """Room for a report to be written."""
@@ -39,6 +42,10 @@ class Shown(Silence):
     def tell(self, done: int, all_: int | None) -> None:
         """Move on."""
         self._bar.update(self._task, completed=done, total=all_)
+
+    def say(self, doing: str, share: float | None) -> None:
+        """Move on."""
+        self._bar.update(self._task, description=doing, completed=share or 0, total=None if share is None else 1)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -58,6 +65,11 @@ def progress(targets: int, unwanted: bool) -> AbstractContextManager[Silence]:
 def progress_of_rows(size: int | None, unwanted: bool) -> AbstractContextManager[Silence]:
     """The same for rows in a file of this size; None where nobody knows it."""
     return _silence() if unwanted or (size is not None and size < FROM_BYTES) else _shown("reading")
+
+
+def progress_of_model(unwanted: bool) -> AbstractContextManager[Silence]:
+    """The same for a model that is loaded and answers."""
+    return _silence() if unwanted else _shown("importing")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint.conversations import FIELDS, MAX_DEPTH, Conversation, nests_too_deeply
 
@@ -105,6 +105,28 @@ def readable(row: Any) -> Iterator[tuple[str, Any]]:
         yield "", _with_variables(row)
     else:
         yield from ((part, conversation.as_json()) for part, conversation in conversations(row))
+
+
+class Prompt(NamedTuple):
+    """What a model is asked, as `from_json` reads it, and what it should answer; None where a row does not tell."""
+
+    data: Mapping[str, Any]
+    answer: str | None = None
+
+
+def prompt(row: Any) -> Prompt:
+    """The one prompt of a row: all of its messages, or of prompt-completion data its "prompt". Raises RowError."""
+    if not isinstance(row, dict) or row.get("completion") is None or row.get("prompt") is None:
+        data, *others = (data for _, data in readable(row))
+        if others:
+            raise RowError("it has several endings, of which none is the answer")
+        return Prompt({"messages": data} if isinstance(data, list) else data)
+    asked, completion = _messages(row["prompt"]), _messages(row["completion"])
+    answer = completion[0].get("content") if len(completion) == 1 else None
+    if not isinstance(answer, str) or not answer.strip():
+        raise RowError('its "completion" is not one message with a text')
+    beside = {name: value for name, value in row.items() if name not in ("name", "prompt", "completion", KWARGS)}
+    return Prompt({**beside, **_variables(row), **_lists(row), "messages": asked}, answer)
 
 
 def _with_variables(row: Mapping[str, Any]) -> dict[str, Any]:

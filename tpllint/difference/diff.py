@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tpllint.conversations import Conversation
 from tpllint.conversations.variations import NO_PROBES, Probes
@@ -66,13 +66,22 @@ class Side:
     engine: str = "transformers"
 
 
+class Fits(NamedTuple):
+    """How well one model's reference answers go with the prompts of each side, in nats per token: less fits better."""
+
+    left: float
+    right: float
+    answers: int
+
+
 @dataclass(frozen=True)
 class Diff:
     """How two sides differ; `before` and `after` are the sides themselves, `left` and `right` their names.
 
     `known` are the conversations by their names, `own` the names of the user's; `untried` counts the settings and words for
     which no conversation was made, since there are too many. Every template that both sides have is compared in
-    `conversations`. `shown` are the first of the `examples`, traced to the code behind them.
+    `conversations`. `shown` are the first of the `examples`, traced to the code behind them. `fits` is what a model says of
+    both, where one was asked.
     """
 
     before: Side
@@ -81,6 +90,7 @@ class Diff:
     own: frozenset[str] = frozenset()
     untried: int = 0
     shown: tuple[Shown, ...] = ()
+    fits: Fits | None = None
 
     @property
     def left(self) -> str:
@@ -188,9 +198,17 @@ class Diff:
         return Effort()
 
     def with_shown(self, shown: Iterable[Shown]) -> Diff:
-        """The same, with examples that are traced to the code behind them, and with all that was found out already."""
-        made = replace(self, shown=tuple(shown))
-        made.__dict__.update({name: value for name, value in self.__dict__.items() if name != "shown"})
+        """The same, with examples that are traced to the code behind them."""
+        return self._with(shown=tuple(shown))
+
+    def with_fits(self, fits: Fits) -> Diff:
+        """The same, with what a model says of both sides."""
+        return self._with(fits=fits)
+
+    def _with(self, **fields: Any) -> Diff:
+        """The same with these fields, and with all that was found out already."""
+        made = replace(self, **fields)
+        made.__dict__.update({name: value for name, value in self.__dict__.items() if name not in fields})
         return made
 
     def aligned_texts(self, each: Compared) -> tuple[Aligned, Aligned]:
@@ -253,6 +271,7 @@ class Diff:
                 "added": [finding.as_json() for finding in self.added],
                 "removed": [finding.as_json() for finding in self.removed],
             },
+            "fit": self.fits._asdict() if self.fits else None,
         }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tpllint.conversations import ConversationError, from_json
-from tpllint.conversations.rows import RowError, parsed, readable
+from tpllint.conversations.rows import Prompt, RowError, parsed, prompt, readable
 from tpllint.errors import RepairableError
 from tpllint.sources.opening import NotRegularError, opened
 from tpllint.sources.rows import NotJsonError, SeveralValuesError, is_list_of_rows, text_of, unpacked, value_in
@@ -42,6 +42,22 @@ def read_conversations(path: str) -> tuple[Mapping[str, Any], ...]:
     found = tuple(one for row in rows for one in _conversations(row, path if len(rows) == 1 else row.place))
     _require_few(path, found)
     return found
+
+
+def read_prompts(path: str) -> tuple[tuple[str, Prompt], ...]:
+    """The prompts in a file, one in each row, with their names: the row's place. Raises RepairableError."""
+    found = _rows(path)
+    _require_few(path, found)
+    return tuple((row.place, _prompt(row)) for row in found)
+
+
+def _prompt(row: _Row) -> Prompt:
+    try:
+        read = prompt(row.value)
+        from_json(row.place, read.data)
+        return read
+    except (RowError, ConversationError) as error:
+        raise _none(row.place, error) from error
 
 
 def _conversations(row: _Row, name: str) -> Iterator[Mapping[str, Any]]:

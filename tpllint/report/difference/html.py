@@ -14,7 +14,7 @@ from tpllint.difference.outcomes import Compared, Status
 from tpllint.finding import Finding
 from tpllint.report.difference.anatomy import Row, rows, treatments
 from tpllint.report.difference.html_prompts import changed, names
-from tpllint.report.difference.words import structure_words, summary, undecided_words
+from tpllint.report.difference.words import fit_words, structure_words, summary, undecided_words
 from tpllint.report.escape import escape
 from tpllint.report.markup import Content, document, element
 from tpllint.report.page import contents_of, defects, listing, name_of, page, row
@@ -46,6 +46,7 @@ def _header(diff: Diff) -> Element:
     sides = (("left", diff.before), ("right", diff.after))
     only = (("left", diff.templates_removed), ("right", diff.templates_added))
     notes = [element("li", f"only on the {side}: template ", name_of(name)) for side, found in only for name in found]
+    notes += [element("li", f"fit: {fit_words(diff)}")] if fit_words(diff) else []
     notes += [element("li", f"undecided: {undecided_words(diff)}")] if undecided_words(diff) else []
     return element(
         "header",

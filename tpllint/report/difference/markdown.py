@@ -14,6 +14,7 @@ from tpllint.report.difference.anatomy import Row, rows
 from tpllint.report.difference.lines import Line, context, runs
 from tpllint.report.difference.words import (
     alike_words,
+    fit_words,
     prompts_title,
     raised,
     structure_words,
@@ -43,6 +44,8 @@ def _blocks(diff: Diff) -> Iterator[str]:
     for side, names in (("left", diff.templates_removed), ("right", diff.templates_added)):
         if names:
             yield f"Only on the {side}: {', '.join(map(code, names))}"
+    if fit_words(diff):
+        yield f"Fit: {cell(fit_words(diff))}"
     if undecided_words(diff):
         yield f"Undecided: {code(undecided_words(diff))}"
     for name in diff.structures:

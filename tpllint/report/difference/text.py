@@ -18,6 +18,7 @@ from tpllint.report.difference.anatomy import Row, rows
 from tpllint.report.difference.lines import Line, Piece, context, runs
 from tpllint.report.difference.words import (
     alike_words,
+    fit_words,
     prompts_title,
     raised,
     structure_words,
@@ -68,6 +69,8 @@ def _head(diff: Diff, view: View) -> Iterator[str]:
         yield f"  only on the left: template {escape(name)}"
     for name in diff.templates_added:
         yield f"  only on the right: template {escape(name)}"
+    if fit_words(diff):
+        yield f"  fit    {fit_words(diff)}"
     if undecided_words(diff):
         yield f"  undecided: {escape(undecided_words(diff), LONGEST_NOTE)}"
 

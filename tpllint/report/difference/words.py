@@ -44,6 +44,16 @@ def undecided_words(diff: Diff) -> str:
     return "; ".join(told)
 
 
+def fit_words(diff: Diff) -> str:
+    """How well a model's answers go with each side; nothing where none was asked."""
+    if diff.fits is None:
+        return ""
+    left, right, answers = diff.fits
+    better = "both alike" if left == right else "the left one better" if left < right else "the right one better"
+    costs = f"{counted(answers, 'reference answer')} cost {left:.3f} nats per token on the left, {right:.3f} on the right"
+    return f"the model knows {better}: {costs}"
+
+
 def structure_words(diff: Diff, template: str) -> str:
     """How far the prompts of a template differ."""
     raises = any(each.template == template and each.status is not Status.DIFFERENT for each in diff.changed)

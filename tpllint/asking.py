@@ -1,0 +1,305 @@
+"""What a model is asked through a template of its target, and what its answers amount to."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from tpllint.conversations import Conversation, from_json
+from tpllint.conversations.rows import Prompt, prompt
+from tpllint.describing import described
+from tpllint.difference.diff import Fits
+from tpllint.errors import RepairableError
+from tpllint.generation.exchange import Answered, Loaded, ToAnswer, ToScore
+from tpllint.generation.mutants import Parts, mutants, parts
+from tpllint.generation.settings import Weights
+from tpllint.generation.talker import Heard, Talker, Tell
+from tpllint.pool import Pool
+from tpllint.rendering import Asked as AskedToRender
+from tpllint.rendering import rendered
+from tpllint.replies import Fit, Generated, Reply
+from tpllint.sources.hub_target import parse_hub_target
+from tpllint.storage.reading import Stored
+from tpllint.targets import Request, Target
+
+MAX_NEW_TOKENS = 64
+ASSISTANT = "assistant"
+OWN = ""
+"""In place of a mutant's words: the prompt as the template makes it."""
+THOUGHTS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
+"""How models open a thought in plain text."""
+
+Named = tuple[str, Prompt]
+
+
+class Asked(NamedTuple):
+    """What a model is asked: prompts with their names, and how many tokens it may write to each."""
+
+    prompts: tuple[Named, ...]
+    max_new_tokens: int = MAX_NEW_TOKENS
+
+
+class Spoken(NamedTuple):
+    """What a model has said through the templates of a target: `generated` by their labels, to `conversations`.
+
+    `unasked` are the names of prompts that no template renders; `seconds` is the time of the answers alone.
+    """
+
+    loaded: Loaded
+    conversations: tuple[Mapping[str, Any], ...]
+    generated: Mapping[str, Generated]
+    unasked: tuple[str, ...]
+    seconds: float
+
+    @property
+    def summary(self) -> str:
+        """One line: how much was said, where and how fast, and how well the template fits."""
+        replies = [reply for one in self.generated.values() for reply in one.replies]
+        tokens = sum(reply.tokens for reply in replies)
+        told = [
+            f"{len(replies)} answers of {tokens} tokens in {self.seconds:.1f} s on {self.loaded.device}, {self.loaded.dtype}"
+        ]
+        told += [f"not asked, for it does not render: {', '.join(self.unasked)}"] if self.unasked else []
+        told += [_fit_words(one.fit) for one in self.generated.values() if one.fit is not None]
+        return "; ".join(told)
+
+
+class _Rendered(NamedTuple):
+    """A prompt as the template that callers get for it makes it; `record` is that of `tpllint render`."""
+
+    conversation: Conversation
+    answer: str | None
+    template: Stored
+    record: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return str(self.record["text"])
+
+
+def canonical_prompts() -> tuple[Named, ...]:
+    """The prompts that a model is asked where the user names none."""
+    text = importlib.resources.files("tpllint.conversations").joinpath("prompts.json").read_text(encoding="utf-8")
+    return tuple((row["name"], prompt(row)) for row in json.loads(text))
+
+
+def speak(
+    target: Target,
+    pool: Pool,
+    request: Request,
+    asked: Asked,
+    talker: Talker,
+    tell: Tell,
+    heard: Heard | None = None,
+) -> Spoken:
+    """Load the model of a target and let it answer. Raises RepairableError."""
+    descriptions = _descriptions(target, pool, request)
+    plain = descriptions.get(chosen(target, tools=False).label, {})
+    prompts, unasked = _rendered(target, pool, request, (*asked.prompts, *_toggled(asked.prompts, plain)))
+    loaded = talker.load(weights_of(target), tell)
+    generated: dict[str, Generated] = {}
+    seconds = 0.0
+    for template, those in _by_template(prompts).items():
+        batches = [those] if heard is None else [[one] for one in those]  # what is heard comes one after the other
+        answered: list[Answered] = []
+        for batch in batches:
+            begun = time.monotonic()
+            answered += talker.answer([_to_answer(one) for one in batch], template.source, asked.max_new_tokens, heard)
+            seconds += time.monotonic() - begun
+        fit = _fit(those, answered, descriptions.get(template.label), loaded, talker)
+        generated[template.label] = Generated(tuple(_reply(one, asked.max_new_tokens) for one in answered), fit)
+    conversations = tuple({"name": one.conversation.name, "data": one.conversation.as_json()} for one in prompts)
+    return Spoken(loaded, conversations, generated, unasked, seconds)
+
+
+def side_fits(
+    sides: tuple[Target, Target],
+    pool: Pool,
+    request: Request,
+    prompts: Sequence[Named],
+    talker: Talker,
+    tell: Tell,
+) -> Fits:
+    """How well the model of the first side that has weights knows the templates of both.
+
+    What both sides render counts, and each side's answers end as its turns do. Raises RepairableError.
+    """
+    known = [{one.conversation.name: one for one in _rendered(side, pool, request, prompts)[0] if one.answer} for side in sides]
+    names = [name for name in known[0] if name in known[1]]
+    if not names:
+        message = "no prompt with a reference answer renders on both sides"
+        raise RepairableError("no-reference-answer", message, 'give --prompts FILE with rows of "prompt" and "completion"')
+    talker.load(weights_of_either(*sides), tell)
+    means = []
+    for side, prompts_of_side in zip(sides, known, strict=True):
+        description = _descriptions(side, pool, request).get(prompts_of_side[names[0]].template.label)
+        end = "" if description is None else parts(description, None).terminator
+        items = [
+            ToScore(one.conversation.name, one.text, f"{one.answer}{end}") for one in map(prompts_of_side.__getitem__, names)
+        ]
+        means.append(fmean(score.nats / score.tokens for score in talker.score(items)))
+    return Fits(means[0], means[1], len(names))
+
+
+def weights_of_either(left: Target, right: Target) -> Weights:
+    """The weights of the left side, or where nothing beside its template looks like any, of the right one."""
+    for side in (left, right):
+        model = side.model
+        if model is not None and not model.from_gguf and (model.folder is None or _has_weights(model.folder)):
+            return weights_of(side)
+    return weights_of(left)
+
+
+def _has_weights(folder: str) -> bool:
+    return any(name.endswith((".safetensors", ".bin")) for name in os.listdir(folder))
+
+
+def weights_of(target: Target) -> Weights:
+    """Where the weights of a target are. Raises RepairableError where it can have none."""
+    model = target.model
+    if model is None or model.from_gguf:
+        message = f"a GGUF file cannot be asked: {target.argument}"
+        raise RepairableError("no-weights", message, "name the model that it was made from, on the Hub or in a folder")
+    if model.folder is not None:
+        return Weights(model.folder, None, None)
+    on_hub = parse_hub_target(target.argument)
+    if on_hub is None:
+        message = f"a template alone has no model that could be asked: {target.argument}"
+        raise RepairableError("no-weights", message, "name the model, and the template with --chat-template FILE")
+    return Weights(None, on_hub.repository, model.commit)
+
+
+def _rendered(
+    target: Target, pool: Pool, request: Request, prompts: Sequence[Named]
+) -> tuple[list[_Rendered], tuple[str, ...]]:
+    """The prompts that render, and the names of those that do not."""
+    found: list[_Rendered] = []
+    asked = {name: (from_json(name, one.data), one.answer) for name, one in prompts}
+    for continued in (False, True):
+        those = {name: pair for name, pair in asked.items() if _is_begun(pair[0]) is continued}
+        data = tuple({"name": name, "data": dict(prompt_.data)} for name, prompt_ in prompts if name in those)
+        if not data:
+            continue
+        given = request._replace(conversations=data)
+        to_render = AskedToRender(given, continue_final_message=continued, generation_prompt=not continued)
+        (made,) = rendered([target], pool, to_render)
+        records = {(record["conversation"], record["template"]): record for record in made.renders if record["text"]}
+        for name, (conversation, answer) in those.items():
+            template = chosen(target, tools=bool(conversation.tools))
+            record = records.get((name, template.label))
+            if record is not None:
+                found.append(_Rendered(conversation, answer, template, record))
+    names = {one.conversation.name for one in found}
+    return found, tuple(name for name in asked if name not in names)
+
+
+def chosen(target: Target, *, tools: bool) -> Stored:
+    """The template that a caller gets who names none. Raises RepairableError where that call raises."""
+    resolved = target.resolved
+    assert resolved is not None
+    views = [view for view in resolved.views if view.templates]
+    found = views[0].chosen(tools=tools) if views else resolved.templates[0]
+    if found is None:
+        message = f"transformers chooses none of the templates of {target.argument}"
+        raise RepairableError("no-chat-template", message, "choose one with --template NAME")
+    return found
+
+
+def _is_begun(conversation: Conversation) -> bool:
+    """Whether the last message is the beginning of the answer, which is to be continued."""
+    return bool(conversation.messages) and conversation.messages[-1].get("role") == ASSISTANT
+
+
+def _by_template(prompts: Sequence[_Rendered]) -> Mapping[Stored, list[_Rendered]]:
+    found: dict[Stored, list[_Rendered]] = defaultdict(list)
+    for one in prompts:
+        found[one.template].append(one)
+    return found
+
+
+def _to_answer(one: _Rendered) -> ToAnswer:
+    begun = _is_begun(one.conversation)
+    conversation = {**one.record["inputs"], "clock": one.record["clock"]}
+    return ToAnswer(one.conversation.name, one.text, conversation, not begun, begun)
+
+
+def _reply(answered: Answered, limit: int) -> Reply:
+    return Reply(
+        conversation=answered.name,
+        text=answered.text,
+        stop=answered.stop,
+        tokens=answered.tokens,
+        control=answered.control,
+        bos=answered.bos,
+        encoded_otherwise=answered.encoded_otherwise,
+        limit=limit,
+    )
+
+
+def _fit(
+    prompts: Sequence[_Rendered],
+    answered: Sequence[Answered],
+    description: Mapping[str, Any] | None,
+    loaded: Loaded,
+    talker: Talker,
+) -> Fit | None:
+    """How well reference answers go with the prompts, and with those of other templates.
+
+    None where that cannot be told: no answer is known, or the model does not begin with its answer but with a thought.
+    """
+    known = [one for one in prompts if one.answer is not None]
+    if not known or description is None or _thinks(description, answered):
+        return None
+    found = parts(description, loaded.bos)
+    variants = [(words, one, item) for one in known for words, item in _variants(one, found)]
+    by_words: dict[str, list[float]] = defaultdict(list)
+    for (words, _, _), score in zip(variants, talker.score([item for _, _, item in variants]), strict=True):
+        by_words[words].append(score.nats / score.tokens)
+    means = {words: fmean(scores) for words, scores in by_words.items() if len(scores) == len(known)}  # what can be compared
+    return Fit(len(known), means.pop(OWN), means)
+
+
+def _thinks(description: Mapping[str, Any], answered: Sequence[Answered]) -> bool:
+    """Whether answers do not come first: the template opens a thought, or the model does, with a token or in a tag."""
+    told = description.get("reasoning") or {}
+    opens = tuple(token for one in answered for token in one.control) + THOUGHTS
+    return bool(told.get("opener")) or any(one.text.lstrip().startswith(opens) for one in answered)
+
+
+def _variants(one: _Rendered, found: Parts) -> Iterator[tuple[str, ToScore]]:
+    name, answer = one.conversation.name, one.answer
+    yield OWN, ToScore(name, one.text, f"{answer}{found.terminator}")
+    for mutant in mutants(one.text, one.conversation.messages, found):
+        yield mutant.words, ToScore(name, mutant.prompt, f"{answer}{mutant.terminator}")
+
+
+def _descriptions(target: Target, pool: Pool, request: Request) -> Mapping[str, Mapping[str, Any]]:
+    """What `tpllint describe` tells of each template by its label, where it can tell."""
+    (told,) = described([target], pool, request)
+    return {record["template"]: record for record in told.templates if not record["undecided"]}
+
+
+def _toggled(prompts: Sequence[Named], description: Mapping[str, Any]) -> Iterator[Named]:
+    """The first prompt with each variable about reasoning that the template heeds set, and unset."""
+    toggles = ((description.get("reasoning") or {}).get("toggles") or ()) if prompts else ()
+    for toggle in toggles:
+        if toggle["acts_on"]:
+            name, first = prompts[0]
+            for value in (True, False):
+                yield f"{name}, {toggle['name']}={str(value).lower()}", Prompt({**first.data, toggle["name"]: value})
+
+
+def _fit_words(fit: Fit) -> str:
+    """How well the template fits, beside the other one that fits best."""
+    own = f"reference answers cost {fit.own:.3f} nats per token"
+    if not fit.mutants:
+        return own
+    nearest = min(fit.mutants, key=lambda name: fit.mutants[name])
+    return f"{own}, and {fit.mutants[nearest]:.3f} {nearest}"
