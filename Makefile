@@ -22,7 +22,7 @@ test-browser: $(VENV)/installed-for-browser ## The pages that tpllint writes, in
 	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
 
 test-generate: $(VENV)/installed-for-generation ## Models that answer, on the CPU.
-	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/generate
+	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' --numprocesses 2 tests/generate
 
 lint: $(VENV)/installed-for-development
 	$(VENV)/bin/ruff check .

@@ -9,7 +9,7 @@ import pytest
 from tests.small_tokenizer import CHATML
 from tpllint.errors import RepairableError
 from tpllint.generation.exchange import Answered, Loaded, ToAnswer
-from tpllint.generation.settings import Settings, Weights
+from tpllint.generation.settings import Weights
 from tpllint.generation.talker import Heard, Talker, Tell
 
 TOKENS = 40
@@ -39,8 +39,8 @@ def answers(talker: Talker, *prompts: ToAnswer, tokens: int = TOKENS, heard: Hea
     return talker.answer(prompts, CHATML, tokens, heard)
 
 
-def refused(weights: Weights | Path, settings: Settings | None = None) -> RepairableError:
-    """The error with which a model is not loaded."""
-    with Talker(settings or Settings()) as talker, pytest.raises(RepairableError) as caught:
-        talker.load(local(weights) if isinstance(weights, Path) else weights, silent)
+def refused(talker: Talker, folder: Path) -> RepairableError:
+    """The error with which a model is not loaded; the one that was loaded before goes on."""
+    with pytest.raises(RepairableError) as caught:
+        loaded(talker, folder)
     return caught.value

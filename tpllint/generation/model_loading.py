@@ -65,8 +65,9 @@ def _loaded(kind: Any, folder: str, request: dict[str, Any], trust: dict[str, An
     line.progress(LOADING, None)
     place = _place(request["device"], request["quantize"])
     options = {**trust, **place, **_quantization(request["quantize"]), "dtype": _dtype(request["dtype"])}
+    told = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # both for a refusal that names them
     with _refusing("unloadable-model"), _bars_told(line):
-        model, info = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
+        model, info = kind.from_pretrained(folder, local_files_only=True, **told, **options)
     wrong = sorted(info["missing_keys"]) + sorted(str(entry[0]) for entry in info["mismatched_keys"])
     if wrong:
         raise RefusedError("incomplete-weights", ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if wrong[3:] else ""))

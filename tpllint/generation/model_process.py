@@ -11,6 +11,7 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from typing import Any
 
 from tpllint import wire
@@ -35,8 +36,17 @@ class Line:
 
 
 def main() -> None:
-    """Answer requests from standard input until it ends."""
-    line = Line()
+    """Answer requests from standard input until it ends. An error that nobody expects is told by its traceback."""
+    try:
+        _serve(Line())
+    except Exception:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(1)  # Python would wait for whoever reads standard input
+
+
+def _serve(line: Line) -> None:
     requests = _requests()
     try:
         from tpllint.generation.model_desk import Desk

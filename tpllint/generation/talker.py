@@ -60,6 +60,11 @@ class Talker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
 
+    @property
+    def pid(self) -> int:
+        """The number of the process, which is that of its group too."""
+        return self._process.pid
+
     def end(self) -> None:
         """End the process and whatever it has started."""
         if self._process.returncode is None:
@@ -77,7 +82,7 @@ class Talker:
         """
         self._tell, self._shown = tell, weights.shown
         found = stored(weights, self._settings)
-        machine = self._ready()
+        machine = self.machine()
         require_device(self._settings, machine)
         require_memory(found, self._settings, machine)
         request = {
@@ -119,8 +124,11 @@ class Talker:
         with self._checked():
             return [exchange.score(item.name, message) for item, message in zip(items, told, strict=True)]
 
-    def _ready(self) -> Mapping[str, Any]:
-        """What the process tells of the machine, once it has imported what models need."""
+    def machine(self) -> Mapping[str, Any]:
+        """Which devices there are: `cuda`, `mps`, and how many bytes are `free` on those with a memory of their own.
+
+        Waits until the process has imported what models need.
+        """
         if self._machine is None:
             self._tell("importing transformers", None)
             self._machine = next(self._answers("ready"))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tpllint.sources.files import MODEL_CONFIG, ModelFile
 from tpllint.sources.hub import asked, fetch_file
-from tpllint.sources.hub_cache import commit_of, snapshot
+from tpllint.sources.hub_cache import commit_of, remember_commit, snapshot
 from tpllint.sources.hub_client import quiet_library
 from tpllint.sources.hub_failures import failure, failures_told
 from tpllint.sources.hub_target import HubTarget
@@ -30,7 +30,8 @@ def held(target: HubTarget, *, offline: bool, token: str | None) -> Held:
         if offline or constants.HF_HUB_OFFLINE:
             return _from_cache(target)
         listing = asked(target, token or None)
-    config = fetch_file(HubTarget(target.repository, listing.commit), MODEL_CONFIG, offline=False, token=token)
+        config = fetch_file(HubTarget(target.repository, listing.commit), MODEL_CONFIG, offline=False, token=token)
+        remember_commit(target, listing.commit)
     return Held(listing.commit, listing.sizes, config.data if isinstance(config, ModelFile) else None)
 
 
