@@ -40,8 +40,8 @@ COMMAND_PAGE = ROOT / "docs" / "cli.md"
 NOTE = "<!-- Written by docs/generate.py from {}; change it there. -->\n"
 WIDTH = 100
 FAMILY = len("TPL1")
-LONGER_FAMILIES = ("TPL95",)
-"""Families whose codes begin as another one's do."""
+WITHIN_ANOTHER = ("TPL95", "TPL96")
+"""How the codes of a family begin that has no digit of its own."""
 LEVELS = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 LANGUAGES = {".json": "json", ".jinja": "jinja"}
 
@@ -113,17 +113,18 @@ def rules_table(rules: Iterable[Rule]) -> str:
 def families_table(rules: Iterable[Rule]) -> str:
     """The families by how their codes begin: how many rules each has, by severity, and what its folder says it is about."""
     rows = []
-    for prefix, members in groupby(sorted(rules, key=lambda rule: rule.code), key=_family):
+    for prefixes, members in groupby(sorted(rules, key=lambda rule: rule.code), key=_family):
         family = list(members)
         folder = Counter(_source(rule).parent.name for rule in family).most_common(1)[0][0]
         levels = Counter(rule.severity for rule in family)
         about = importlib.import_module(f"{registry.BUILT_IN}.{folder}").__doc__
-        rows.append((f"`{prefix}`", str(len(family)), *(str(levels[level]) for level in LEVELS), str(about)))
+        begin = ", ".join(f"`{prefix}`" for prefix in prefixes)
+        rows.append((begin, str(len(family)), *(str(levels[level]) for level in LEVELS), str(about)))
     return _table(("Codes", "Rules", *(f"{level.capitalize()}s" for level in LEVELS), "What they are about"), rows)
 
 
-def _family(rule: Rule) -> str:
-    return next((prefix for prefix in LONGER_FAMILIES if rule.code.startswith(prefix)), rule.code[:FAMILY])
+def _family(rule: Rule) -> tuple[str, ...]:
+    return WITHIN_ANOTHER if rule.code.startswith(WITHIN_ANOTHER) else (rule.code[:FAMILY],)
 
 
 def command_page() -> str:

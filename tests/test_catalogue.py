@@ -132,6 +132,17 @@ NAMES = {
     "TPL909": "control-character-in-output",
     "TPL910": "unset-variable-read",
     "TPL911": "unused-suppression",
+    "TPL951": "completion-empty",
+    "TPL952": "completion-never-stops",
+    "TPL953": "completion-stops-elsewhere",
+    "TPL954": "completion-writes-another-turn",
+    "TPL955": "completion-repeats-itself",
+    "TPL956": "completion-opens-again",
+    "TPL957": "double-bos-in-ids",
+    "TPL958": "prompt-encoded-otherwise",
+    "TPL959": "tool-call-does-not-parse",
+    "TPL960": "thinking-toggle-without-effect",
+    "TPL961": "template-does-not-fit",
 }
 RAISED = {
     "training": {

@@ -150,7 +150,8 @@ class Bad(NamedTuple):
 
     Give `template`, the text of a chat_template.jinja, or `files`, the contents of a model folder by name, or both. `expect`
     names capabilities that the model promises, as `--expect` does. `replies` are what the model wrote, and `fit` how well
-    reference answers go with its prompts, for a rule that judges replies.
+    reference answers go with its prompts, for a rule that judges replies; `better_replies` are what it writes after the repair,
+    where that is not the same.
     """
 
     template: str | None = None
@@ -161,11 +162,17 @@ class Bad(NamedTuple):
     expect: tuple[str, ...] = ()
     replies: tuple[Reply, ...] = ()
     fit: Fit | None = None
+    better_replies: tuple[Reply, ...] = ()
 
     @property
     def generated(self) -> Generated | None:
         """What the model said; None where it was not asked."""
         return Generated(self.replies, self.fit) if self.replies or self.fit else None
+
+    @property
+    def better_generated(self) -> Generated | None:
+        """What the model says after the repair."""
+        return Generated(self.better_replies, self.fit) if self.better_replies else self.generated
 
     @property
     def folder(self) -> dict[str, str]:

@@ -99,7 +99,9 @@ def _cases(rule: Rule, index: int, example: Bad | Good) -> Iterator[Case]:
         return
     yield Case(f"{rule.name}-bad-{index}", rule.name, files_of(example), example.says, example.expect, example.generated)
     if example.better is not None or example.better_files is not None:
-        yield Case(f"{rule.name}-better-{index}", rule.name, better_files_of(example), None, example.expect, example.generated)
+        yield Case(
+            f"{rule.name}-better-{index}", rule.name, better_files_of(example), None, example.expect, example.better_generated
+        )
 
 
 def better_files_of(example: Bad) -> dict[str, str]:

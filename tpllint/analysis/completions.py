@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tpllint.analysis.loops import Loop, loop_at_end
 from tpllint.analysis.renders import Render
 from tpllint.conversations import Conversation, canonical
-from tpllint.markers import BARE_MARKER, THINKING, before_thinking, common_prefix
+from tpllint.markers import BARE_MARKER, THINKING, before_thinking, common_prefix, first_marker
 from tpllint.replies import Fit, Generated, Reply
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ class Completion:
         openers = (word for word in completions.openers if word not in completions.own_openers)
         tokens = (word for word in self.reply.control if completions.is_of_turns(word))
         begins = len(self.text) - len(self.text.lstrip()) + len(self.header or "")
-        found = [(at, word) for word in openers if (at := self.find_opener(word, begins)) is not None]
-        found += [(at, word) for word in tokens if (at := self.find(word, begins)) is not None]
-        return min(found, default=(0, None))[1]
+        found = [(at, -len(word), word) for word in openers if (at := self.find_opener(word, begins)) is not None]
+        found += [(at, -len(word), word) for word in tokens if (at := self.find(word, begins)) is not None]
+        return min(found, default=(0, 0, None))[2]
 
     @functools.cached_property
     def header(self) -> str | None:
@@ -98,6 +98,13 @@ class Completion:
         known = [word for word in completions.headers if text.startswith(word)]
         known += [word for word in completions.header_words if text.startswith(f"{word}\n")]
         return known[0] if known else None
+
+    @property
+    def without_reasoning_tags(self) -> str:
+        """Its text without what opens and closes reasoning."""
+        tags = self._template.reasoning.tags
+        text = self.text if tags is None else self.text.replace(tags.open, "").replace(tags.close, "")
+        return THINKING.sub("", text)
 
     @property
     def in_reasoning(self) -> bool:
@@ -174,9 +181,15 @@ class Completions:
 
     @functools.cached_property
     def header(self) -> str:
-        """What opens an answer in the history, up to where reasoning begins; else what the generation prompt says."""
+        """What opens an answer in the history, up to where reasoning begins; else what the generation prompt says.
+
+        Nothing where a question always brings the header with it: what else opens an answer then is the model's to write.
+        """
         anatomy = self._template.anatomy
         opening, ended = anatomy.assistant_opening or "", anatomy.user_end or ""
+        opener = first_marker((anatomy.between_rounds or "").removeprefix(anatomy.assistant_closer or ""))
+        if opener and opener in ended and not anatomy.generation_prompt:
+            return ""
         return before_thinking(opening.removeprefix(ended) if opening != ended else anatomy.generation_prompt or "").strip()
 
     @functools.cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-MOST = 4_000
+MOST = 20_000
 """So many characters at the end of a text are looked at."""
 SHORTEST = 40
 """Characters of a text that loops; a shorter one may be an emphasis."""
@@ -31,7 +31,7 @@ def loop_at_end(text: str) -> Loop | None:
             longest = (length, period)
     length, period = longest
     words = end[len(end) - length :][:period]
-    return Loop(words, length // period, length) if any(letter.isalnum() for letter in words) else None
+    return Loop(words, round(length / period), length) if any(letter.isalnum() for letter in words) else None
 
 
 def _borders(text: str) -> list[int]:

@@ -1,0 +1,1 @@
+"""Generation: what the model writes to the prompts of its template."""

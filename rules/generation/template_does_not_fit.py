@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpllint import Bad, Fit, Good, Problem, Reply, Rule, Severity, Template
+
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CLEAR_NATS, CLEAR_SHARE = 0.1, 0.9
+"""A mutation is clearly better by so many nats per token, and at no more than this share: less is what one rare word makes."""
+FAR_NATS, FAR_SHARE = 0.5, 0.5
+"""By far: the reference answers are at least so much likelier, and each token costs no more than half."""
+FEWEST = 3
+"""Conversations that an error takes, and a warning more than information."""
+
+
+class TemplateDoesNotFit(Rule):
+    """The model knows a mutation of the template better than the template.
+
+    ## What it does
+    Compares how likely the model finds reference answers under the prompts of the template, and under the same prompts after
+    something was done to them: the generation prompt taken away, a line end moved, a role renamed. It is reported where one of
+    those costs at least 0.1 nats per token less, and at most nine tenths of what the template costs: the choice of another word
+    in one answer makes less. It is an error where it costs at least 0.5 nats less, and at most half; but of fewer than three
+    conversations no more than information. Where the model reasons before it answers nothing is said, since reference answers
+    do not.
+
+    ## Why is this bad
+    A model finds its own format likelier than any other. Where it does not, the template is not that format, and answers are
+    worse without anybody noticing: a line end that is missing can leave every short answer right.
+
+    ## References
+    - [transformers: chat templates](https://huggingface.co/docs/transformers/chat_templating)
+    """
+
+    code = "TPL961"
+    name = "template-does-not-fit"
+    category = "generation"
+    severity = Severity.WARNING
+    judges_replies = True
+    examples = (
+        Bad(
+            TEMPLATE,
+            fit=Fit(6, 7.3, {"without the generation prompt": 8.1, "with a line end after the generation prompt": 0.001}),
+            says="reference answers cost 7.300 nats per token, and 0.001 with a line end after the generation prompt "
+            "(6 conversations)",
+        ),
+        Bad(
+            TEMPLATE,
+            fit=Fit(6, 0.52, {"without the generation prompt": 0.4}),
+            says="reference answers cost 0.520 nats per token, and 0.400 without the generation prompt (6 conversations)",
+        ),
+        Good(TEMPLATE, fit=Fit(6, 0.001, {"without the generation prompt": 5.2})),
+        Good(TEMPLATE, fit=Fit(6, 0.15, {"without the generation prompt": 0.06})),
+        Good(TEMPLATE, fit=Fit(6, 2.4, {"without the generation prompt": 2.25})),
+        Good(
+            TEMPLATE,
+            replies=(Reply("user", "<think>\nThey ask", None, tokens=64, limit=64),),
+            fit=Fit(6, 7.3, {"without the generation prompt": 3.2}),
+        ),
+    )
+
+    def check_template(self, template: Template) -> Iterator[Problem]:
+        fit = template.completions.fit
+        if fit is None or not fit.mutants or _reasons(template):
+            return
+        name, best = min(fit.mutants.items(), key=lambda item: item[1])
+        if fit.own - best < CLEAR_NATS or best > CLEAR_SHARE * fit.own:
+            return
+        yield Problem(
+            f"reference answers cost {fit.own:.3f} nats per token, and {best:.3f} {name} ({fit.conversations} conversations)",
+            help="look whether the template is to write what the mutation writes",
+            severity=_severity(fit, best),
+            render=template.render("user", generation_prompt=True),
+        )
+
+
+def _reasons(template: Template) -> bool:
+    return template.reasoning.opens() or any(one.reasons for one in template.completions.all)
+
+
+def _severity(fit: Fit, best: float) -> Severity:
+    if fit.conversations < FEWEST:
+        return Severity.INFO
+    by_far = fit.own - best >= FAR_NATS and best <= FAR_SHARE * fit.own
+    return Severity.ERROR if by_far else Severity.WARNING
