@@ -8,10 +8,10 @@ import pytest
 from transformers import AutoTokenizer
 
 from tests.command import tpllint
-from tests.tiny_model import held_out
+from tests.tiny_model import MODEL, ROWS, held_out
 from tests.tiny_model.prompting import PROMPTS, right
 from tests.tiny_model.tasks import WORDS
-from tests.tiny_model.vocabulary import BOS, MODEL, OPENER, SIZE
+from tests.tiny_model.vocabulary import BOS, OPENER, SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def tokenizer() -> Any:
 
 
 def test_the_prompts_are_the_ones_that_are_held_out() -> None:
-    assert held_out.PROMPTS.read_text(encoding="utf-8") == held_out.prompts()
+    assert ROWS.read_text(encoding="utf-8") == held_out.prompts()
 
 
 def test_the_template_has_no_finding(tmp_path: Path) -> None:

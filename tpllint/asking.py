@@ -252,25 +252,28 @@ def _fit(
 ) -> Fit | None:
     """How well reference answers go with the prompts, and with those of other templates.
 
-    None where that cannot be told: no answer is known, or the model does not begin with its answer but with a thought.
+    Where another template changes nothing in a prompt it costs what the own one does. None where no answer is known that comes
+    first: a model that begins with a thought expects no answer there.
     """
-    known = [one for one in prompts if one.answer is not None]
-    if not known or description is None or _thinks(description, answered):
+    known = [one for one, said in zip(prompts, answered, strict=True) if one.answer is not None and not _thinks(one, said)]
+    if not known or description is None:
         return None
     found = parts(description, loaded.bos)
-    variants = [(words, one, item) for one in known for words, item in _variants(one, found)]
-    by_words: dict[str, list[float]] = defaultdict(list)
-    for (words, _, _), score in zip(variants, talker.score([item for _, _, item in variants]), strict=True):
-        by_words[words].append(score.nats / score.tokens)
-    means = {words: fmean(scores) for words, scores in by_words.items() if len(scores) == len(known)}  # what can be compared
-    return Fit(len(known), means.pop(OWN), means)
+    variants = [(one, words, item) for one in known for words, item in _variants(one, found)]
+    costs: dict[str, dict[str, float]] = defaultdict(dict)
+    for (one, words, _), score in zip(variants, talker.score([item for *_, item in variants]), strict=True):
+        if score.tokens:  # an answer that runs into its prompt has none of its own
+            costs[words][one.conversation.name] = score.nats / score.tokens
+    own = costs.pop(OWN, {})
+    mutants = {
+        words: fmean((own | {name: cost[name] for name in own if name in cost}).values()) for words, cost in costs.items()
+    }
+    return Fit(len(own), fmean(own.values()), mutants) if own else None
 
 
-def _thinks(description: Mapping[str, Any], answered: Sequence[Answered]) -> bool:
-    """Whether answers do not come first: the template opens a thought, or the model does, with a token or in a tag."""
-    told = description.get("reasoning") or {}
-    opens = tuple(token for one in answered for token in one.control) + THOUGHTS
-    return bool(told.get("opener")) or any(one.text.lstrip().startswith(opens) for one in answered)
+def _thinks(one: _Rendered, said: Answered) -> bool:
+    """Whether the answer does not come first: the prompt opens a thought, or the model begins with one, or with a token."""
+    return one.text.rstrip().endswith(THOUGHTS) or said.text.lstrip().startswith((*THOUGHTS, *said.control))
 
 
 def _variants(one: _Rendered, found: Parts) -> Iterator[tuple[str, ToScore]]:

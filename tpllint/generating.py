@@ -69,10 +69,13 @@ def _with_verdict(report: Report, target: Target, pool: Pool, check: Check, spok
     """The report with what the rules say of the answers, and how they came about."""
     request = check.request._replace(conversations=spoken.conversations, generated=spoken.generated)
     judged = examined([target], check.selection.chosen(pool.rules), pool, Check(request, check.selection))
-    both = report._replace(
-        findings=(*report.findings, *judged.findings),
-        skipped=(*report.skipped, *judged.skipped),
-        crashes=(*report.crashes, *judged.crashes),
+    whole = all(result.fully_analysed for result in judged.targets)
+    both = Report(
+        tuple(result._replace(fully_analysed=result.fully_analysed and whole) for result in report.targets),
+        (*report.findings, *judged.findings),
+        (*report.skipped, *judged.skipped),
+        (*report.crashes, *judged.crashes),
+        (*report.rules, *judged.rules),
     )
     return _noted(both, spoken.summary)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tpllint import Bad, Fit, Good, Problem, Reply, Rule, Severity, Template
+from tpllint import Bad, Fit, Good, Problem, Rule, Severity, Template
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -27,8 +27,7 @@ class TemplateDoesNotFit(Rule):
     format that many models share. It is reported where one of those costs at least 0.5 nats per token less, at most seven
     tenths of what the template costs, and less than 1.5: the choice of another word in one answer makes less, and a model that
     expects the answers under no prompt tells nothing. It is an error where it costs at least one nat less, and at most three
-    tenths; but of fewer than three conversations no more than information. Where the model reasons before it answers nothing
-    is said, since reference answers do not.
+    tenths; but XX
 
     ## Why is this bad
     A model finds its own format likelier than any other. Where it does not, the template is not that format, and answers are
@@ -59,16 +58,11 @@ class TemplateDoesNotFit(Rule):
         Good(TEMPLATE, fit=Fit(6, 0.15, {"without the generation prompt": 0.06})),
         Good(TEMPLATE, fit=Fit(6, 2.4, {"without the generation prompt": 2.25})),
         Good(TEMPLATE, fit=Fit(6, 9.2, {"without the generation prompt": 5.9})),
-        Good(
-            TEMPLATE,
-            replies=(Reply("user", "<think>\nThey ask", None, tokens=64, limit=64),),
-            fit=Fit(6, 7.3, {"without the generation prompt": 3.2}),
-        ),
     )
 
     def check_template(self, template: Template) -> Iterator[Problem]:
         fit = template.completions.fit
-        if fit is None or not fit.mutants or _reasons(template):
+        if fit is None or not fit.mutants:
             return
         name, best = min(fit.mutants.items(), key=lambda item: item[1])
         if fit.own - best < CLEAR_NATS or best > CLEAR_SHARE * fit.own or best > KNOWN_NATS:
@@ -79,10 +73,6 @@ class TemplateDoesNotFit(Rule):
             severity=_severity(fit, best),
             render=template.render("user", generation_prompt=True),
         )
-
-
-def _reasons(template: Template) -> bool:
-    return template.reasoning.opens() or any(one.reasons for one in template.completions.all)
 
 
 def _severity(fit: Fit, best: float) -> Severity:

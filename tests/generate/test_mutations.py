@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_model import MODEL, PROMPTS
+from tests.tiny_model import MODEL, ROWS
 from tpllint.asking import Asked
 from tpllint.checking import Check
 from tpllint.finding import Report
@@ -52,13 +52,12 @@ MUTATIONS: dict[str, Callable[[], str]] = {
     "dropped system": edited(LOOP, "for message in messages if message.role != 'system'"),
     "doubled beginning": edited("{{- bos_token -}}", "{{- bos_token + bos_token -}}"),
     "role tokens": another("<|{{ m.role }}|>\n", "<|im_end|>\n", "<|assistant|>\n"),
-    "instructions in brackets": another("{% if m.role == 'user' %}[INST] ", "{% endif %}</s>", ""),
+    "instructions in brackets": lambda: (
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+        "{% else %} {{ m.content }} {% endif %}{% endfor %}"
+    ),
     "plain names": another("{{ m.role | capitalize }}: ", "\n", "Assistant:"),
 }
-MUTATIONS["instructions in brackets"] = lambda: (
-    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
-    "{% else %} {{ m.content }} {% endif %}{% endfor %}"
-)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def copied(tmp_path: Path) -> Path:
 
 def said(folder: Path, pool: Pool, talker: Talker) -> Report:
     """What the model's answers tell, and nothing else."""
-    wanted = Wanted(Check(selection=Selection(select=("TPL95", "TPL96"))), Asked(read_prompts(str(PROMPTS)), 32))
+    wanted = Wanted(Check(selection=Selection(select=("TPL95", "TPL96"))), Asked(read_prompts(str(ROWS)), 32))
     (report,) = generated([str(folder)], pool, wanted, talker, lambda doing, share: None)
     assert report.targets[0].error is None, report.targets[0].error
     assert not report.crashes, report.crashes

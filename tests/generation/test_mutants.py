@@ -52,6 +52,14 @@ def test_what_a_template_lost_is_put_back() -> None:
     assert made(mute, MESSAGES, without)["with or without a generation prompt, the other way round"] == PROMPT
     renamed = CHATML._replace(openers={**OPENERS, "user": "<|im_start|>human\n"})
     assert made(PROMPT.replace("|>user\n", "|>human\n"), MESSAGES, renamed)["with another name for the user's role"] == PROMPT
+    other = PROMPT.removesuffix("assistant\n") + "model\n"
+    unlike = CHATML._replace(generation_prompt="<|im_start|>model\n")
+    assert made(other, MESSAGES, unlike)["with the answer opened as earlier ones are"] == PROMPT
+    silent = CHATML._replace(openers={"user": OPENERS["user"]}, closers={"user": CLOSERS["user"]})
+    asked = ({"role": "system", "content": "be kind"}, MESSAGES[0])
+    assert made("", asked, silent)["with every message in a turn of its own"] == (
+        "<|im_start|>system\nbe kind<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    )
     doubled = made(f"<s><s>{PROMPT}", MESSAGES, CHATML)
     assert doubled["with one beginning of sequence more or less"] == f"<s>{PROMPT}"
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.tiny_model import held_out
+from tests.tiny_model import MODEL, held_out
 from tests.tiny_model.prompting import NEEDED, PROMPTS
 from tests.tiny_model.teaching import encoded
-from tests.tiny_model.vocabulary import EOS, MODEL
+from tests.tiny_model.vocabulary import EOS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

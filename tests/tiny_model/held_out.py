@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from tests.tiny_model.tasks import different
 if TYPE_CHECKING:
     from tests.tiny_model.tasks import Conversation
 
-PROMPTS = Path(__file__).parent / "prompts.jsonl"
 SEED, COUNT = 1001, 96
 KINDS = (
     ("say", ""),

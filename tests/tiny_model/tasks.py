@@ -54,7 +54,7 @@ class Conversation:
         tools = {"tools": self.tools} if self.tools else {}
         thinking = {"enable_thinking": True} if self.thinking else {}
         messages = [{key: value for key, value in message.items() if key != FOREIGN} for message in self.messages]
-        return {"messages": messages, **tools, **thinking, "answer": self.answer}
+        return {"prompt": messages, "completion": [{"role": "assistant", "content": self.answer}], **tools, **thinking}
 
     def key(self) -> str:
         """The same for two conversations that are the same."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from tests.tiny_model import held_out, vocabulary
+from tests.tiny_model import MODEL, ROWS, held_out, vocabulary
 from tests.tiny_model.teaching import batches
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def loss_of(model: Any, batch: Sequence[Example]) -> Any:
 
 def save(model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
     """Write the model, its tokenizer and the prompts of the tests."""
-    model.save_pretrained(vocabulary.MODEL)
-    tokenizer.save_pretrained(vocabulary.MODEL)
-    held_out.PROMPTS.write_text(held_out.prompts(), encoding="utf-8")
+    model.save_pretrained(MODEL)
+    tokenizer.save_pretrained(MODEL)
+    ROWS.write_text(held_out.prompts(), encoding="utf-8")
 
 
 def _rate(step: int) -> float:

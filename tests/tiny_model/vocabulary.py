@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tests.tiny_model import MODEL
 from tests.tiny_model.tasks import TOOLS, WORDS, declaration, different, written_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-MODEL = Path(__file__).parent / "model"
 """Where the trained model lies, beside the template, which is written by hand."""
 TEMPLATE = MODEL / "chat_template.jinja"
 SIZE, LENGTH = 512, 1024

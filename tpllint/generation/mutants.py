@@ -75,6 +75,12 @@ def _toggled_generation_prompt(prompt: str, messages: Messages, found: Parts) ->
     return prompt + found.openers.get(ASSISTANT, "")
 
 
+def _opened_as_before(prompt: str, messages: Messages, found: Parts) -> str | None:
+    """The answer opened in the way in which earlier answers were."""
+    opener = found.openers.get(ASSISTANT)
+    return prompt.removesuffix(found.generation_prompt) + opener if opener and found.generation_prompt else None
+
+
 def _toggled_line_end(prompt: str, messages: Messages, found: Parts) -> str | None:
     """The generation prompt without the line end that it ends with, or with one."""
     if not found.generation_prompt or not prompt.endswith(found.generation_prompt):
@@ -115,14 +121,22 @@ def _with_every_message(prompt: str, messages: Messages, found: Parts) -> str | 
     turns = []
     for message in messages:
         role, content = str(message.get("role")), message.get("content")
-        if role not in found.openers or not isinstance(content, str):
+        opener = found.openers.get(role) or _renamed_opener(found, role)
+        if opener is None or not isinstance(content, str):
             return None
-        turns.append(f"{found.openers[role]}{content}{found.closers.get(role, '')}")
+        turns.append(f"{opener}{content}{found.closers.get(role) or found.closers.get(USER, '')}")
     return "".join((found.beginning, *turns, found.generation_prompt))
+
+
+def _renamed_opener(found: Parts, role: str) -> str | None:
+    """How a role that the template drops would open its turns, if it did as the user."""
+    opener = found.openers.get(USER, "")
+    return opener.replace(USER, role) if USER in opener else None
 
 
 CHANGES: Mapping[str, Callable[[str, Messages, Parts], str | None]] = {
     "with or without a generation prompt, the other way round": _toggled_generation_prompt,
+    "with the answer opened as earlier ones are": _opened_as_before,
     "with another line end after the generation prompt": _toggled_line_end,
     "with other line ends between turns": _toggled_separators,
     "with another name for the user's role": _renamed(USER),
