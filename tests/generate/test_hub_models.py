@@ -54,15 +54,18 @@ def load(
     return told
 
 
-def fetched(hub: LocalHub) -> list[str]:
-    return [path.rpartition("/")[2] for method, path in hub.requests if method == "GET" and "/resolve/" in path]
+def asked_for(hub: LocalHub) -> set[str]:
+    """The names of the files that were asked for."""
+    return {path.rpartition("/")[2] for _, path in hub.requests if "/resolve/" in path}
 
 
 def test_a_model_is_downloaded_once_and_nothing_else_is_asked(hub: LocalHub, tmp_path: Path, small_model: Path) -> None:
     first = load(hub, tmp_path, "org/both")
     assert first["kind"] == ""
     assert "downloading" in first["heard"]
-    assert sorted(fetched(hub)) == sorted(path.name for path in small_model.iterdir())
+    assert asked_for(hub) == {path.name for path in small_model.iterdir()}
+    bodies = [path for method, path in hub.requests if method == "GET"]
+    assert len(bodies) == len(set(bodies))
     others = {path.partition("?")[0] for _, path in hub.requests if "/resolve/" not in path and not path.startswith(STORED)}
     assert others == {"/api/models/org/both"}
     hub.requests.clear()
@@ -91,7 +94,7 @@ def test_what_cannot_be_loaded_is_told_before_weights_are_downloaded(
     hub: LocalHub, tmp_path: Path, repository: str, revision: str, kind: str
 ) -> None:
     assert load(hub, tmp_path, repository, revision)["kind"] == kind
-    assert "model.safetensors" not in fetched(hub)
+    assert "model.safetensors" not in asked_for(hub)
 
 
 @pytest.mark.parametrize(("repository", "revision"), [("org/cut", ""), ("org/model", "empty")])
