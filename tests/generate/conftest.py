@@ -16,11 +16,14 @@ from tpllint.generation.settings import Settings
 from tpllint.generation.talker import Talker
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+TRAINED = ROOT / "tests" / "tiny_model" / "model"
 
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a model that says nothing sensible; not to be changed."""
+    """The folder of a model: the trained one, or one that says nothing sensible; not to be changed."""
+    if TRAINED.is_dir():
+        return TRAINED
     folder = tmp_path_factory.mktemp("small") / "model"
     folder.mkdir()
     subprocess.run([sys.executable, "-m", "tests.generate.small_model", folder], cwd=ROOT, check=True, capture_output=True)

@@ -15,6 +15,8 @@ import pytest
 from tests.local_hub import HANG_UP, LocalHub
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+STORED = "/stored/"
+"""Where another host keeps large files; it is sent no token."""
 TOKEN = "hf_Secret0fTheUser"
 
 
@@ -38,11 +40,13 @@ def hub(server: LocalHub) -> LocalHub:
     return server
 
 
-def load(hub: LocalHub, home: Path, repository: str, revision: str = "", token: str = "", **options: Any) -> dict[str, Any]:
+def load(
+    hub: LocalHub, home: Path, repository: str, revision: str = "", in_environment: str = "", **options: Any
+) -> dict[str, Any]:
     """Load a model as somebody whose Hub this is; nothing but what is asked for reaches the terminal."""
     command = [sys.executable, "-m", "tests.generate.load", repository, revision, json.dumps(options)]
     kept = {name: text for name, text in os.environ.items() if not name.upper().startswith(("HF_", "HUGGING"))}
-    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "NO_PROXY": "*", "HF_TOKEN": token}
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "NO_PROXY": "*", "HF_TOKEN": in_environment}
     done = subprocess.run(command, cwd=ROOT, env=kept | settings, capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr == ""
     assert TOKEN not in done.stdout
@@ -50,37 +54,30 @@ def load(hub: LocalHub, home: Path, repository: str, revision: str = "", token: 
     return told
 
 
-def fetched(hub: LocalHub) -> list[str]:
-    return [path.rpartition("/")[2] for method, path in hub.requests if method == "GET" and "/resolve/" in path]
+def asked_for(hub: LocalHub) -> set[str]:
+    """The names of the files that were asked for."""
+    return {path.rpartition("/")[2] for _, path in hub.requests if "/resolve/" in path}
 
 
-def test_a_model_is_downloaded_once_and_nothing_else_is_asked(hub: LocalHub, tmp_path: Path) -> None:
+def test_a_model_is_downloaded_once_and_nothing_else_is_asked(hub: LocalHub, tmp_path: Path, small_model: Path) -> None:
     first = load(hub, tmp_path, "org/both")
     assert first["kind"] == ""
     assert "downloading" in first["heard"]
-    assert sorted(fetched(hub)) == [
-        "config.json",
-        "generation_config.json",
-        "model.safetensors",
-        "tokenizer.json",
-        "tokenizer_config.json",
-    ]
-    others = {path.partition("?")[0] for _, path in hub.requests if "/resolve/" not in path}
+    assert asked_for(hub) == {path.name for path in small_model.iterdir()}
+    bodies = [path for method, path in hub.requests if method == "GET"]
+    assert len(bodies) == len(set(bodies))
+    others = {path.partition("?")[0] for _, path in hub.requests if "/resolve/" not in path and not path.startswith(STORED)}
     assert others == {"/api/models/org/both"}
     hub.requests.clear()
     assert load(hub, tmp_path, "org/both", offline=True)["text"] == first["text"]
     assert hub.requests == []
 
 
-@pytest.mark.parametrize("how", ["token", "environment"])
+@pytest.mark.parametrize("how", ["token", "in_environment"])
 def test_a_private_model_is_opened_by_its_token(hub: LocalHub, tmp_path: Path, how: str) -> None:
-    told = (
-        load(hub, tmp_path, "org/mine", token=TOKEN)
-        if how == "environment"
-        else load(hub, tmp_path, "org/mine", **{how: TOKEN})
-    )
-    assert told["kind"] == ""
-    assert set(hub.tokens) == {TOKEN}
+    assert load(hub, tmp_path, "org/mine", **{how: TOKEN})["kind"] == ""
+    sent = zip(hub.requests, hub.tokens, strict=True)
+    assert {token for (_, path), token in sent if not path.startswith(STORED)} == {TOKEN}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +94,7 @@ def test_what_cannot_be_loaded_is_told_before_weights_are_downloaded(
     hub: LocalHub, tmp_path: Path, repository: str, revision: str, kind: str
 ) -> None:
     assert load(hub, tmp_path, repository, revision)["kind"] == kind
-    assert "model.safetensors" not in fetched(hub)
+    assert "model.safetensors" not in asked_for(hub)
 
 
 @pytest.mark.parametrize(("repository", "revision"), [("org/cut", ""), ("org/model", "empty")])

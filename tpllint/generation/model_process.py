@@ -53,6 +53,7 @@ def _serve(line: Line) -> None:
     except ImportError as error:
         line.send(kind="refused", failure="missing-package", reason=error.name or str(error))
         return
+    gc.freeze()
     gc.enable()
     desk = Desk(line)
     line.send(kind="ready", **desk.machine())
