@@ -344,8 +344,30 @@ def review_of(server: Server) -> int:
     return found
 
 
+BURST = """
+import os, signal, sys
+
+install, left = signal.signal, [signal.SIGTERM, signal.SIGINT] * 10
+
+def again(frame, event, argument):
+    if left:
+        os.kill(os.getpid(), left.pop())
+
+def signal_with_more(number, handler):
+    def handle(*told):
+        sys.setprofile(again)
+        handler(*told)
+
+    return install(number, handle if callable(handler) else handler)
+
+signal.signal = signal_with_more
+"""
+"""Python runs this when it starts: while a signal is handled, further ones come at each call of a function."""
+
+
 def test_signals_that_follow_one_another_end_it_with_the_review_that_runs(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    (tmp_path / "sitecustomize.py").write_text(BURST)
+    with serving(tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])) as server:
         number = server.hub.open_pull_request("org/model", MUTE)
         server.hub.recover()
         server.hub.behave(Manner(delay=60), on=f"/discussions/{number}", method="GET")
@@ -353,9 +375,7 @@ def test_signals_that_follow_one_another_end_it_with_the_review_that_runs(tmp_pa
         until(lambda: server.hub.requests, REVIEWED)
         review = review_of(server)
         assert processes(review)
-        for _ in range(20):
-            server.process.send_signal(signal.SIGINT)
-            server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
         assert server.process.wait(30) == 0
         assert server.log.endswith(" ended\n")
         assert processes(review) == []
