@@ -32,7 +32,7 @@ SHIPPED = ("tpllint", "rules", "pyproject.toml", "README.md", "LICENSE", "action
 WRITER = "hf_Wr1ter"
 GOOD = {"chat_template.jinja": CHATML.encode(), "tokenizer_config.json": b'{"eos_token": "<|im_end|>"}'}
 MUTE = {**GOOD, "chat_template.jinja": CHATML.split("{% if add_generation_prompt %}")[0].encode()}
-EXPRESSION = re.compile(r"\$\{\{ (inputs|github)\.([a-z_]+) \}\}")
+EXPRESSION = re.compile(r"\$\{\{ inputs\.([a-z_]+) \}\}")
 TEXT = {"type": "string", "minLength": 1}
 SCHEMA = {
     "type": "object",
@@ -94,14 +94,13 @@ class Runner(NamedTuple):
         described = action()
         (step,) = (step for step in described["runs"]["steps"] if step["name"] == name)
         assert set(inputs) <= set(described["inputs"])
-        known = {f"inputs.{key}": inputs.get(key, each["default"]) for key, each in described["inputs"].items()}
-        known["github.action_path"] = str(self.source)
-        given = {
-            key: EXPRESSION.sub(lambda found: known[f"{found[1]}.{found[2]}"], value) for key, value in step["env"].items()
-        }
-        assert not any("${{" in value for key, value in step["env"].items() if not EXPRESSION.fullmatch(value))
+        known = {key: inputs.get(key, each["default"]) for key, each in described["inputs"].items()}
+        written = step.get("env", {})
+        given = {key: EXPRESSION.sub(lambda found: known[found[1]], value) for key, value in written.items()}
+        assert not any("${{" in value for value in written.values() if not EXPRESSION.fullmatch(value))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        settings = {**os.environ, "PATH": path, "RUNNER_TEMP": str(self.temporary), **surroundings, **given}
+        places = {"RUNNER_TEMP": str(self.temporary), "GITHUB_ACTION_PATH": str(self.source)}
+        settings = {**os.environ, "PATH": path, **places, **surroundings, **given}
         script = self.temporary / "script.sh"
         script.write_text(step["run"], encoding="utf-8")
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
@@ -159,10 +158,10 @@ def test_the_action_has_the_form_of_a_composite_action() -> None:
 
 
 def test_every_input_is_used_and_only_through_the_environment() -> None:
-    values = [value for step in action()["runs"]["steps"] for value in step["env"].values()]
+    values = [value for step in action()["runs"]["steps"] for value in step.get("env", {}).values()]
     found = [EXPRESSION.fullmatch(value) for value in values]
     assert all(found), "an expression is all of a value"
-    assert {match[2] for match in found if match and match[1] == "inputs"} == set(action()["inputs"])
+    assert {match[1] for match in found if match} == set(action()["inputs"])
 
 
 def test_targets_are_checked_one_a_line_with_annotations(runner: Runner, tmp_path: Path) -> None:
@@ -172,6 +171,13 @@ def test_targets_are_checked_one_a_line_with_annotations(runner: Runner, tmp_pat
     assert done.code == 1
     assert re.search(r"^::error file=a broken one/chat_template.jinja,.*generation-prompt-missing", done.out, re.MULTILINE)
     assert runner.tpllint(tmp_path, targets="good").code == 0
+
+
+def test_blanks_and_line_ends_of_windows_around_inputs_are_no_part_of_them(runner: Runner, tmp_path: Path) -> None:
+    model(tmp_path / "good", GOOD)
+    model(tmp_path / "a broken one", MUTE)
+    done = runner.tpllint(tmp_path, targets="\t good \r\n  a broken one\r\n \r\n", args="--ignore ALL\r\n--quiet\r\n")
+    assert (done.code, done.out, done.err) == (0, "no findings in 2 templates\n", "")
 
 
 def test_without_inputs_the_working_folder_is_the_model(runner: Runner, tmp_path: Path) -> None:
@@ -199,10 +205,27 @@ def test_a_review_can_be_shown_only_and_never_fail(runner: Runner, hub: LocalHub
     assert {method for method, _ in hub.requests} == {"GET"}
 
 
-@pytest.mark.parametrize("inputs", [{"model": "org/model"}, {"pr": "3"}])
-def test_half_a_review_is_refused(runner: Runner, tmp_path: Path, inputs: dict[str, str]) -> None:
+def test_a_folder_of_the_name_of_the_model_is_not_meant(runner: Runner, hub: LocalHub, tmp_path: Path) -> None:
+    model(tmp_path / "org" / "model", GOOD)
+    number = hub.open_pull_request("org/model", MUTE)
+    done = runner.tpllint(tmp_path, hub, model="org/model", pr=str(number), comment="false")
+    assert (done.code, "generation-prompt-missing" in done.out) == (1, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"model": "org/model"}, "the input pr is missing: a review needs model and pr"),
+        ({"pr": "3"}, "the input model is missing: a review needs model and pr"),
+        ({"targets": " \r\n"}, "the input targets is empty: name what to check, or give model and pr"),
+        ({"model": "org/model", "pr": "#3"}, "the input pr is not the number of a pull request"),
+        ({"model": "org/model", "pr": "3\n::error::forged"}, "the input pr is not the number of a pull request"),
+        ({"model": "org/model", "pr": "1000000000"}, "the input pr is not the number of a pull request"),
+    ],
+)
+def test_the_input_that_cannot_be_used_is_named(runner: Runner, tmp_path: Path, inputs: dict[str, str], said: str) -> None:
     done = runner.tpllint(tmp_path, None, **inputs)
-    assert (done.code, done.out, done.err) == (2, "", "error: a review needs both the inputs model and pr\n")
+    assert (done.code, done.out, done.err) == (2, "", f"error: {said}\n")
 
 
 @pytest.mark.parametrize("words", ["$(touch caught)", "`touch caught`", '"; touch caught; "', "a\ntouch caught", "--help", "*"])

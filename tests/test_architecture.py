@@ -81,10 +81,11 @@ LAYERS = (
 
 WORKER_SIDE = "tpllint.analysis"
 HEAVY = {"jinja2", "transformers", "huggingface_hub", "torch", "deepdiff", "numpy", "rich"}
-NETWORK = {"socket", "socketserver", "ssl", "http", "urllib.request", "httpx", "httpx2", "requests", "huggingface_hub"}
+CLIENTS = {"socket", "socketserver", "ssl", "http", "urllib.request", "httpx", "httpx2", "requests", "huggingface_hub"}
+NETWORK = CLIENTS | {"gradio", "fastapi", "starlette", "uvicorn"}
 CLIENT = "tpllint.sources.hub_client"
 """The one module that gets hold of what can open a socket to somebody else."""
-SERVER = "tpllint.serving"
+SERVER = "tpllint.serving.listening"
 """The one module that listens."""
 DOWNLOADER = "tpllint.generation.model_download"
 """The one module that has huggingface_hub fetch weights, in the process of a model."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import threading
 import time
+from queue import SimpleQueue
 
 import click
 
 from tpllint.errors import RepairableError
+from tpllint.sources.own_file import own_bytes
 
 SECRET = "WEBHOOK_SECRET"
 LONGEST_SECRET = 1000
@@ -32,26 +34,27 @@ def command(secret_file: str | None, host: str, port: int, queue: int, commented
     if not secret:
         hint = f"set {SECRET}, or write it into a --secret-file; give the webhook the same"
         raise RepairableError("missing-secret", "there is no secret by which the Hub is known", hint)
-    ended = threading.Event()
+    signals: SimpleQueue[int] = SimpleQueue()  # its `put` may interrupt itself: a signal can follow a signal
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda number, _: signals.put(number))
     with served(Wanted(host, port, queue, commented), secret, _log):
-        ended.wait()
+        signals.get()
     _log("ended")
     return 0
 
 
 def _from_file(path: str) -> str:
+    takes = "--secret-file takes a text file that holds the secret"
+    too_large = RepairableError("unusable-path", f"{path} holds no secret but a long text", takes)
     try:
-        with open(path, encoding="utf-8") as stream:
-            secret = stream.read(LONGEST_SECRET + 1).strip()
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read"
-        raise RepairableError("unusable-path", message, "name a text file that holds the secret") from error
-    if len(secret) > LONGEST_SECRET:
-        raise RepairableError("unusable-path", f"{path} holds no secret but a long text", "name the file of the secret")
-    return secret
+        return own_bytes(path, LONGEST_SECRET, takes=takes, too_large=too_large).decode("utf-8").strip()
+    except FileNotFoundError as error:
+        raise RepairableError("no-such-path", f"no such file: {path}", takes) from error
+    except UnicodeDecodeError as error:
+        raise RepairableError("unusable-path", f"{path} is not UTF-8", takes) from error
 
 
 def _log(line: str) -> None:
-    click.echo(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}", err=True)
+    """Write a line; a log that nobody reads any more, or a full disk, is no reason to stop serving."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}", err=True)
