@@ -17,7 +17,7 @@ from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.generating import why_not
 from tpllint.generation.talker import Talker
-from tpllint.report.escape import escape
+from tpllint.report.escape import escape, escape_lines
 from tpllint.targets import opened
 
 MAX_NEW_TOKENS = 512
@@ -96,13 +96,13 @@ class _Session:
         self._system, self._said = text or None, ()
 
     def _print_prompt(self, messages: tuple[Message, ...]) -> None:
-        click.echo(_shown(self._chat.prompt(messages)), err=True)
+        click.echo(escape_lines(self._chat.prompt(messages)), err=True)
 
     def _answer(self, text: str) -> None:
         asked = (*self._messages, {"role": "user", "content": text})
         if self._show_prompt:
             self._print_prompt(asked)
-        answered = self._chat.answer(asked, lambda _, piece: click.echo(_shown(piece), nl=False))
+        answered = self._chat.answer(asked, lambda _, piece: click.echo(escape_lines(piece), nl=False))
         click.echo()
         self._said = (*self._said, asked[-1], {"role": "assistant", "content": answered.text})
         if answered.stop is None:
@@ -118,8 +118,3 @@ def _lines() -> Iterator[str]:
         if not line:
             return
         yield line.rstrip("\r\n")
-
-
-def _shown(text: str) -> str:
-    """A text of several lines, each escaped."""
-    return "\n".join(map(escape, text.split("\n")))

@@ -10,7 +10,7 @@ import click
 from tpllint.cli.options import Command
 from tpllint.cli.progress import progress_of_model
 from tpllint.errors import RepairableError
-from tpllint.report.escape import escape
+from tpllint.report.escape import escape, escape_lines
 
 if TYPE_CHECKING:
     from tpllint.checking import Check
@@ -129,4 +129,4 @@ class _Echo:
         if name != self._name:
             click.echo(f"\n--- {escape(name)}", err=True)
             self._name = name
-        click.echo("\n".join(map(escape, piece.split("\n"))), nl=False, err=True)
+        click.echo(escape_lines(piece), nl=False, err=True)

@@ -20,6 +20,11 @@ def escape(text: str, limit: int | None = None) -> str:
     return shown if limit is None or len(text) <= limit else shown + "..."
 
 
+def escape_lines(text: str) -> str:
+    """A text of several lines, each escaped: its line ends stay."""
+    return "\n".join(map(escape, text.split("\n")))
+
+
 def no_command(line: str) -> str:
     r"""The same, with the second sign of `##[` and `##vso[` as `\u{23}`: runners of CI obey these anywhere in a log."""
     return COMMAND.sub(r"#\\u{23}", line) if "##" in line else line
