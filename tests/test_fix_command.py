@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -176,6 +177,32 @@ def test_the_diff_is_what_fixing_changes(tmp_path: Path) -> None:
     )
     assert done.stderr == b""
     assert held(tmp_path / "patched") == held(tmp_path / "fixed") != before
+
+
+ODD = (
+    b"z\n--- a/victim\n+++ b/victim\n@@ -1 +1 @@\n-a\n+b",
+    b"tab\there",
+    b"bad\xffn",
+    "é 漢".encode(),
+    b'"quoted" \\n',
+    b"\x1b[2J",
+)
+
+
+@pytest.mark.parametrize("command", [["git", "apply"], ["patch", "-p1", "--silent"]], ids=["git", "patch"])
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_is_no_more_than_a_name_in_a_diff(tmp_path: Path, name: bytes, command: list[str]) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"no {command[0]}")
+    folder = write(tmp_path / os.fsdecode(name), root=MISSING)
+    (tmp_path / "victim").write_text("a\n")
+    shown = tpllint("check", "--diff-fixes", os.fsdecode(name), cwd=tmp_path)
+    heads = [line for line in shown.out.splitlines() if line.startswith(("--- ", "+++ ", "@@ "))]
+    assert (shown.code, shown.out.isascii(), len(heads)) == (1, True, 3)
+    done = subprocess.run(command, cwd=tmp_path, input=shown.out.encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (folder / "chat_template.jinja").read_text() == f"{MISSING}\n{BLOCK}"
+    assert (tmp_path / "victim").read_text() == "a\n"
 
 
 def test_a_diff_goes_where_it_is_told_and_says_when_there_is_none(tmp_path: Path) -> None:
