@@ -230,6 +230,13 @@ def test_contradictions_are_told(folder: Path) -> None:
         done = tpllint("check", "old/chat_template.jinja", *words, cwd=folder)
         assert (done.code, "help: " in done.err) == (2, True)
     assert (folder / "old" / "chat_template.jinja").read_text() == MISSING
+    assert not (folder / FILE).exists()
+
+
+def test_a_byte_order_mark_before_a_baseline_is_read_over(folder: Path) -> None:
+    record(folder, "old")
+    (folder / FILE).write_bytes(b"\xef\xbb\xbf" + (folder / FILE).read_bytes())
+    assert baselined(check(folder, "old", "--baseline", FILE)) == 1
 
 
 def test_a_baseline_that_is_not_there_is_told(folder: Path) -> None:
@@ -243,14 +250,25 @@ ENTRY = {"path": "p", "template": "default", "rule": "r", "message": "m", "sever
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "not usable JSON"),
-        ("[" * 100_000, "not usable JSON"),
+        ("", "not usable JSON in line 1, column 1"),
+        ('{\n "schema": x', "not usable JSON in line 2, column 12"),
+        ("[" * 100_000, "not usable JSON: it nests too deeply"),
+        (f"[{'9' * 5000}]", "not usable JSON: a number has too many digits"),
+        ('{"schema": "", "schema": "", "findings": []}', "a key stands there twice"),
         ("[]", "it is not an object of schema and findings"),
         (json.dumps({"schema": "x", "findings": []}), 'its schema is not "tpllint-baseline-v1"'),
         (json.dumps({"schema": "tpllint-baseline-v1", "findings": [], "more": 1}), "it is not an object"),
         *(
             (json.dumps({"schema": "tpllint-baseline-v1", "findings": [entry]}), "finding 1 has not the form of one")
-            for entry in (3, ENTRY | {"count": 0}, ENTRY | {"count": True}, ENTRY | {"severity": "fatal"}, ENTRY | {"more": 1})
+            for entry in (
+                3,
+                ENTRY | {"count": 0},
+                ENTRY | {"count": int("9" * 4300)},
+                ENTRY | {"count": 1_000_001},
+                ENTRY | {"count": True},
+                ENTRY | {"severity": "fatal"},
+                ENTRY | {"more": 1},
+            )
         ),
         (json.dumps({"schema": "tpllint-baseline-v1", "findings": [ENTRY, ENTRY]}), "finding 2 stands there twice"),
     ],

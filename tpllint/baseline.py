@@ -23,18 +23,16 @@ from tpllint.severity import Severity
 from tpllint.sources.files import TEMPLATE_FOLDER
 from tpllint.sources.hub_target import parse_hub_target
 from tpllint.sources.listed import STDIN
-from tpllint.sources.own_file import own_bytes
+from tpllint.sources.own_file import FormError, own_bytes, own_json
 from tpllint.sources.stdin import SHOWN
 
 SCHEMA = "tpllint-baseline-v1"
 MAX_BYTES = 32_000_000
+MOST_ALIKE = 1_000_000
+"""No target has so many findings."""
 BROKEN = "restore it, or write it anew with --write-baseline"
 
 _ON_HUB = re.compile(r"(?P<repository>[^@]+)@[0-9a-f]{40}:(?P<file>.+)", re.DOTALL)
-
-
-class FormError(ValueError):
-    """A file does not have the form of a baseline; the message says what is wrong with it."""
 
 
 class Key(NamedTuple):
@@ -155,7 +153,7 @@ def read_baseline(path: str) -> Baseline:
     try:
         takes = "--baseline takes a file of --write-baseline"
         data = own_bytes(path, MAX_BYTES, takes=takes, too_large=_too_large(path, "is larger"))
-        return Baseline(path, _findings(_loaded(data)))
+        return Baseline(path, _findings(own_json(data)))
     except FileNotFoundError as error:
         raise RepairableError("no-such-path", f"no such file: {path}", f"run with --write-baseline {path} first") from error
     except FormError as error:
@@ -236,13 +234,6 @@ def _too_large(path: str, how: str) -> RepairableError:
     return RepairableError("too-large", f"{path} {how} than {MAX_BYTES // 1_000_000} MB", hint)
 
 
-def _loaded(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FormError(f"not usable JSON: {error}") from error
-
-
 def _findings(loaded: Any) -> dict[Key, Known]:
     match loaded:
         case {"schema": str(schema), "findings": list(entries), **others} if not others:
@@ -269,6 +260,6 @@ def _finding(number: int, entry: Any) -> tuple[Key, Known]:
             "severity": "error" | "warning" | "info" as severity,
             "count": int(count),
             **others,
-        } if not others and not isinstance(count, bool) and count > 0:
+        } if not others and not isinstance(count, bool) and 0 < count <= MOST_ALIKE:
             return Key(path, template, rule, message), Known(count, Severity(severity))
     raise FormError(f"finding {number} has not the form of one")
