@@ -233,6 +233,37 @@ def test_contradictions_are_told(folder: Path) -> None:
     assert not (folder / FILE).exists()
 
 
+def test_a_baseline_replaces_no_file_of_a_model(folder: Path) -> None:
+    (folder / "link").symlink_to("old")
+    (folder / "list").write_text("old\n")
+    for words in (
+        ("old", "--write-baseline", "old/chat_template.jinja"),
+        ("old", "--write-baseline", "link/chat_template.jinja"),
+        ("link", "--write-baseline", "old/tokenizer_config.json"),
+        ("old/chat_template.jinja", "--write-baseline", "old/config.json"),
+        ("old", "--write-baseline", "old/additional_chat_templates/rag.jinja"),
+        ("--from-file", "list", "--write-baseline", "old/chat_template.jinja"),
+        ("--from-file", "list", "--write-baseline", "list"),
+    ):
+        done = tpllint("check", *words, cwd=folder)
+        assert (done.code, "--write-baseline" in done.err, "help: name another file" in done.err) == (2, True, True)
+    assert (folder / "old" / "chat_template.jinja").read_text() == MISSING
+    assert [path.name for path in (folder / "old").iterdir()] == ["chat_template.jinja"]
+    assert (folder / "list").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("option", ["--baseline", "--write-baseline", "--output"])
+@pytest.mark.parametrize("name", ["", "-"])
+def test_what_is_no_name_of_a_file_is_refused_before_anything_is_checked(folder: Path, option: str, name: str) -> None:
+    if (option, name) == ("--output", "-"):
+        assert tpllint("check", "old", option, name, cwd=folder).code == 1
+        return
+    done = tpllint("check", "old", option, name, cwd=folder)
+    said = f"error: {option} takes the name of a file, not '{name}'\n  help: write {option} FILE, or leave it out\n"
+    assert (done.code, done.err, "generation" in done.out) == (2, said, False)
+    assert sorted(path.name for path in folder.iterdir()) == ["old"]
+
+
 def test_a_byte_order_mark_before_a_baseline_is_read_over(folder: Path) -> None:
     record(folder, "old")
     (folder / FILE).write_bytes(b"\xef\xbb\xbf" + (folder / FILE).read_bytes())

@@ -217,6 +217,38 @@ def test_a_diff_goes_where_it_is_told_and_says_when_there_is_none(tmp_path: Path
     assert (done.code, done.out, done.err.partition("\n")[0]) == (2, "", "error: no such file or folder: nope")
 
 
+def test_neither_a_diff_nor_a_report_replaces_a_file_of_a_model(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MISSING)
+    (tmp_path / "model" / "tokenizer.json").write_text("{}")
+    (tmp_path / "rows.jsonl").write_text('{"messages": []}\n')
+    before = held(tmp_path)
+    to = ("--output", "model/chat_template.jinja")
+    for words in (
+        ("check", "model", *to),
+        ("check", "--diff-fixes", "model", *to),
+        ("check", "model/chat_template.jinja", "--output", "model/generation_config.json"),
+        ("describe", "model", *to),
+        ("render", "model", "--output", "model/tokenizer.json"),
+        ("diff", "model", "model", *to),
+        ("review", "model", "model", *to),
+        ("data", "model", "rows.jsonl", *to),
+        ("data", "model", "rows.jsonl", "--output", "rows.jsonl"),
+        ("lock", "model", "--lock-file", "model/special_tokens_map.json"),
+    ):
+        done = tpllint(*words, cwd=tmp_path)
+        assert (done.code, "help: name another file" in done.err) == (2, True), words
+        assert held(tmp_path) == before
+    assert tpllint("check", "model", "--exit-zero", "--output", "model/report.json", cwd=tmp_path).code == 0
+
+
+def test_a_run_that_fails_leaves_the_report_of_before(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MISSING)
+    (tmp_path / "report").write_text("before")
+    assert tpllint("check", "model", "--severity", "nope=bad", "--output", "report", cwd=tmp_path).code == 2
+    assert sorted(held(tmp_path)) == ["model/chat_template.jinja", "model/tokenizer_config.json", "report"]
+    assert (tmp_path / "report").read_text() == "before"
+
+
 def test_a_model_on_the_hub_is_shown_and_not_fixed(tmp_path: Path) -> None:
     with LocalHub() as hub:
         env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "*", "HF_HUB_OFFLINE": "", "HF_TOKEN": ""}

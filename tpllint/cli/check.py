@@ -14,13 +14,16 @@ from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, checked, refused
 from tpllint.cli.known import Nothing, known_findings
 from tpllint.cli.options import (
+    REPLACES,
     coloured,
     configured,
     conversations_of,
+    files_read,
     listed,
     output,
     request,
     require_other_file,
+    require_own_file,
     require_targets,
     with_config,
     with_request,
@@ -37,6 +40,7 @@ from tpllint.rule import PROFILES
 from tpllint.selection import Selection
 from tpllint.severity import Severity
 from tpllint.targets import Argument, Request
+from tpllint.targets import named as name_of
 
 LEVELS = [severity.value for severity in Severity]
 FORMATS = ["text", "json", "jsonl", "github", "gitlab", "sarif", "junit", "markdown", "html"]
@@ -108,7 +112,9 @@ def command(
         require_targets(targets, lists)
     code, failing = 0, Severity(fail_on or Severity.ERROR)
     named: tuple[Argument, ...] = (lock_file or FILE,) if all_locked else (*targets, *lists)
-    require_other_file(path, targets)
+    require_own_file(lock_file, "--lock-file")
+    read = (*targets, *lists, *files_read(asked), *_given(config, baseline, lock_file or FILE if locked else None))
+    require_other_file(path, read)
     known = Nothing()
     with output(path) as stream:
         writer = _writer(output_format, stream, color=color, quiet=quiet)
@@ -119,8 +125,9 @@ def command(
             asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
             asked_for = _held_to(_lock(locked, lock_file), asked_for)
             named = _named(targets, lists, asked_for.request.lock)
-            used = (*targets, path) if path else targets
-            known = known_findings(baseline, write_baseline, given.baseline, asked_for, used)
+            read = (*read, *map(name_of, named), *_given(given.file, given.baseline if write_baseline is None else None))
+            require_other_file(path, read)
+            known = known_findings(baseline, write_baseline, given.baseline, asked_for, (*read, *_given(path)))
             rooms = tuple(_rooms(asked_for.request))
             if fix or diff_fixes:
                 rooms = (*rooms, *_fixes().rooms(named, asked_for, output_format, written=fix, shown=diff_fixes))
@@ -140,7 +147,7 @@ def command(
                         writer.add(report)
                         stream.flush()
         except RepairableError as error:
-            if output_format == "text":
+            if output_format == "text" or error.kind == REPLACES:
                 raise
             report = refused(named, error)
             code = exit_code(report, failing, exit_zero=exit_zero)
@@ -158,6 +165,11 @@ def _fixes() -> ModuleType:
 def _named(targets: Sequence[str], lists: Sequence[str], lock: Lock | None) -> tuple[Argument, ...]:
     """What is to be checked: what the command line names, or else all that a lock holds. Raises RepairableError."""
     return lock.entries() if lock is not None and not (targets or lists) else listed(targets, lists)
+
+
+def _given(*paths: str | None) -> Iterator[str]:
+    """Those of some paths that the user gave."""
+    yield from (path for path in paths if path is not None)
 
 
 def _lock(locked: bool, path: str | None) -> Lock | None:

@@ -5,13 +5,12 @@ The baseline is imported inside functions: most runs have none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from tpllint.cli.options import output
+from tpllint.cli.options import output, require_other_file, require_own_file
 from tpllint.errors import RepairableError
 from tpllint.report.escape import escape
 from tpllint.report.text import counted
@@ -89,9 +88,11 @@ def known_findings(read: str | None, written: str | None, configured: str | None
 
     Raises RepairableError.
     """
+    require_own_file(read, "--baseline")
+    require_own_file(written, "--write-baseline")
     if written is not None:
         return _recorded(read, written, used)
-    path = read or configured
+    path = configured if read is None else read
     if path is None:
         return Nothing()
     from tpllint.baseline import Sieve, read_baseline
@@ -103,10 +104,7 @@ def known_findings(read: str | None, written: str | None, configured: str | None
 def _recorded(read: str | None, written: str, used: Sequence[str]) -> Recorded:
     if read is not None:
         raise RepairableError("contradiction", "--baseline and --write-baseline exclude each other", "drop one of the two")
-    for path in used:
-        if os.path.realpath(path) == os.path.realpath(written):
-            message = f"--write-baseline {written} is also a target or the report"
-            raise RepairableError("contradiction", message, "name another file: the baseline would replace it")
+    require_other_file(written, used, "--write-baseline")
     from tpllint.baseline import Recording
 
     return Recorded(written, Recording(written))
