@@ -264,6 +264,38 @@ def test_what_is_no_name_of_a_file_is_refused_before_anything_is_checked(folder:
     assert sorted(path.name for path in folder.iterdir()) == ["old"]
 
 
+def test_what_is_known_is_not_fixed(folder: Path) -> None:
+    record(folder, "old")
+    model(folder / "new")
+    for words in (("--baseline", FILE), ()):
+        shown = tpllint("check", "--diff-fixes", "old", "new", *words, cwd=folder)
+        assert (shown.code, "+++ b/new/" in shown.out, "old" in shown.out) == (1, True, False)
+        done = tpllint("check", "--fix", "old", "new", *words, cwd=folder)
+        assert done.out.splitlines() == [
+            f"fixed: {RULE} in new/chat_template.jinja",
+            "no findings in 2 templates (1 in the baseline)",
+        ]
+        assert (done.code, done.err, (folder / "old" / "chat_template.jinja").read_text()) == (0, "", MISSING)
+        model(folder / "new")
+        (folder / "tpllint.toml").write_text(f'baseline = "{FILE}"')
+
+
+def test_with_fixes_what_is_left_is_recorded(folder: Path) -> None:
+    model(folder / "old", SPOILT)
+    done = tpllint("check", "--fix", "old", "--write-baseline", FILE, cwd=folder)
+    assert (done.code, done.out.splitlines()[0]) == (0, f"fixed: {RULE} in old/chat_template.jinja")
+    left = {entry["rule"] for entry in entries(folder)}
+    assert left
+    assert RULE not in left
+
+
+def test_a_diff_of_fixes_records_nothing_and_says_so(folder: Path) -> None:
+    done = tpllint("check", "--diff-fixes", "old", "--write-baseline", FILE, cwd=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: --diff-fixes checks nothing that --write-baseline could record\n  help: ")
+    assert not (folder / FILE).exists()
+
+
 def test_a_byte_order_mark_before_a_baseline_is_read_over(folder: Path) -> None:
     record(folder, "old")
     (folder / FILE).write_bytes(b"\xef\xbb\xbf" + (folder / FILE).read_bytes())

@@ -154,6 +154,23 @@ def test_a_file_that_two_targets_share_is_fixed_once(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "chat_template.jinja").read_text() == f"{MISSING}\n{BLOCK}"
 
 
+def test_what_is_done_once_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MARK + MISSING)
+    write(tmp_path / "fast", config=config(GOOD))
+    (tmp_path / "fast" / "preprocessor_config.json").write_text("{}")
+    (tmp_path / "link").symlink_to("model")
+    names = ("model", "model/", "./model", "model/chat_template.jinja", "link", "fast", "fast/", "--profile", "all")
+    shown = tpllint("check", "--diff-fixes", *names, cwd=tmp_path)
+    assert (shown.out.count("--- "), shown.err.count("not fixed: ")) == (1, 1)
+    done = fix(tmp_path, *names)
+    lines = [line for line in done.out.splitlines() if "fixed: " in line]
+    assert [line.partition(" in ")[0] for line in lines] == [
+        "fixed: bom-in-template",
+        "fixed: generation-prompt-missing",
+        f"not fixed: {MOVE}",
+    ]
+
+
 def test_permissions_stay(tmp_path: Path) -> None:
     path = write(tmp_path / "model", root=MISSING) / "chat_template.jinja"
     path.chmod(0o600)

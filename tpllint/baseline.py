@@ -103,11 +103,10 @@ class Sieve:
         self._due: set[Key] = set()
 
     def left(self, report: Report) -> Report:
-        """The report without what is known."""
+        """The report without what is known, which is counted."""
         if self._every_template:
             self._note_due(report)
-        alike: Counter[tuple[str, Key]] = Counter()
-        told = tuple(finding for finding in report.findings if not self._holds(finding, alike))
+        told, alike = self._told(report)
         hidden: Counter[str] = Counter()
         for (target, key), times in alike.items():
             self._seen[key] = max(self._seen[key], times)
@@ -115,9 +114,19 @@ class Sieve:
         targets = tuple(result._replace(baselined=hidden[result.target]) for result in report.targets)
         return report._replace(findings=told, targets=targets)
 
+    def without_known(self, report: Report) -> Report:
+        """The same of a report that is not told; nothing is counted."""
+        told, _ = self._told(report)
+        return report._replace(findings=told)
+
     def stale(self) -> int:
         """How many findings it holds that no longer occur where targets were examined whole."""
         return sum(max(0, self._baseline.findings[key].times - self._seen[key]) for key in self._due)
+
+    def _told(self, report: Report) -> tuple[tuple[Finding, ...], Counter[tuple[str, Key]]]:
+        """The findings that are not known, and how many are that are alike, by target."""
+        alike: Counter[tuple[str, Key]] = Counter()
+        return tuple(finding for finding in report.findings if not self._holds(finding, alike)), alike
 
     def _holds(self, finding: Finding, alike: Counter[tuple[str, Key]]) -> bool:
         """Whether a finding is known; it is counted."""

@@ -12,7 +12,7 @@ import click
 
 from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, checked, refused
-from tpllint.cli.known import Nothing, known_findings
+from tpllint.cli.known import Treatment, known_findings
 from tpllint.cli.options import (
     REPLACES,
     coloured,
@@ -115,7 +115,7 @@ def command(
     require_own_file(lock_file, "--lock-file")
     read = (*targets, *lists, *files_read(asked), *_given(config, baseline, lock_file or FILE if locked else None))
     require_other_file(path, read)
-    known = Nothing()
+    known = Treatment()
     with output(path) as stream:
         writer = _writer(output_format, stream, color=color, quiet=quiet)
         try:
@@ -130,16 +130,17 @@ def command(
             known = known_findings(baseline, write_baseline, given.baseline, asked_for, (*read, *_given(path)))
             rooms = tuple(_rooms(asked_for.request))
             if fix or diff_fixes:
-                rooms = (*rooms, *_fixes().rooms(named, asked_for, output_format, written=fix, shown=diff_fixes))
+                more = _fixes().rooms(named, asked_for, output_format, write_baseline, written=fix, shown=diff_fixes)
+                rooms = (*rooms, *more)
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 if diff_fixes:
                     with bar.aside():
-                        return int(_fixes().show(named, pool, asked_for, stream, exit_zero=exit_zero))
+                        return int(_fixes().show(named, pool, asked_for, known, stream, exit_zero=exit_zero))
                 if fix:
                     told = None if quiet else stream if output_format == "text" else sys.stderr
                     with bar.aside():
-                        code = _fixes().fix(named, pool, asked_for, told)
+                        code = _fixes().fix(named, pool, asked_for, known, told)
                 for report in _undisturbed(checked(named, pool, asked_for, bar.tell)):
                     report = known.told(report)
                     code = max(code, exit_code(known.counting(report), failing, exit_zero=exit_zero))
