@@ -230,6 +230,76 @@ def test_contradictions_are_told(folder: Path) -> None:
         done = tpllint("check", "old/chat_template.jinja", *words, cwd=folder)
         assert (done.code, "help: " in done.err) == (2, True)
     assert (folder / "old" / "chat_template.jinja").read_text() == MISSING
+    assert not (folder / FILE).exists()
+
+
+def test_a_baseline_replaces_no_file_of_a_model(folder: Path) -> None:
+    (folder / "link").symlink_to("old")
+    (folder / "list").write_text("old\n")
+    for words in (
+        ("old", "--write-baseline", "old/chat_template.jinja"),
+        ("old", "--write-baseline", "link/chat_template.jinja"),
+        ("link", "--write-baseline", "old/tokenizer_config.json"),
+        ("old/chat_template.jinja", "--write-baseline", "old/config.json"),
+        ("old", "--write-baseline", "old/additional_chat_templates/rag.jinja"),
+        ("--from-file", "list", "--write-baseline", "old/chat_template.jinja"),
+        ("--from-file", "list", "--write-baseline", "list"),
+    ):
+        done = tpllint("check", *words, cwd=folder)
+        assert (done.code, "--write-baseline" in done.err, "help: name another file" in done.err) == (2, True, True)
+    assert (folder / "old" / "chat_template.jinja").read_text() == MISSING
+    assert [path.name for path in (folder / "old").iterdir()] == ["chat_template.jinja"]
+    assert (folder / "list").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("option", ["--baseline", "--write-baseline", "--output"])
+@pytest.mark.parametrize("name", ["", "-"])
+def test_what_is_no_name_of_a_file_is_refused_before_anything_is_checked(folder: Path, option: str, name: str) -> None:
+    if (option, name) == ("--output", "-"):
+        assert tpllint("check", "old", option, name, cwd=folder).code == 1
+        return
+    done = tpllint("check", "old", option, name, cwd=folder)
+    said = f"error: {option} takes the name of a file, not '{name}'\n  help: write {option} FILE, or leave it out\n"
+    assert (done.code, done.err, "generation" in done.out) == (2, said, False)
+    assert sorted(path.name for path in folder.iterdir()) == ["old"]
+
+
+def test_what_is_known_is_not_fixed(folder: Path) -> None:
+    record(folder, "old")
+    model(folder / "new")
+    for words in (("--baseline", FILE), ()):
+        shown = tpllint("check", "--diff-fixes", "old", "new", *words, cwd=folder)
+        assert (shown.code, "+++ b/new/" in shown.out, "old" in shown.out) == (1, True, False)
+        done = tpllint("check", "--fix", "old", "new", *words, cwd=folder)
+        assert done.out.splitlines() == [
+            f"fixed: {RULE} in new/chat_template.jinja",
+            "no findings in 2 templates (1 in the baseline)",
+        ]
+        assert (done.code, done.err, (folder / "old" / "chat_template.jinja").read_text()) == (0, "", MISSING)
+        model(folder / "new")
+        (folder / "tpllint.toml").write_text(f'baseline = "{FILE}"')
+
+
+def test_with_fixes_what_is_left_is_recorded(folder: Path) -> None:
+    model(folder / "old", SPOILT)
+    done = tpllint("check", "--fix", "old", "--write-baseline", FILE, cwd=folder)
+    assert (done.code, done.out.splitlines()[0]) == (0, f"fixed: {RULE} in old/chat_template.jinja")
+    left = {entry["rule"] for entry in entries(folder)}
+    assert left
+    assert RULE not in left
+
+
+def test_a_diff_of_fixes_records_nothing_and_says_so(folder: Path) -> None:
+    done = tpllint("check", "--diff-fixes", "old", "--write-baseline", FILE, cwd=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: --diff-fixes checks nothing that --write-baseline could record\n  help: ")
+    assert not (folder / FILE).exists()
+
+
+def test_a_byte_order_mark_before_a_baseline_is_read_over(folder: Path) -> None:
+    record(folder, "old")
+    (folder / FILE).write_bytes(b"\xef\xbb\xbf" + (folder / FILE).read_bytes())
+    assert baselined(check(folder, "old", "--baseline", FILE)) == 1
 
 
 def test_a_baseline_that_is_not_there_is_told(folder: Path) -> None:
@@ -243,14 +313,25 @@ ENTRY = {"path": "p", "template": "default", "rule": "r", "message": "m", "sever
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "not usable JSON"),
-        ("[" * 100_000, "not usable JSON"),
+        ("", "not usable JSON in line 1, column 1"),
+        ('{\n "schema": x', "not usable JSON in line 2, column 12"),
+        ("[" * 100_000, "not usable JSON: it nests too deeply"),
+        (f"[{'9' * 5000}]", "not usable JSON: a number has too many digits"),
+        ('{"schema": "", "schema": "", "findings": []}', "a key stands there twice"),
         ("[]", "it is not an object of schema and findings"),
         (json.dumps({"schema": "x", "findings": []}), 'its schema is not "tpllint-baseline-v1"'),
         (json.dumps({"schema": "tpllint-baseline-v1", "findings": [], "more": 1}), "it is not an object"),
         *(
             (json.dumps({"schema": "tpllint-baseline-v1", "findings": [entry]}), "finding 1 has not the form of one")
-            for entry in (3, ENTRY | {"count": 0}, ENTRY | {"count": True}, ENTRY | {"severity": "fatal"}, ENTRY | {"more": 1})
+            for entry in (
+                3,
+                ENTRY | {"count": 0},
+                ENTRY | {"count": int("9" * 4300)},
+                ENTRY | {"count": 1_000_001},
+                ENTRY | {"count": True},
+                ENTRY | {"severity": "fatal"},
+                ENTRY | {"more": 1},
+            )
         ),
         (json.dumps({"schema": "tpllint-baseline-v1", "findings": [ENTRY, ENTRY]}), "finding 2 stands there twice"),
     ],

@@ -327,7 +327,7 @@ def test_a_report_does_not_replace_what_it_is_about(there: Path) -> None:
         form = ("--output-format", output_format, "--output", "good/chat_template.jinja")
         done = tpllint("diff", template, "mute", *form, cwd=there)
         assert done.code == 2
-        assert "is the target itself" in done.err
+        assert "--output good/chat_template.jinja would replace" in done.err
         assert template.read_text(encoding="utf-8") == GOOD
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -153,6 +154,23 @@ def test_a_file_that_two_targets_share_is_fixed_once(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "chat_template.jinja").read_text() == f"{MISSING}\n{BLOCK}"
 
 
+def test_what_is_done_once_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MARK + MISSING)
+    write(tmp_path / "fast", config=config(GOOD))
+    (tmp_path / "fast" / "preprocessor_config.json").write_text("{}")
+    (tmp_path / "link").symlink_to("model")
+    names = ("model", "model/", "./model", "model/chat_template.jinja", "link", "fast", "fast/", "--profile", "all")
+    shown = tpllint("check", "--diff-fixes", *names, cwd=tmp_path)
+    assert (shown.out.count("--- "), shown.err.count("not fixed: ")) == (1, 1)
+    done = fix(tmp_path, *names)
+    lines = [line for line in done.out.splitlines() if "fixed: " in line]
+    assert [line.partition(" in ")[0] for line in lines] == [
+        "fixed: bom-in-template",
+        "fixed: generation-prompt-missing",
+        f"not fixed: {MOVE}",
+    ]
+
+
 def test_permissions_stay(tmp_path: Path) -> None:
     path = write(tmp_path / "model", root=MISSING) / "chat_template.jinja"
     path.chmod(0o600)
@@ -178,6 +196,32 @@ def test_the_diff_is_what_fixing_changes(tmp_path: Path) -> None:
     assert held(tmp_path / "patched") == held(tmp_path / "fixed") != before
 
 
+ODD = (
+    b"z\n--- a/victim\n+++ b/victim\n@@ -1 +1 @@\n-a\n+b",
+    b"tab\there",
+    b"bad\xffn",
+    "é 漢".encode(),
+    b'"quoted" \\n',
+    b"\x1b[2J",
+)
+
+
+@pytest.mark.parametrize("command", [["git", "apply"], ["patch", "-p1", "--silent"]], ids=["git", "patch"])
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_is_no_more_than_a_name_in_a_diff(tmp_path: Path, name: bytes, command: list[str]) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"no {command[0]}")
+    folder = write(tmp_path / os.fsdecode(name), root=MISSING)
+    (tmp_path / "victim").write_text("a\n")
+    shown = tpllint("check", "--diff-fixes", os.fsdecode(name), cwd=tmp_path)
+    heads = [line for line in shown.out.splitlines() if line.startswith(("--- ", "+++ ", "@@ "))]
+    assert (shown.code, shown.out.isascii(), len(heads)) == (1, True, 3)
+    done = subprocess.run(command, cwd=tmp_path, input=shown.out.encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (folder / "chat_template.jinja").read_text() == f"{MISSING}\n{BLOCK}"
+    assert (tmp_path / "victim").read_text() == "a\n"
+
+
 def test_a_diff_goes_where_it_is_told_and_says_when_there_is_none(tmp_path: Path) -> None:
     write(tmp_path / "model", root=MISSING)
     done = tpllint("check", "--diff-fixes", "model", "--output", "fixes.patch", "--exit-zero", cwd=tmp_path)
@@ -188,6 +232,38 @@ def test_a_diff_goes_where_it_is_told_and_says_when_there_is_none(tmp_path: Path
     assert (done.code, done.out, done.err) == (0, "", "")
     done = tpllint("check", "--diff-fixes", "model", "nope", cwd=tmp_path)
     assert (done.code, done.out, done.err.partition("\n")[0]) == (2, "", "error: no such file or folder: nope")
+
+
+def test_neither_a_diff_nor_a_report_replaces_a_file_of_a_model(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MISSING)
+    (tmp_path / "model" / "tokenizer.json").write_text("{}")
+    (tmp_path / "rows.jsonl").write_text('{"messages": []}\n')
+    before = held(tmp_path)
+    to = ("--output", "model/chat_template.jinja")
+    for words in (
+        ("check", "model", *to),
+        ("check", "--diff-fixes", "model", *to),
+        ("check", "model/chat_template.jinja", "--output", "model/generation_config.json"),
+        ("describe", "model", *to),
+        ("render", "model", "--output", "model/tokenizer.json"),
+        ("diff", "model", "model", *to),
+        ("review", "model", "model", *to),
+        ("data", "model", "rows.jsonl", *to),
+        ("data", "model", "rows.jsonl", "--output", "rows.jsonl"),
+        ("lock", "model", "--lock-file", "model/special_tokens_map.json"),
+    ):
+        done = tpllint(*words, cwd=tmp_path)
+        assert (done.code, "help: name another file" in done.err) == (2, True), words
+        assert held(tmp_path) == before
+    assert tpllint("check", "model", "--exit-zero", "--output", "model/report.json", cwd=tmp_path).code == 0
+
+
+def test_a_run_that_fails_leaves_the_report_of_before(tmp_path: Path) -> None:
+    write(tmp_path / "model", root=MISSING)
+    (tmp_path / "report").write_text("before")
+    assert tpllint("check", "model", "--severity", "nope=bad", "--output", "report", cwd=tmp_path).code == 2
+    assert sorted(held(tmp_path)) == ["model/chat_template.jinja", "model/tokenizer_config.json", "report"]
+    assert (tmp_path / "report").read_text() == "before"
 
 
 def test_a_model_on_the_hub_is_shown_and_not_fixed(tmp_path: Path) -> None:

@@ -23,18 +23,16 @@ from tpllint.severity import Severity
 from tpllint.sources.files import TEMPLATE_FOLDER
 from tpllint.sources.hub_target import parse_hub_target
 from tpllint.sources.listed import STDIN
-from tpllint.sources.own_file import own_bytes
+from tpllint.sources.own_file import FormError, own_bytes, own_json
 from tpllint.sources.stdin import SHOWN
 
 SCHEMA = "tpllint-baseline-v1"
 MAX_BYTES = 32_000_000
+MOST_ALIKE = 1_000_000
+"""No target has so many findings."""
 BROKEN = "restore it, or write it anew with --write-baseline"
 
 _ON_HUB = re.compile(r"(?P<repository>[^@]+)@[0-9a-f]{40}:(?P<file>.+)", re.DOTALL)
-
-
-class FormError(ValueError):
-    """A file does not have the form of a baseline; the message says what is wrong with it."""
 
 
 class Key(NamedTuple):
@@ -105,11 +103,10 @@ class Sieve:
         self._due: set[Key] = set()
 
     def left(self, report: Report) -> Report:
-        """The report without what is known."""
+        """The report without what is known, which is counted."""
         if self._every_template:
             self._note_due(report)
-        alike: Counter[tuple[str, Key]] = Counter()
-        told = tuple(finding for finding in report.findings if not self._holds(finding, alike))
+        told, alike = self._told(report)
         hidden: Counter[str] = Counter()
         for (target, key), times in alike.items():
             self._seen[key] = max(self._seen[key], times)
@@ -117,9 +114,19 @@ class Sieve:
         targets = tuple(result._replace(baselined=hidden[result.target]) for result in report.targets)
         return report._replace(findings=told, targets=targets)
 
+    def without_known(self, report: Report) -> Report:
+        """The same of a report that is not told; nothing is counted."""
+        told, _ = self._told(report)
+        return report._replace(findings=told)
+
     def stale(self) -> int:
         """How many findings it holds that no longer occur where targets were examined whole."""
         return sum(max(0, self._baseline.findings[key].times - self._seen[key]) for key in self._due)
+
+    def _told(self, report: Report) -> tuple[tuple[Finding, ...], Counter[tuple[str, Key]]]:
+        """The findings that are not known, and how many are that are alike, by target."""
+        alike: Counter[tuple[str, Key]] = Counter()
+        return tuple(finding for finding in report.findings if not self._holds(finding, alike)), alike
 
     def _holds(self, finding: Finding, alike: Counter[tuple[str, Key]]) -> bool:
         """Whether a finding is known; it is counted."""
@@ -155,7 +162,7 @@ def read_baseline(path: str) -> Baseline:
     try:
         takes = "--baseline takes a file of --write-baseline"
         data = own_bytes(path, MAX_BYTES, takes=takes, too_large=_too_large(path, "is larger"))
-        return Baseline(path, _findings(_loaded(data)))
+        return Baseline(path, _findings(own_json(data)))
     except FileNotFoundError as error:
         raise RepairableError("no-such-path", f"no such file: {path}", f"run with --write-baseline {path} first") from error
     except FormError as error:
@@ -236,13 +243,6 @@ def _too_large(path: str, how: str) -> RepairableError:
     return RepairableError("too-large", f"{path} {how} than {MAX_BYTES // 1_000_000} MB", hint)
 
 
-def _loaded(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FormError(f"not usable JSON: {error}") from error
-
-
 def _findings(loaded: Any) -> dict[Key, Known]:
     match loaded:
         case {"schema": str(schema), "findings": list(entries), **others} if not others:
@@ -269,6 +269,6 @@ def _finding(number: int, entry: Any) -> tuple[Key, Known]:
             "severity": "error" | "warning" | "info" as severity,
             "count": int(count),
             **others,
-        } if not others and not isinstance(count, bool) and count > 0:
+        } if not others and not isinstance(count, bool) and 0 < count <= MOST_ALIKE:
             return Key(path, template, rule, message), Known(count, Severity(severity))
     raise FormError(f"finding {number} has not the form of one")

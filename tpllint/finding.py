@@ -12,6 +12,8 @@ from tpllint.severity import Severity
 from tpllint.snippet import Snippet
 from tpllint.span import Span
 
+INCOMPLETE = "not fully analysed, so there may be more to find"
+
 
 class Evidence(NamedTuple):
     """What a person can look at: the conversation that shows the problem and the part of its prompt that matters.
@@ -143,6 +145,17 @@ class TargetResult(NamedTuple):
     note: str | None = None
     baselined: int = 0
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether it was examined, but not whole."""
+        return not (self.fully_analysed or self.error)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of how it was examined."""
+        notes = (self.note, INCOMPLETE if self.is_incomplete else None)
+        return tuple(note for note in notes if note)
+
 
 class Crash(NamedTuple):
     """A rule that raised: a defect of tpllint or of a rule pack, reported with its traceback."""
@@ -199,7 +212,7 @@ class Report(NamedTuple):
             suppressed=self.suppressed,
             templates=sum(len(result.templates) for result in self.targets if not result.error),
             failed=sum(result.error is not None for result in self.targets),
-            incomplete=sum(not (result.fully_analysed or result.error) for result in self.targets),
+            incomplete=sum(result.is_incomplete for result in self.targets),
             baselined=sum(result.baselined for result in self.targets),
         )
 

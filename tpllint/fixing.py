@@ -7,15 +7,15 @@ for what the rule said would change. The next one is tried on what came of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from tpllint.checking import Check, examined
 from tpllint.difference.diff import Side
 from tpllint.difference.outcomes import Outcome
 from tpllint.diffing import sides
 from tpllint.errors import RepairableError
-from tpllint.finding import Finding, TargetError
+from tpllint.finding import Finding, Report, TargetError
 from tpllint.pool import Pool
 from tpllint.quoting import quoted
 from tpllint.repairs import FileChange, Refused, changes, plain, repaired
@@ -30,6 +30,8 @@ from tpllint.targets import Argument, Request, Target, batches, distinct, opened
 
 MOST = 50
 """Fixes of one target."""
+Fixable: TypeAlias = Callable[[Report], Report]
+"""Leaves of a report what is told of it, which is what may be fixed."""
 
 
 class Refusal(NamedTuple):
@@ -55,26 +57,31 @@ class Fixed(NamedTuple):
     error: TargetError | None = None
 
 
+def everything(report: Report) -> Report:
+    """Where nothing is known already, everything may be fixed."""
+    return report
+
+
 def fixes(target: Argument, pool: Pool, asked: Check) -> Fixed:
     """What becomes of one target. `asked.selection` chooses the findings; raises RepairableError where it cannot be had."""
     (found,) = opened([target], _whole(asked.request))
     if found.error is not None:
         raise RepairableError(found.error.kind, found.error.message, found.error.hint)
-    return _fixed(found, pool, asked)
+    return _fixed(found, pool, asked, everything)
 
 
-def every_fix(targets: Sequence[Argument], pool: Pool, asked: Check) -> Iterator[Fixed]:
+def every_fix(targets: Sequence[Argument], pool: Pool, asked: Check, fixable: Fixable = everything) -> Iterator[Fixed]:
     """What becomes of each target in which there is anything to fix, or why that cannot be told."""
     rules = asked.selection.chosen(pool.rules)
     whole = asked._replace(request=_whole(asked.request))
     for batch in batches(distinct(targets), whole.request):
         report = examined(batch.targets, rules, pool, whole)
-        offering = {finding.target for finding in report.findings if finding.fix is not None}
+        offering = {finding.target for finding in fixable(report).findings if finding.fix is not None}
         for target in batch.targets:
             if target.error is not None:
                 yield Fixed(target.argument, error=target.error)
             elif target.argument in offering:
-                yield _fixed(target, pool, asked)
+                yield _fixed(target, pool, asked, fixable)
 
 
 def _whole(request: Request) -> Request:
@@ -82,11 +89,11 @@ def _whole(request: Request) -> Request:
     return request._replace(template=None, chat_template=None, lock=None, base_model=False)
 
 
-def _fixed(target: Target, pool: Pool, asked: Check) -> Fixed:
+def _fixed(target: Target, pool: Pool, asked: Check, fixable: Fixable) -> Fixed:
     now, applied = target, list[Finding]()
     while True:
         refused = []
-        for finding in _fixable(now, pool, asked) if len(applied) < MOST else ():
+        for finding in _offering(now, pool, asked, fixable) if len(applied) < MOST else ():
             try:
                 now = _tried(now, finding, pool, asked.request)
                 applied.append(finding)
@@ -100,10 +107,10 @@ def _fixed(target: Target, pool: Pool, asked: Check) -> Fixed:
             return Fixed(target.argument, target.model.folder, made, tuple(applied), tuple(refused))
 
 
-def _fixable(target: Target, pool: Pool, asked: Check) -> list[Finding]:
+def _offering(target: Target, pool: Pool, asked: Check, fixable: Fixable) -> list[Finding]:
     """The findings that the user is told, of the templates that were asked for, and that offer a fix."""
     rules, request = asked.selection.chosen(pool.rules), _whole(asked.request)
-    findings = examined([target], rules, pool, asked._replace(request=request)).findings
+    findings = fixable(examined([target], rules, pool, asked._replace(request=request))).findings
     offering = (finding for finding in findings if finding.fix is not None and _is_of(finding, asked.request.template, target))
     return sorted(offering, key=_turn)
 

@@ -14,7 +14,7 @@ from tpllint.errors import RepairableError
 from tpllint.job import Locked
 from tpllint.signatures import LENGTH
 from tpllint.sources.local import model_folder
-from tpllint.sources.own_file import own_bytes
+from tpllint.sources.own_file import FormError, own_bytes, own_json
 
 FILE = "tpllint.lock"
 """In the working directory, where nobody names another."""
@@ -28,10 +28,6 @@ BROKEN = "restore it, or remove it and lock again"
 
 Templates = Mapping[str, Locked]
 """What is locked of one target, by the label of each template."""
-
-
-class FormError(ValueError):
-    """A file does not have the form of a lock; the message says what is wrong with it."""
 
 
 class Entry(NamedTuple):
@@ -106,7 +102,7 @@ def files_of(target: str) -> list[str]:
 def read_lock(path: str) -> Lock:
     """The lock in a file. Raises RepairableError."""
     try:
-        return Lock(path, _targets(_loaded(_bytes(path))))
+        return Lock(path, _targets(own_json(_bytes(path))))
     except FileNotFoundError as error:
         raise RepairableError("no-such-path", f"no such file: {path}", "run tpllint lock on the targets first") from error
     except FormError as error:
@@ -130,23 +126,6 @@ def _bytes(path: str) -> bytes:
 
 def _too_large(path: str, how: str) -> RepairableError:
     return RepairableError("too-large", f"{path} {how} than {MAX_BYTES // 1_000_000} MB", "use several files of --lock-file")
-
-
-def _loaded(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats)
-    except FormError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise FormError(f"not usable JSON: {error}") from error
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of these keys; of one that stands there twice, readers would see only the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise FormError("a key stands there twice")
-    return found
 
 
 def _targets(loaded: Any) -> dict[str, Templates]:

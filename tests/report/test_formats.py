@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.in_process import harmful
 from tests.report.hostile import TEXTS, WORD, hostile_report, written
 from tests.report.readers import READERS
 from tpllint.cli.check import FORMATS
-from tpllint.finding import Report
+from tpllint.finding import Report, TargetResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,26 @@ def test_what_has_no_finding_is_told_everywhere_too(output_format: str) -> None:
     assert "RuntimeError: x" in printed
     assert "does not render: x" in printed
     assert "read: x" in printed or output_format == "gitlab"
+
+
+@each_format
+def test_a_target_that_is_not_fully_analysed_is_named(output_format: str) -> None:
+    half = TargetResult("half & half", ("default",), fully_analysed=False, note="read: x")
+    report = Report((TargetResult("whole", ("default",)), half), ())
+    printed = written(output_format, report)
+    READERS[output_format](printed)
+    if output_format in ("json", "jsonl"):
+        assert [target["fully_analysed"] for target in _targets(printed)] == [True, False]
+        return
+    assert "not fully analysed, so there may be more to find" in printed
+    assert "half " in printed
+    assert "read: x" in printed or output_format == "gitlab"
+    assert ("whole" in printed) is (output_format in ("html", "junit"))
+
+
+def _targets(printed: str) -> list[Any]:
+    reports = map(json.loads, [printed] if printed.startswith("{\n") else printed.splitlines())
+    return [target for report in reports for target in report["targets"]]
 
 
 @each_format

@@ -84,7 +84,8 @@ def test_what_cannot_be_checked_is_an_error_once(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_raises_and_a_target_without_verdict_are_told(run: Run, tmp_path: Path) -> None:
-    ((name, properties, message),) = commands(written(run("raise ::error::x")))
+    (name, properties, message), (_, _, incomplete) = commands(written(run("raise ::error::x")))
+    assert incomplete.startswith("t.jinja: not fully analysed")
     assert (name, properties["title"]) == ("error", "tpllint: defect")
     assert message.split("\n")[0] == "rule raises failed on t.jinja; please report this:"
     assert message.endswith("RuntimeError: raise ::error::x")

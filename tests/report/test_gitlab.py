@@ -44,6 +44,7 @@ def test_what_has_no_place_stands_in_the_first_line() -> None:
         ("odd-thing", "blocker", {"begin": 1}),
         ("undecided", "info", {"begin": 1}),
         ("no-such-path", "blocker", {"begin": 1}),
+        ("incomplete", "info", {"begin": 1}),
     ]
 
 

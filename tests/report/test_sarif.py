@@ -113,7 +113,8 @@ def test_errors_defects_and_missing_verdicts_are_notifications(run: Run, tmp_pat
     stream = io.StringIO()
     sarif.write(run("raise {no}"), stream)
     (invocation,) = log(stream.getvalue(), schema)["invocations"]
-    (told,) = invocation["toolExecutionNotifications"]
+    told, incomplete = invocation["toolExecutionNotifications"]
+    assert (incomplete["level"], incomplete["properties"]["target"]) == ("note", "t.jinja")
     assert (invocation["executionSuccessful"], told["level"], told["properties"]["rule"]) == (False, "error", "raises")
     assert "RuntimeError: raise {no}" in told["properties"]["traceback"]
 

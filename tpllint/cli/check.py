@@ -13,31 +13,36 @@ import click
 from tpllint.capabilities import CAPABILITIES
 from tpllint.checking import Check, checked, refused
 from tpllint.cli.generation import VERBOSE, Generation, generated, generation_of, with_generation
-from tpllint.cli.known import Nothing, known_findings
+from tpllint.cli.known import Treatment, known_findings
 from tpllint.cli.options import (
+    REPLACES,
     coloured,
     configured,
     conversations_of,
+    files_read,
     listed,
     output,
     request,
     require_other_file,
+    require_own_file,
     require_targets,
     with_config,
     with_request,
     workers,
 )
-from tpllint.cli.progress import progress
+from tpllint.cli.progress import Silence, progress
 from tpllint.config import Config
 from tpllint.errors import RepairableError
 from tpllint.finding import Report
 from tpllint.lock import FILE, RULE, Lock, read_lock
+from tpllint.pool import Pool
 from tpllint.portability import ENGINES
 from tpllint.report import text as text_report
 from tpllint.rule import PROFILES
 from tpllint.selection import Selection
 from tpllint.severity import Severity
 from tpllint.targets import Argument, Request
+from tpllint.targets import named as name_of
 
 LEVELS = [severity.value for severity in Severity]
 FORMATS = ["text", "json", "jsonl", "github", "gitlab", "sarif", "junit", "markdown", "html"]
@@ -113,44 +118,44 @@ def command(
         require_targets(targets, lists)
     code, failing = 0, Severity(fail_on or Severity.ERROR)
     named: tuple[Argument, ...] = (lock_file or FILE,) if all_locked else (*targets, *lists)
-    require_other_file(path, targets)
-    known = Nothing()
+    require_own_file(lock_file, "--lock-file")
+    read = (*targets, *lists, *files_read(asked), *_given(config, baseline, lock_file or FILE if locked else None))
+    require_other_file(path, read)
+    known = Treatment()
     with output(path) as stream:
         writer = _writer(output_format, stream, color=color, quiet=quiet)
         try:
             given = configured(config, no_config)
             failing = Severity(fail_on) if fail_on else given.fail_on
             selection = selection_of(given, select, ignore, severity, profile, failing)
-            generation = generation_of(asked)
+            generation = generation_of(asked, aloud=verbose, no_progress=no_progress)
             asked_for = Check(request_of(given, expect, engines, asked)._replace(base_model=base_model), selection)
             asked_for = _held_to(_lock(locked, lock_file), asked_for)
             named = _named(targets, lists, asked_for.request.lock)
-            used = (*targets, path) if path else targets
-            known = known_findings(baseline, write_baseline, given.baseline, asked_for, used)
+            read = (*read, *map(name_of, named), *_given(given.file, given.baseline if write_baseline is None else None))
+            require_other_file(path, read)
+            known = known_findings(baseline, write_baseline, given.baseline, asked_for, (*read, *_given(path)))
             rooms = tuple(_rooms(asked_for.request, generation))
             if fix or diff_fixes:
-                rooms = (*rooms, *_fixes().rooms(named, asked_for, output_format, written=fix, shown=diff_fixes))
+                more = _fixes().rooms(named, asked_for, output_format, write_baseline, written=fix, shown=diff_fixes)
+                rooms = (*rooms, *more)
             with workers(given, *rooms, documented=output_format == "sarif") as pool, progress(len(named), no_progress) as bar:
                 given.require_rules(pool.rules)
                 if diff_fixes:
                     with bar.aside():
-                        return int(_fixes().show(named, pool, asked_for, stream, exit_zero=exit_zero))
+                        return int(_fixes().show(named, pool, asked_for, known, stream, exit_zero=exit_zero))
                 if fix:
                     told = None if quiet else stream if output_format == "text" else sys.stderr
                     with bar.aside():
-                        code = _fixes().fix(named, pool, asked_for, told)
-                if generation is None:
-                    reports = checked(named, pool, asked_for, bar.tell)
-                else:
-                    reports = generated(named, pool, asked_for, generation, verbose=verbose, no_progress=no_progress)
-                for report in _undisturbed(reports):
+                        code = _fixes().fix(named, pool, asked_for, known, told)
+                for report in _undisturbed(_reports(named, pool, asked_for, generation, bar)):
                     report = known.told(report)
                     code = max(code, exit_code(known.counting(report), failing, exit_zero=exit_zero))
                     with bar.aside():
                         writer.add(report)
                         stream.flush()
         except RepairableError as error:
-            if output_format == "text":
+            if output_format == "text" or error.kind == REPLACES:
                 raise
             report = refused(named, error)
             code = exit_code(report, failing, exit_zero=exit_zero)
@@ -158,6 +163,15 @@ def command(
         writer.end()
     known.end(code, quiet=quiet)
     return code
+
+
+def _reports(
+    named: Sequence[Argument], pool: Pool, asked: Check, generation: Generation | None, bar: Silence
+) -> Iterator[Report]:
+    """What is wrong with the targets; and where a model is to speak, with what it writes."""
+    if generation is None:
+        return checked(named, pool, asked, bar.tell)
+    return generated(named, pool, asked, generation)
 
 
 def _fixes() -> ModuleType:
@@ -168,6 +182,11 @@ def _fixes() -> ModuleType:
 def _named(targets: Sequence[str], lists: Sequence[str], lock: Lock | None) -> tuple[Argument, ...]:
     """What is to be checked: what the command line names, or else all that a lock holds. Raises RepairableError."""
     return lock.entries() if lock is not None and not (targets or lists) else listed(targets, lists)
+
+
+def _given(*paths: str | None) -> Iterator[str]:
+    """Those of some paths that the user gave."""
+    yield from (path for path in paths if path is not None)
 
 
 def _lock(locked: bool, path: str | None) -> Lock | None:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import click
 
 from tpllint.cli.check import LEVELS
-from tpllint.cli.options import coloured, output, request, with_target, workers
+from tpllint.cli.options import coloured, files_read, output, request, require_other_file, with_target, workers
 from tpllint.cli.progress import progress_of_rows
 from tpllint.config import Config
 from tpllint.data import Portion, Survey, Totals, surveyed
@@ -57,6 +57,7 @@ def command(
     "tools", an OpenAI request, a list of messages, pairs of texts, ShareGPT turns, or the prompt, chosen and rejected lists of
     preference data.
     """
+    require_other_file(report, (target, path, *files_read(asked)))
     failing, totals, error = Severity(fail_on), Totals(), None
     with output(report) as stream:
         text = {"most": max_shown, "color": coloured(color, stream), "quiet": quiet}

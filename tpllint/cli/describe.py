@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tpllint.cli.options import coloured, output, request, require_other_file, with_request, workers
+from tpllint.cli.options import coloured, files_read, output, request, require_other_file, with_request, workers
 from tpllint.config import Config
 from tpllint.describing import describe, refused
 from tpllint.errors import RepairableError
@@ -36,7 +36,7 @@ def command(
 
     What no render of a canonical conversation can tell is shown as undecided.
     """
-    require_other_file(path, targets)
+    require_other_file(path, (*targets, *files_read(asked)))
     try:
         with workers(Config(), "description") as pool:
             wanted = request(**asked)._replace(requires=engines)

@@ -11,7 +11,7 @@ import click
 from tpllint.checking import Check
 from tpllint.cli.check import request_of, selection_of
 from tpllint.cli.generation import generation_of, with_fits, with_generation
-from tpllint.cli.options import configured, output, require_other_file, with_config, with_request, workers
+from tpllint.cli.options import configured, files_read, output, require_other_file, with_config, with_request, workers
 from tpllint.cli.sides import import_ahead, most_examples, view_for, with_report
 from tpllint.difference.diff import Diff, Verdict
 from tpllint.difference.matrix import Matrix
@@ -61,7 +61,7 @@ def command(
     Of several RIGHTs a matrix tells which render alike. The exit code is 1 where a prompt differs, and 0 where at most the
     source does.
     """
-    require_other_file(path, targets)
+    require_other_file(path, (*targets, *files_read(asked)))
     try:
         generation = generation_of(asked)
         one_pair = output_format == "html" or all_conversations or bool(token_counts) or generation is not None

@@ -53,11 +53,16 @@ def with_generation(command: Command) -> Command:
 
 
 class Generation(NamedTuple):
-    """What the command line says of the model: how to run it, what to ask it, and how long its answers may be."""
+    """What the command line says of the model: how to run it, what to ask it, and how long its answers may be.
+
+    `aloud` shows what it writes as it comes.
+    """
 
     settings: Settings
     prompts: tuple[tuple[str, Prompt], ...]
     max_new_tokens: int
+    aloud: bool = False
+    no_progress: bool = False
 
 
 def settings_of(asked: MutableMapping[str, Any]) -> tuple[Settings, int | None]:
@@ -69,7 +74,7 @@ def settings_of(asked: MutableMapping[str, Any]) -> tuple[Settings, int | None]:
     return Settings(**chosen, offline=asked["offline"], token=asked["token"]), asked.pop("max_new_tokens")
 
 
-def generation_of(asked: MutableMapping[str, Any]) -> Generation | None:
+def generation_of(asked: MutableMapping[str, Any], *, aloud: bool = False, no_progress: bool = False) -> Generation | None:
     """What the options of `with_generation` say; they are taken out of `asked`. None where no model is to speak.
 
     Raises RepairableError.
@@ -81,7 +86,7 @@ def generation_of(asked: MutableMapping[str, Any]) -> Generation | None:
 
         settings, max_new_tokens = settings_of(asked)
         to_ask = canonical_prompts() if prompts is None else read_prompts(prompts)
-        return Generation(settings, to_ask, max_new_tokens or MAX_NEW_TOKENS)
+        return Generation(settings, to_ask, max_new_tokens or MAX_NEW_TOKENS, aloud, no_progress)
     given = {"prompts": prompts, **{name: asked.pop(name) for name in MODEL_NAMES}}
     used = next((name for name, value in given.items() if value), None)
     if used is not None:
@@ -90,9 +95,7 @@ def generation_of(asked: MutableMapping[str, Any]) -> Generation | None:
     return None
 
 
-def generated(
-    targets: Sequence[Argument], pool: Pool, check: Check, given: Generation, *, verbose: bool, no_progress: bool
-) -> Iterator[Report]:
+def generated(targets: Sequence[Argument], pool: Pool, check: Check, given: Generation) -> Iterator[Report]:
     """Check the targets and let their models speak; what they write is shown where somebody wants to see it."""
     from tpllint.asking import Asked
     from tpllint.generating import Wanted
@@ -100,8 +103,8 @@ def generated(
     from tpllint.generation.talker import Talker
 
     wanted = Wanted(check, Asked(given.prompts, given.max_new_tokens))
-    with Talker(given.settings) as talker, progress_of_model(no_progress or verbose) as bar:
-        reports = spoken(targets, pool, wanted, talker, bar.say, _Echo().hear if verbose else None)
+    with Talker(given.settings) as talker, progress_of_model(given.no_progress or given.aloud) as bar:
+        reports = spoken(targets, pool, wanted, talker, bar.say, _Echo().hear if given.aloud else None)
         for report in reports:
             with bar.aside():
                 yield report

@@ -5,13 +5,12 @@ The baseline is imported inside functions: most runs have none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from tpllint.cli.options import output
+from tpllint.cli.options import output, require_other_file, require_own_file
 from tpllint.errors import RepairableError
 from tpllint.report.escape import escape
 from tpllint.report.text import counted
@@ -22,8 +21,12 @@ if TYPE_CHECKING:
     from tpllint.finding import Report
 
 
-class Nothing:
-    """No baseline: everything is told, and everything counts."""
+class Treatment:
+    """What becomes of the findings of a run: all are told, fixed and counted, unless a baseline says otherwise."""
+
+    def fixable(self, report: Report) -> Report:
+        """What of a report may be fixed, which is what would be told."""
+        return report
 
     def told(self, report: Report) -> Report:
         """What is written of a report."""
@@ -37,12 +40,16 @@ class Nothing:
         """The run is over and would exit with this code."""
 
 
-class Held(Nothing):
+class Held(Treatment):
     """Findings of a baseline are neither told nor do they count."""
 
     def __init__(self, path: str, sieve: Sieve) -> None:
         self._path = path
         self._sieve = sieve
+
+    def fixable(self, report: Report) -> Report:
+        """As the baseline leaves it; what is fixed counts for nothing that it holds without need."""
+        return self._sieve.without_known(report)
 
     def told(self, report: Report) -> Report:
         """As the baseline leaves it."""
@@ -58,7 +65,7 @@ class Held(Nothing):
             click.echo(f"note: {said}", err=True)
 
 
-class Recorded(Nothing):
+class Recorded(Treatment):
     """Findings are told, and recorded; what is recorded does not count."""
 
     def __init__(self, path: str, recording: Recording) -> None:
@@ -84,16 +91,20 @@ class Recorded(Nothing):
             click.echo(f"{counted(recorded, 'finding')} recorded in {path}", err=True)
 
 
-def known_findings(read: str | None, written: str | None, configured: str | None, asked: Check, used: Sequence[str]) -> Nothing:
+def known_findings(
+    read: str | None, written: str | None, configured: str | None, asked: Check, used: Sequence[str]
+) -> Treatment:
     """What --baseline and --write-baseline ask for, else the configuration; `used` are other files of the run.
 
     Raises RepairableError.
     """
+    require_own_file(read, "--baseline")
+    require_own_file(written, "--write-baseline")
     if written is not None:
         return _recorded(read, written, used)
-    path = read or configured
+    path = configured if read is None else read
     if path is None:
-        return Nothing()
+        return Treatment()
     from tpllint.baseline import Sieve, read_baseline
 
     every = asked.request.template is None and asked.request.chat_template is None
@@ -103,10 +114,7 @@ def known_findings(read: str | None, written: str | None, configured: str | None
 def _recorded(read: str | None, written: str, used: Sequence[str]) -> Recorded:
     if read is not None:
         raise RepairableError("contradiction", "--baseline and --write-baseline exclude each other", "drop one of the two")
-    for path in used:
-        if os.path.realpath(path) == os.path.realpath(written):
-            message = f"--write-baseline {written} is also a target or the report"
-            raise RepairableError("contradiction", message, "name another file: the baseline would replace it")
+    require_other_file(written, used, "--write-baseline")
     from tpllint.baseline import Recording
 
     return Recorded(written, Recording(written))

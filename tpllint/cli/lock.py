@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from tpllint.cli.check import request_of
-from tpllint.cli.options import configured, output, with_config, with_request, workers
+from tpllint.cli.options import (
+    configured,
+    files_read,
+    output,
+    require_other_file,
+    require_own_file,
+    with_config,
+    with_request,
+    workers,
+)
 from tpllint.lock import FILE, Lock, lock_to_extend
 from tpllint.locking import Signatures, lock
 from tpllint.report.escape import escape
@@ -25,6 +34,8 @@ def command(targets: tuple[str, ...], path: str, config: str | None, no_config: 
 
     What the file holds of other targets stays. Of a target that is locked with --template, its other templates stay as well.
     """
+    require_own_file(path, "--lock-file")
+    require_other_file(path, (*targets, *files_read(asked)), "--lock-file")
     given = configured(config, no_config)
     request = request_of(given, (), (), asked)
     before = lock_to_extend(path)

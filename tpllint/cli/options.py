@@ -7,10 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO, TypeVar, cast
+from contextlib import AbstractContextManager
+from typing import Any, TextIO, TypeVar
 
 import click
 
+from tpllint.cli.replacing import reader_of, replaced
 from tpllint.config import RESERVED, Config, discovered, named
 from tpllint.conversations import MAX_DEPTH, nests_too_deeply
 from tpllint.errors import RepairableError
@@ -18,6 +20,10 @@ from tpllint.pool import Pool
 from tpllint.registry import plugin_packs
 from tpllint.sources.listed import STDIN, read_list
 from tpllint.targets import Request
+
+STDOUT = "-"
+REPLACES = "would-replace"
+"""The kind of the error that says that a file would be written over what is read."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -162,28 +168,57 @@ def _standard_output() -> Iterator[TextIO]:
         ) from error
 
 
-def require_other_file(path: str | None, targets: Sequence[str]) -> None:
-    """What is written into is none of what is read. Raises RepairableError."""
-    if path is not None and os.path.isfile(path):
-        for target in targets:
-            if os.path.isfile(target) and os.path.samefile(path, target):
-                message = f"--output {path} is the target itself"
-                raise RepairableError("contradiction", message, "name another file: the report would replace what it is about")
+def require_other_file(path: str | None, read: Sequence[str], option: str = "--output") -> None:
+    """What is written into has a name, and is nothing that is read: no target, no file of its model. Raises RepairableError."""
+    if path == "":
+        raise _nameless(path, option)
+    if path is None or path == STDOUT or _is_stream(path):
+        return
+    reader = reader_of(path, read)
+    if reader is not None:
+        is_itself = os.path.realpath(path) == os.path.realpath(reader)
+        told = f"{option} {path} would replace {reader}" if is_itself else f"{option} {path} would be a file of {reader}"
+        raise RepairableError(REPLACES, told, "name another file, which is none of those that are read")
+
+
+def require_own_file(path: str | None, option: str) -> None:
+    """A file of tpllint's own has a name, and is neither standard input nor output. Raises RepairableError."""
+    if path is not None and path in ("", STDOUT):
+        raise _nameless(path, option)
+
+
+def _nameless(path: str, option: str) -> RepairableError:
+    message = f"{option} takes the name of a file, not {path!r}"
+    return RepairableError("no-file-name", message, f"write {option} FILE, or leave it out")
+
+
+def _is_stream(path: str) -> bool:
+    """Whether there is a pipe or a device, which is written to and not replaced, or what cannot be written at all."""
+    return os.path.lexists(path) and not os.path.isfile(path)
+
+
+def files_read(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that the options of `request` and of a model that speaks name, beside the targets."""
+    named = (asked.get(option) for option in ("chat_template", "prompts"))
+    return (*asked.get("conversations", ()), *(file for file in named if file))
 
 
 @contextlib.contextmanager
 def output(path: str | None = None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole or not at all. Raises RepairableError."""
-    if path is None:
+    if path is None or path == STDOUT:
         yield from _standard_output()
         return
     try:
-        atomic = not os.path.lexists(path) or os.path.isfile(path)  # a pipe or device is written to, not replaced
-        with click.open_file(path, "w", encoding="utf-8", atomic=atomic) as stream:
-            yield cast("TextIO", stream)
+        with _opened(path) as stream:
+            yield stream
     except OSError as error:
         message = f"{path} cannot be written: {_reason(error)}"
         raise RepairableError("unusable-path", message, "check the folder and its permissions") from error
+
+
+def _opened(path: str) -> AbstractContextManager[TextIO]:
+    return open(path, "w", encoding="utf-8") if _is_stream(path) else replaced(path)
 
 
 def _reason(error: OSError) -> str:

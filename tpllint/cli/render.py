@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import click
 
-from tpllint.cli.options import coloured, output, request, require_other_file, with_request, workers
+from tpllint.cli.options import coloured, files_read, output, request, require_other_file, with_request, workers
 from tpllint.config import Config
 from tpllint.conversations import canonical
 from tpllint.errors import RepairableError
@@ -57,7 +57,7 @@ def command(
 
     On a terminal, whitespace is made visible, and every piece of the prompt stands beside the message it came from.
     """
-    require_other_file(path, targets)
+    require_other_file(path, (*targets, *files_read(asked)))
     shows = _shows(visible, token_ids, output_format, path)
     try:
         _require_known(names)

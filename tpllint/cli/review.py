@@ -11,7 +11,16 @@ import click
 
 from tpllint.checking import Check
 from tpllint.cli.check import LEVELS, request_of, selection_of
-from tpllint.cli.options import configured, output, require_targets, with_config, with_request, workers
+from tpllint.cli.options import (
+    configured,
+    files_read,
+    output,
+    require_other_file,
+    require_targets,
+    with_config,
+    with_request,
+    workers,
+)
 from tpllint.cli.proposed import change_of, proposed, require_sendable
 from tpllint.cli.sending import sending
 from tpllint.cli.sides import import_ahead, most_examples, view_for, with_report
@@ -70,6 +79,7 @@ def command(
     takes them, before and after; or none, with --webhook-payload. The exit code is 1 where the change adds findings at the
     failing level.
     """
+    require_other_file(path, (*targets, *files_read(asked)))
     with _errors_as_json(output_format, path):
         if triggered:
             told = told_by_webhook(targets, number, before, after)

@@ -47,7 +47,7 @@ class Sending(NamedTuple):
         click.echo(f"comment {posted.outcome}: {escape(posted.url)}", err=True)
 
     def _suggest(self, fixed: Fixed) -> None:
-        click.echo(refused_lines(fixed), nl=False, err=True)
+        click.echo(refused_lines(fixed.refused), nl=False, err=True)
         if not fixed.changes:
             click.echo("nothing to suggest", err=True)
         elif self.user is None:

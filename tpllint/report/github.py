@@ -36,8 +36,8 @@ class Writer:
         for error in self._below.news(report):
             self._below.errors.write(_error(error))
         for result in report.targets:
-            if result.note:
-                told = _command("notice", {"title": "tpllint: note"}, f"{escape(result.target)}: {escape(result.note)}")
+            for note in result.notes:
+                told = _command("notice", {"title": "tpllint: note"}, f"{escape(result.target)}: {escape(note)}")
                 self._below.notes.write(told)
 
     def end(self) -> None:

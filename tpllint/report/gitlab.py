@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from tpllint.finding import Crash, Finding, Report, TargetError
+from tpllint.finding import INCOMPLETE, Crash, Finding, Report, TargetError
 from tpllint.report.escape import escape
 from tpllint.report.spool import Elements
 from tpllint.severity import Severity
@@ -51,6 +51,8 @@ def _entries(report: Report) -> Iterator[dict[str, Any]]:
     for target, reason in report.undecided():
         yield _about_target(target, "undecided", SEVERITIES[Severity.INFO], f"undecided: {escape(reason)}")
     for result in report.targets:
+        if result.is_incomplete:
+            yield _about_target(result.target, "incomplete", SEVERITIES[Severity.INFO], INCOMPLETE)
         if result.error:
             yield _error(result.target, result.error)
 

@@ -102,8 +102,8 @@ def _section(report: Report, result: TargetResult, told: Content, heading: str) 
 
 def _told(report: Report, result: TargetResult, heading: str) -> Iterator[Element]:
     """All that there is to tell of one target."""
-    if result.note:
-        yield element("p", f"note: {result.note}", class_="note")
+    for note in result.notes:
+        yield element("p", f"note: {note}", class_="note")
     if result.error:
         yield from _error(result.error)
     for number, finding in enumerate(report.findings, 1):

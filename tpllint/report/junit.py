@@ -73,8 +73,8 @@ def _suite(report: Report) -> tuple[Element, Counts]:
         "testsuite", {"name": escape(result.target), **{key: str(count) for key, count in counts._asdict().items()}}
     )
     suite.extend(cases)
-    if result.note:
-        SubElement(suite, "system-out").text = f"note: {escape(result.note)}"
+    if result.notes:
+        SubElement(suite, "system-out").text = "\n".join(f"note: {escape(note)}" for note in result.notes)
     return suite, counts
 
 

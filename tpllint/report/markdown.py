@@ -70,8 +70,8 @@ class Writer:
         for target, reason in report.undecided():
             self._undecided.add(_about(target, reason))
         for result in report.targets:
-            if result.note:
-                self._notes.add(_about(result.target, result.note))
+            for note in result.notes:
+                self._notes.add(_about(result.target, note))
 
     def end(self) -> None:
         """Write it."""

@@ -10,6 +10,8 @@ from tpllint.repairs import FileChange
 from tpllint.report.escape import code
 
 NOWHERE = "/dev/null"
+LETTERS = {**dict(zip(b"\a\b\t\n\v\f\r", "abtnvfr", strict=True)), ord('"'): '"', ord("\\"): "\\"}
+"""The bytes that are escaped with a letter or themselves."""
 NO_NEWLINE = "\\ No newline at end of file\n"
 
 
@@ -30,9 +32,27 @@ def lines(change: FileChange) -> Iterator[str]:
 
 
 def _named(side: str, change: FileChange, data: bytes | None) -> str:
-    """The file's path below the side's name; what follows a tab is no part of it."""
-    path = f"{side}/{change.shown.lstrip('/')}"
-    return NOWHERE if data is None else f"{path}\t" if " " in path else path
+    """The file's path below the side's name, written as git does; what follows a tab is no part of it."""
+    if data is None:
+        return NOWHERE
+    path = c_quoted(f"{side}/{change.shown.lstrip('/')}")
+    return f"{path}\t" if " " in path else path
+
+
+def c_quoted(path: str) -> str:
+    """A path as git does: in quotes and escaped where it has a quote, a backslash or a byte beyond printable ASCII."""
+    try:
+        name = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # surrogates that stand for no byte of a file's name
+        name = path.encode("utf-8", "surrogatepass")
+    written = "".join(map(_written, name))
+    return path if written == path else f'"{written}"'
+
+
+def _written(byte: int) -> str:
+    if byte in LETTERS:
+        return f"\\{LETTERS[byte]}"
+    return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
 
 
 def _lines(data: bytes | None) -> list[str]:

@@ -197,8 +197,8 @@ def _notifications(report: Report) -> Iterator[dict[str, Any]]:
     for target, reason in report.undecided():
         yield _note(target, f"undecided: {escape(target)}: {escape(reason)}")
     for result in report.targets:
-        if result.note:
-            yield _note(result.target, f"{escape(result.target)}: {escape(result.note)}")
+        for note in result.notes:
+            yield _note(result.target, f"{escape(result.target)}: {escape(note)}")
         if result.error:
             yield _failure(result)
 

@@ -163,8 +163,8 @@ def _error(error: TargetError, color: bool) -> Iterator[str]:
 
 def _notes(report: Report, color: bool) -> Iterator[str]:
     for target in report.targets:
-        if target.note:
-            yield f"{styled('note', 'blue', color)}: {escape(target.target)}: {escape(target.note)}\n"
+        for note in target.notes:
+            yield f"{styled('note', 'blue', color)}: {escape(target.target)}: {escape(note)}\n"
 
 
 def crash_text(crash: Crash, color: bool) -> str:
