@@ -159,7 +159,7 @@ CUT_OFF = [Reply(name, "It is", None, tokens=ENOUGH, limit=ENOUGH) for name in (
         (CUT_OFF, None, Severity.INFO),
         ([], Fit(2, 7.0, {"without the generation prompt": 0.1}), Severity.INFO),
         ([], Fit(3, 7.0, {"without the generation prompt": 0.1}), Severity.ERROR),
-        ([], Fit(3, 0.9, {"without the generation prompt": 0.5}), Severity.WARNING),
+        ([], Fit(3, 1.1, {"without the generation prompt": 0.5}), Severity.WARNING),
     ],
 )
 def test_a_milder_case_has_a_milder_level(

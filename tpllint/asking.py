@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -149,16 +148,13 @@ def side_fits(
 
 
 def weights_of_either(left: Target, right: Target) -> Weights:
-    """The weights of the left side, or where nothing beside its template looks like any, of the right one."""
-    for side in (left, right):
-        model = side.model
-        if model is not None and not model.from_gguf and (model.folder is None or _has_weights(model.folder)):
-            return weights_of(side)
-    return weights_of(left)
+    """The weights of the first side that lists any, else those of the left one, if it has any. Raises RepairableError."""
+    listing = (side for side in (left, right) if side.model is not None and any(map(_is_weights, side.model.listing)))
+    return weights_of(next(listing, left))
 
 
-def _has_weights(folder: str) -> bool:
-    return any(name.endswith((".safetensors", ".bin")) for name in os.listdir(folder))
+def _is_weights(name: str) -> bool:
+    return name.endswith((".safetensors", ".bin"))
 
 
 def weights_of(target: Target) -> Weights:
