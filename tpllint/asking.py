@@ -6,8 +6,7 @@ import importlib.resources
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from tpllint.conversations import Conversation, from_json
@@ -15,8 +14,9 @@ from tpllint.conversations.rows import Prompt, prompt
 from tpllint.describing import described
 from tpllint.difference.diff import Fits
 from tpllint.errors import RepairableError
-from tpllint.generation.exchange import Answered, Loaded, ToAnswer, ToScore
-from tpllint.generation.mutants import Parts, mutants, parts
+from tpllint.generation.exchange import Answered, Loaded, ToAnswer
+from tpllint.generation.fitting import Reference, fit, mean_cost
+from tpllint.generation.mutants import parts
 from tpllint.generation.settings import Weights
 from tpllint.generation.talker import Heard, Talker, Tell
 from tpllint.pool import Pool
@@ -29,8 +29,6 @@ from tpllint.targets import Request, Target
 
 MAX_NEW_TOKENS = 64
 ASSISTANT = "assistant"
-OWN = ""
-"""In place of a mutant's words: the prompt as the template makes it."""
 THOUGHTS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
 """How models open a thought in plain text."""
 
@@ -69,8 +67,11 @@ class Spoken(NamedTuple):
         return "; ".join(told)
 
 
-class _Rendered(NamedTuple):
-    """A prompt as the template that callers get for it makes it; `record` is that of `tpllint render`."""
+class Asking(NamedTuple):
+    """A prompt as the template that callers get for it makes it; `record` is that of `tpllint render`.
+
+    `answer` is the reference answer, None where there is none.
+    """
 
     conversation: Conversation
     answer: str | None
@@ -81,6 +82,11 @@ class _Rendered(NamedTuple):
     def text(self) -> str:
         """What the model reads."""
         return str(self.record["text"])
+
+    @property
+    def reference(self) -> Reference:
+        """What its answer costs is asked by."""
+        return Reference(self.conversation.name, self.text, self.conversation.messages, self.answer or "")
 
 
 def canonical_prompts() -> tuple[Named, ...]:
@@ -99,9 +105,9 @@ def speak(
     heard: Heard | None = None,
 ) -> Spoken:
     """Load the model of a target and let it answer. Raises RepairableError."""
-    descriptions = _descriptions(target, pool, request)
+    descriptions = descriptions_of(target, pool, request)
     plain = descriptions.get(chosen(target, tools=False).label, {})
-    prompts, unasked = _rendered(target, pool, request, (*asked.prompts, *_toggled(asked.prompts, plain)))
+    prompts, unasked = prompted(target, pool, request, (*asked.prompts, *_toggled(asked.prompts, plain)))
     loaded = talker.load(weights_of(target), tell)
     generated: dict[str, Generated] = {}
     seconds = 0.0
@@ -112,10 +118,21 @@ def speak(
             begun = time.monotonic()
             answered += talker.answer([_to_answer(one) for one in batch], template.source, asked.max_new_tokens, heard)
             seconds += time.monotonic() - begun
-        fit = _fit(those, answered, descriptions.get(template.label), loaded, talker)
-        generated[template.label] = Generated(tuple(_reply(one, asked.max_new_tokens) for one in answered), fit)
+        references = [one.reference for one, said in zip(those, answered, strict=True) if one.answer and not _thinks(one, said)]
+        described_ = descriptions.get(template.label)
+        found = None if described_ is None else parts(described_, loaded.bos, vocabulary_of(target))
+        generated[template.label] = Generated(
+            tuple(_reply(one, asked.max_new_tokens) for one in answered), found and fit(references, found, talker)
+        )
     conversations = tuple({"name": one.conversation.name, "data": one.conversation.as_json()} for one in prompts)
     return Spoken(loaded, conversations, generated, unasked, seconds)
+
+
+def vocabulary_of(target: Target) -> Set[str]:
+    """The tokens that a model's files name."""
+    assert target.resolved is not None
+    known = target.resolved.vocabulary
+    return {*known.ids, *known.named}
 
 
 def side_fits(
@@ -126,25 +143,21 @@ def side_fits(
     talker: Talker,
     tell: Tell,
 ) -> Fits:
-    """How well the model of the first side that has weights knows the templates of both.
+    """How well the model of the first side that has weights knows the templates of both. Raises RepairableError.
 
-    What both sides render counts, and each side's answers end as its turns do. Raises RepairableError.
+    The prompts count that both sides render.
     """
-    known = [{one.conversation.name: one for one in _rendered(side, pool, request, prompts)[0] if one.answer} for side in sides]
+    known = [{one.conversation.name: one for one in prompted(side, pool, request, prompts)[0] if one.answer} for side in sides]
     names = [name for name in known[0] if name in known[1]]
     if not names:
         message = "no prompt with a reference answer renders on both sides"
         raise RepairableError("no-reference-answer", message, 'give --prompts FILE with rows of "prompt" and "completion"')
     talker.load(weights_of_either(*sides), tell)
-    means = []
-    for side, prompts_of_side in zip(sides, known, strict=True):
-        description = _descriptions(side, pool, request).get(prompts_of_side[names[0]].template.label)
-        end = "" if description is None else parts(description, None).terminator
-        items = [
-            ToScore(one.conversation.name, one.text, f"{one.answer}{end}") for one in map(prompts_of_side.__getitem__, names)
-        ]
-        means.append(fmean(score.nats / score.tokens for score in talker.score(items)))
-    return Fits(means[0], means[1], len(names))
+    left, right = (mean_cost([those[name].reference for name in names], talker) for those in known)
+    if left is None or right is None:
+        message = "the reference answers run into their prompts"
+        raise RepairableError("no-reference-answer", message, "give --prompts FILE with other answers")
+    return Fits(left, right, len(names))
 
 
 def weights_of_either(left: Target, right: Target) -> Weights:
@@ -172,28 +185,34 @@ def weights_of(target: Target) -> Weights:
     return Weights(None, on_hub.repository, model.commit)
 
 
-def _rendered(
-    target: Target, pool: Pool, request: Request, prompts: Sequence[Named]
-) -> tuple[list[_Rendered], tuple[str, ...]]:
+def prompted(target: Target, pool: Pool, request: Request, prompts: Sequence[Named]) -> tuple[list[Asking], tuple[str, ...]]:
     """The prompts that render, and the names of those that do not."""
-    found: list[_Rendered] = []
     asked = {name: (from_json(name, one.data), one.answer) for name, one in prompts}
-    for continued in (False, True):
-        those = {name: pair for name, pair in asked.items() if _is_begun(pair[0]) is continued}
-        data = tuple({"name": name, "data": dict(prompt_.data)} for name, prompt_ in prompts if name in those)
-        if not data:
-            continue
-        given = request._replace(conversations=data)
-        to_render = AskedToRender(given, continue_final_message=continued, generation_prompt=not continued)
-        (made,) = rendered([target], pool, to_render)
-        records = {(record["conversation"], record["template"]): record for record in made.renders if record["text"]}
-        for name, (conversation, answer) in those.items():
-            template = chosen(target, tools=bool(conversation.tools))
-            record = records.get((name, template.label))
-            if record is not None:
-                found.append(_Rendered(conversation, answer, template, record))
+    begun = {name for name, (conversation, _) in asked.items() if _is_begun(conversation)}
+    data = {name: dict(one.data) for name, one in prompts}
+    records = {
+        **_records(target, pool, request, {name: data[name] for name in data if name not in begun}, continued=False),
+        **_records(target, pool, request, {name: data[name] for name in begun}, continued=True),
+    }
+    found: list[Asking] = []
+    for name, (conversation, answer) in asked.items():
+        template = chosen(target, tools=bool(conversation.tools))
+        record = records.get((name, template.label))
+        if record is not None:
+            found.append(Asking(conversation, answer, template, record))
     names = {one.conversation.name for one in found}
     return found, tuple(name for name in asked if name not in names)
+
+
+def _records(
+    target: Target, pool: Pool, request: Request, data: Mapping[str, Mapping[str, Any]], *, continued: bool
+) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """What `tpllint render` tells of conversations that render, by their names and the labels of templates."""
+    if not data:
+        return {}
+    given = request._replace(conversations=tuple({"name": name, "data": one} for name, one in data.items()))
+    (made,) = rendered([target], pool, AskedToRender(given, continue_final_message=continued, generation_prompt=not continued))
+    return {(record["conversation"], record["template"]): record for record in made.renders if record["text"]}
 
 
 def chosen(target: Target, *, tools: bool) -> Stored:
@@ -213,17 +232,22 @@ def _is_begun(conversation: Conversation) -> bool:
     return bool(conversation.messages) and conversation.messages[-1].get("role") == ASSISTANT
 
 
-def _by_template(prompts: Sequence[_Rendered]) -> Mapping[Stored, list[_Rendered]]:
-    found: dict[Stored, list[_Rendered]] = defaultdict(list)
+def _by_template(prompts: Sequence[Asking]) -> Mapping[Stored, list[Asking]]:
+    found: dict[Stored, list[Asking]] = defaultdict(list)
     for one in prompts:
         found[one.template].append(one)
     return found
 
 
-def _to_answer(one: _Rendered) -> ToAnswer:
+def _to_answer(one: Asking) -> ToAnswer:
     begun = _is_begun(one.conversation)
     conversation = {**one.record["inputs"], "clock": one.record["clock"]}
     return ToAnswer(one.conversation.name, one.text, conversation, not begun, begun)
+
+
+def _thinks(one: Asking, said: Answered) -> bool:
+    """Whether the answer does not come first: the prompt opens a thought, or the model begins with one, or with a token."""
+    return one.text.rstrip().endswith(THOUGHTS) or said.text.lstrip().startswith((*THOUGHTS, *said.control))
 
 
 def _reply(answered: Answered, limit: int) -> Reply:
@@ -239,47 +263,7 @@ def _reply(answered: Answered, limit: int) -> Reply:
     )
 
 
-def _fit(
-    prompts: Sequence[_Rendered],
-    answered: Sequence[Answered],
-    description: Mapping[str, Any] | None,
-    loaded: Loaded,
-    talker: Talker,
-) -> Fit | None:
-    """How well reference answers go with the prompts, and with those of other templates.
-
-    Where another template changes nothing in a prompt it costs what the own one does. None where no answer is known that comes
-    first: a model that begins with a thought expects no answer there.
-    """
-    known = [one for one, said in zip(prompts, answered, strict=True) if one.answer is not None and not _thinks(one, said)]
-    if not known or description is None:
-        return None
-    found = parts(description, loaded.bos)
-    variants = [(one, words, item) for one in known for words, item in _variants(one, found)]
-    costs: dict[str, dict[str, float]] = defaultdict(dict)
-    for (one, words, _), score in zip(variants, talker.score([item for *_, item in variants]), strict=True):
-        if score.tokens:  # an answer that runs into its prompt has none of its own
-            costs[words][one.conversation.name] = score.nats / score.tokens
-    own = costs.pop(OWN, {})
-    mutants = {
-        words: fmean((own | {name: cost[name] for name in own if name in cost}).values()) for words, cost in costs.items()
-    }
-    return Fit(len(own), fmean(own.values()), mutants) if own else None
-
-
-def _thinks(one: _Rendered, said: Answered) -> bool:
-    """Whether the answer does not come first: the prompt opens a thought, or the model begins with one, or with a token."""
-    return one.text.rstrip().endswith(THOUGHTS) or said.text.lstrip().startswith((*THOUGHTS, *said.control))
-
-
-def _variants(one: _Rendered, found: Parts) -> Iterator[tuple[str, ToScore]]:
-    name, answer = one.conversation.name, one.answer
-    yield OWN, ToScore(name, one.text, f"{answer}{found.terminator}")
-    for mutant in mutants(one.text, one.conversation.messages, found):
-        yield mutant.words, ToScore(name, mutant.prompt, f"{answer}{mutant.terminator}")
-
-
-def _descriptions(target: Target, pool: Pool, request: Request) -> Mapping[str, Mapping[str, Any]]:
+def descriptions_of(target: Target, pool: Pool, request: Request) -> Mapping[str, Mapping[str, Any]]:
     """What `tpllint describe` tells of each template by its label, where it can tell."""
     (told,) = described([target], pool, request)
     return {record["template"]: record for record in told.templates if not record["undecided"]}

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from tpllint.generation.mutants import Parts, mutants, parts
+from tpllint.generation.mutants import FORMATS, Parts, mutants, parts
 
 MESSAGES = ({"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}, {"role": "user", "content": "bye"})
 OPENERS = {role: f"<|im_start|>{role}\n" for role in ("user", "assistant", "system")}
 CLOSERS = dict.fromkeys(OPENERS, "<|im_end|>\n")
 CHATML = Parts("<|im_start|>assistant\n", "<|im_end|>", OPENERS, CLOSERS, "", "<s>")
+TOKENS = frozenset(token for form in FORMATS.values() for token in form.markers)
 PROMPT = (
     "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyes?<|im_end|>\n"
     "<|im_start|>user\nbye<|im_end|>\n<|im_start|>assistant\n"
@@ -19,11 +20,11 @@ PROMPT = (
 
 
 def made(prompt: str, messages: Any, found: Parts) -> dict[str, str]:
-    return {mutant.words: mutant.prompt for mutant in mutants(prompt, messages, found)}
+    return dict(mutants(prompt, messages, found))
 
 
 def test_each_change_is_made_once_and_nothing_that_is_the_prompt_itself() -> None:
-    assert made(PROMPT, MESSAGES, CHATML) == {
+    assert made(PROMPT, MESSAGES, CHATML._replace(tokens=TOKENS)) == {
         "with or without a generation prompt, the other way round": PROMPT.removesuffix("<|im_start|>assistant\n"),
         "with another line end after the generation prompt": PROMPT[:-1],
         "with other line ends between turns": PROMPT.replace("<|im_end|>\n", "<|im_end|>"),
@@ -40,7 +41,6 @@ def test_each_change_is_made_once_and_nothing_that_is_the_prompt_itself() -> Non
             "<start_of_turn>user\nbye<end_of_turn>\n<start_of_turn>model\n"
         ),
         "in the format of role tokens": "<|user|>\nhi</s>\n<|assistant|>\nyes?</s>\n<|user|>\nbye</s>\n<|assistant|>\n",
-        "in the format of plain names": "User: hi\nAssistant: yes?\nUser: bye\nAssistant: ",
     }
 
 
@@ -64,15 +64,16 @@ def test_what_a_template_lost_is_put_back() -> None:
     assert doubled["with one beginning of sequence more or less"] == f"<s>{PROMPT}"
 
 
-def test_each_format_ends_answers_in_its_own_way() -> None:
-    ends = {mutant.words: mutant.terminator for mutant in mutants("hi", MESSAGES, CHATML._replace(terminator="<e>"))}
-    assert ends["in the format of role tokens"] == "</s>"
-    assert ends["with one beginning of sequence more or less"] == "<e>"
+def test_a_format_whose_markers_the_model_reads_as_text_is_not_tried() -> None:
+    assert "in the format of ChatML" not in made("hi", MESSAGES, CHATML._replace(tokens=TOKENS - {"<|im_end|>"}))
+    chatml = made("<s>hi", MESSAGES, CHATML._replace(tokens=TOKENS))["in the format of ChatML"]
+    assert chatml == f"<s>{PROMPT}"
 
 
 @pytest.mark.parametrize("content", [[{"type": "text", "text": "hi"}], None])
 def test_what_another_format_would_make_of_more_than_text_is_not_guessed(content: object) -> None:
-    assert not any("format" in words for words in made(PROMPT, [{"role": "user", "content": content}], CHATML))
+    known = CHATML._replace(tokens=TOKENS)
+    assert not any("format" in words for words in made(PROMPT, [{"role": "user", "content": content}], known))
 
 
 def test_a_template_of_which_nothing_is_known_has_no_changes_of_its_own() -> None:
@@ -87,5 +88,5 @@ def test_a_description_tells_the_parts() -> None:
     ]
     told = {"generation_prompt": "<a>", "terminator": {"text": "<e>"}, "beginning": {"text": "<s>"}, "roles": roles}
     openers = {"user": "<u>", "assistant": "<a>"}
-    assert parts(told, "<s>") == Parts("<a>", "<e>", openers, dict.fromkeys(openers, "<e>\n"), "<s>", "<s>")
-    assert parts({"generation_prompt": None, "terminator": None, "beginning": None, "roles": []}, None) == Parts()
+    assert parts(told, "<s>", {"<e>"}) == Parts("<a>", "<e>", openers, dict.fromkeys(openers, "<e>\n"), "<s>", "<s>", {"<e>"})
+    assert parts({"generation_prompt": None, "terminator": None, "beginning": None, "roles": []}, None, frozenset()) == Parts()

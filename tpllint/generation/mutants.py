@@ -1,12 +1,13 @@
 """Prompts as other templates would make them: a model that was trained on one of these tells, by what it expects to answer.
 
 They are of two kinds. Some are one step away from a template: the mistakes that people report, each made or undone. Others are
-made from nothing but the messages, in formats that many models share.
+made from nothing but the messages, in formats that many models share; only those whose markers are tokens of the model, since
+any model half understands a format that it reads as plain text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
@@ -19,7 +20,8 @@ Messages = Sequence[Mapping[str, Any]]
 class Parts(NamedTuple):
     """What a template puts around texts, as `tpllint describe` tells it; empty where it does not.
 
-    `openers` and `closers` are by role; `bos` is the model's token for the beginning of a sequence.
+    `terminator` ends an answer, `openers` and `closers` are by role; `bos` is the model's token for the beginning of a
+    sequence, and `tokens` are those that its files name.
     """
 
     generation_prompt: str = ""
@@ -28,17 +30,10 @@ class Parts(NamedTuple):
     closers: Mapping[str, str] = {}
     beginning: str = ""
     bos: str = ""
+    tokens: Set[str] = frozenset()
 
 
-class Mutant(NamedTuple):
-    """A prompt, in words how it is made, and what ends the answer to it."""
-
-    words: str
-    prompt: str
-    terminator: str
-
-
-def parts(description: Mapping[str, Any], bos: str | None) -> Parts:
+def parts(description: Mapping[str, Any], bos: str | None, tokens: Set[str]) -> Parts:
     """What a description tells of the parts."""
     roles = {role["role"]: role for role in description["roles"]}
     return Parts(
@@ -48,25 +43,26 @@ def parts(description: Mapping[str, Any], bos: str | None) -> Parts:
         {name: role["closer"] for name, role in roles.items() if role["closer"]},
         (description["beginning"] or {}).get("text") or "",
         bos or "",
+        tokens,
     )
 
 
-def mutants(prompt: str, messages: Messages, found: Parts) -> Iterator[Mutant]:
-    """Everything that is another prompt, each once."""
+def mutants(prompt: str, messages: Messages, found: Parts) -> Iterator[tuple[str, str]]:
+    """Everything that is another prompt, each once: in words how it is made, and the prompt."""
     known = {prompt}
     for words, change in CHANGES.items():
         made = change(prompt, messages, found)
         if made is not None and made not in known:
             known.add(made)
-            yield Mutant(words, made, found.terminator)
+            yield words, made
     if not all(isinstance(message.get("content"), str) for message in messages) or not messages:
         return
     bos = found.bos if found.bos and prompt.startswith(found.bos) else ""
     for name, form in FORMATS.items():
         made = bos + form.write(messages)
-        if made not in known:
+        if form.markers <= found.tokens and made not in known:
             known.add(made)
-            yield Mutant(f"in the format of {name}", made, form.terminator)
+            yield f"in the format of {name}", made
 
 
 def _toggled_generation_prompt(prompt: str, messages: Messages, found: Parts) -> str | None:
@@ -149,11 +145,11 @@ CHANGES: Mapping[str, Callable[[str, Messages, Parts], str | None]] = {
 
 
 class Format(NamedTuple):
-    """How many models write turns. `names` are what roles are called, where not by their own names."""
+    """How many models write turns. `markers` are its tokens, `names` what roles are called where not by their own names."""
 
     opener: str
     closer: str
-    terminator: str
+    markers: frozenset[str]
     names: Mapping[str, str] = {}
 
     def write(self, messages: Messages) -> str:
@@ -166,10 +162,18 @@ class Format(NamedTuple):
 
 
 FORMATS: Mapping[str, Format] = {
-    "ChatML": Format("<|im_start|>{role}\n", "<|im_end|>\n", "<|im_end|>"),
-    "header tokens": Format("<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>", "<|eot_id|>"),
-    "turn tokens": Format("<start_of_turn>{role}\n", "<end_of_turn>\n", "<end_of_turn>", {ASSISTANT: "model", SYSTEM: USER}),
-    "role tokens": Format("<|{role}|>\n", "</s>\n", "</s>"),
-    "plain names": Format("{role}: ", "\n", "\n", {USER: "User", ASSISTANT: "Assistant", SYSTEM: "System"}),
+    "ChatML": Format("<|im_start|>{role}\n", "<|im_end|>\n", frozenset({"<|im_start|>", "<|im_end|>"})),
+    "header tokens": Format(
+        "<|start_header_id|>{role}<|end_header_id|>\n\n",
+        "<|eot_id|>",
+        frozenset({"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}),
+    ),
+    "turn tokens": Format(
+        "<start_of_turn>{role}\n",
+        "<end_of_turn>\n",
+        frozenset({"<start_of_turn>", "<end_of_turn>"}),
+        {ASSISTANT: "model", SYSTEM: USER},
+    ),
+    "role tokens": Format("<|{role}|>\n", "</s>\n", frozenset({"<|user|>", "<|assistant|>", "</s>"})),
 }
 """By what they are known by."""
