@@ -30,7 +30,8 @@ class ToolCallDoesNotParse(Rule):
     ## What it does
     Learns from a call in the history between which markers the template writes it, and reads what the model writes between the
     same. It is reported where that is no JSON, and where it names none of the tools that were declared. Only templates that
-    write a call as JSON with its name, behind a marker, are looked at; a call that was cut off by the limit is not.
+    write a call as JSON with its name, behind a marker, are looked at; a call that was cut off by the limit is not, nor what the
+    model writes after its answer has ended.
 
     ## Why is this bad
     Servers that parse calls hand this one to the caller as text, or fail. Often the template shows calls of the history in
@@ -91,6 +92,19 @@ class ToolCallDoesNotParse(Rule):
         ),
         Good(
             TEMPLATE,
+            replies=(
+                Reply(
+                    "tools-declared",
+                    'No.<|im_end|>\n<|im_start|>assistant\n<tool_call>\n{"name": "find_moss"}\n</tool_call>',
+                    None,
+                    tokens=64,
+                    limit=64,
+                    control=("<|im_end|>", "<|im_start|>"),
+                ),
+            ),
+        ),
+        Good(
+            TEMPLATE,
             replies=(Reply("user", "<tool_call>\n{}\n</tool_call>", "<|im_end|>", tokens=8, limit=64),),
         ),
     )
@@ -133,9 +147,10 @@ def _brackets(template: Template) -> Brackets | None:
 
 def _bodies(completion: Completion, brackets: Brackets) -> Iterator[str]:
     """What the model wrote between the marks of a call, without what was cut off."""
-    for part in completion.text.split(brackets.open)[1:]:
+    answer, ended, _ = completion.text.partition(completion.passed) if completion.passed else (completion.text, "", "")
+    for part in answer.split(brackets.open)[1:]:
         body, closed, _ = part.partition(brackets.close or brackets.open)
-        if closed or completion.stop is not None:
+        if closed or ended or completion.stop is not None:
             yield body.strip()
 
 
