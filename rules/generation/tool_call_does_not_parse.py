@@ -30,8 +30,8 @@ class ToolCallDoesNotParse(Rule):
     ## What it does
     Learns from a call in the history between which markers the template writes it, and reads what the model writes between the
     same. It is reported where that is no JSON, and where it names none of the tools that were declared. Only templates that
-    write a call as JSON with its name, behind a marker, are looked at; a call that was cut off by the limit is not, nor what the
-    model writes after its answer has ended.
+    write a call as JSON with its name, behind a marker, are looked at; a call that was cut off by the limit is not, nor what
+    the model writes after its answer has ended.
 
     ## Why is this bad
     Servers that parse calls hand this one to the caller as text, or fail. Often the template shows calls of the history in
