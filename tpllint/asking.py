@@ -107,7 +107,8 @@ def speak(
     """Load the model of a target and let it answer. Raises RepairableError."""
     descriptions = descriptions_of(target, pool, request)
     plain = descriptions.get(chosen(target, tools=False).label, {})
-    prompts, unasked = prompted(target, pool, request, (*asked.prompts, *_toggled(asked.prompts, plain)))
+    prompts = prompted(target, pool, request, (*asked.prompts, *_toggled(asked.prompts, plain)))
+    names = {one.conversation.name for one in prompts}
     loaded = talker.load(weights_of(target), tell)
     generated: dict[str, Generated] = {}
     seconds = 0.0
@@ -121,11 +122,9 @@ def speak(
         references = [one.reference for one, said in zip(those, answered, strict=True) if one.answer and not _thinks(one, said)]
         described_ = descriptions.get(template.label)
         found = None if described_ is None else parts(described_, loaded.bos, vocabulary_of(target))
-        generated[template.label] = Generated(
-            tuple(_reply(one, asked.max_new_tokens) for one in answered), found and fit(references, found, talker)
-        )
+        generated[template.label] = Generated(tuple(_reply(one) for one in answered), found and fit(references, found, talker))
     conversations = tuple({"name": one.conversation.name, "data": one.conversation.as_json()} for one in prompts)
-    return Spoken(loaded, conversations, generated, unasked, seconds)
+    return Spoken(loaded, conversations, generated, tuple(name for name, _ in asked.prompts if name not in names), seconds)
 
 
 def vocabulary_of(target: Target) -> Set[str]:
@@ -147,12 +146,14 @@ def side_fits(
 
     The prompts count that both sides render.
     """
-    known = [{one.conversation.name: one for one in prompted(side, pool, request, prompts)[0] if one.answer} for side in sides]
+    speaker = _speaker(*sides)
+    sides = _with_tokens_of(speaker, sides[0]), _with_tokens_of(speaker, sides[1])
+    known = [{one.conversation.name: one for one in prompted(side, pool, request, prompts) if one.answer} for side in sides]
     names = [name for name in known[0] if name in known[1]]
     if not names:
         message = "no prompt with a reference answer renders on both sides"
         raise RepairableError("no-reference-answer", message, 'give --prompts FILE with rows of "prompt" and "completion"')
-    talker.load(weights_of_either(*sides), tell)
+    talker.load(weights_of(speaker), tell)
     left, right = (mean_cost([those[name].reference for name in names], talker) for those in known)
     if left is None or right is None:
         message = "the reference answers run into their prompts"
@@ -160,10 +161,17 @@ def side_fits(
     return Fits(left, right, len(names))
 
 
-def weights_of_either(left: Target, right: Target) -> Weights:
-    """The weights of the first side that lists any, else those of the left one, if it has any. Raises RepairableError."""
+def _speaker(left: Target, right: Target) -> Target:
+    """The first side that lists weights, else the left one."""
     listing = (side for side in (left, right) if side.model is not None and any(map(_is_weights, side.model.listing)))
-    return weights_of(next(listing, left))
+    return next(listing, left)
+
+
+def _with_tokens_of(speaker: Target, side: Target) -> Target:
+    """A side whose files declare no special tokens, with those of the model that is asked."""
+    if side.resolved is None or speaker.resolved is None or side.resolved.tokens.known:
+        return side
+    return side._replace(resolved=side.resolved._replace(tokens=speaker.resolved.tokens))
 
 
 def _is_weights(name: str) -> bool:
@@ -185,8 +193,8 @@ def weights_of(target: Target) -> Weights:
     return Weights(None, on_hub.repository, model.commit)
 
 
-def prompted(target: Target, pool: Pool, request: Request, prompts: Sequence[Named]) -> tuple[list[Asking], tuple[str, ...]]:
-    """The prompts that render, and the names of those that do not."""
+def prompted(target: Target, pool: Pool, request: Request, prompts: Sequence[Named]) -> list[Asking]:
+    """The prompts that render."""
     asked = {name: (from_json(name, one.data), one.answer) for name, one in prompts}
     begun = {name for name, (conversation, _) in asked.items() if _is_begun(conversation)}
     data = {name: dict(one.data) for name, one in prompts}
@@ -200,8 +208,7 @@ def prompted(target: Target, pool: Pool, request: Request, prompts: Sequence[Nam
         record = records.get((name, template.label))
         if record is not None:
             found.append(Asking(conversation, answer, template, record))
-    names = {one.conversation.name for one in found}
-    return found, tuple(name for name in asked if name not in names)
+    return found
 
 
 def _records(
@@ -250,7 +257,7 @@ def _thinks(one: Asking, said: Answered) -> bool:
     return one.text.rstrip().endswith(THOUGHTS) or said.text.lstrip().startswith((*THOUGHTS, *said.control))
 
 
-def _reply(answered: Answered, limit: int) -> Reply:
+def _reply(answered: Answered) -> Reply:
     return Reply(
         conversation=answered.name,
         text=answered.text,
@@ -259,7 +266,7 @@ def _reply(answered: Answered, limit: int) -> Reply:
         control=answered.control,
         bos=answered.bos,
         encoded_otherwise=answered.encoded_otherwise,
-        limit=limit,
+        limit=answered.limit,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from tpllint.storage.reading import Stored
 from tpllint.targets import Request, Target, without_a_template
 
 NAME = "chat"
+THOUGHT = re.compile(r"\A.*?</(?:think|thinking|thought|reasoning)>", re.DOTALL)
+"""A thought in plain text, whose opening tag may stand in the prompt."""
 
 Message = Mapping[str, Any]
 
@@ -51,6 +54,14 @@ class Chat(NamedTuple):
         asked = ToAnswer(NAME, record["text"], {**record["inputs"], "clock": record["clock"]}, True, False)
         (answered,) = self.talker.answer([asked], self.template.source, self.max_new_tokens, heard)
         return answered
+
+
+def said_by(answered: Answered) -> str:
+    """What of an answer a caller would send back: without the thought before it, and without special tokens."""
+    text = THOUGHT.sub("", answered.text)
+    for token in answered.control:
+        text = text.replace(token, "")
+    return text.strip()
 
 
 def begin(target: Target, pool: Pool, request: Request, talker: Talker, max_new_tokens: int, tell: Tell) -> Chat:

@@ -59,6 +59,7 @@ class CompletionEmpty(Rule):
             first = empty[0]
             yield Problem(
                 f"the model answers with nothing: {_told(first)}{completions.among(empty)}",
+                severity=None if 2 * len(empty) > len(completions.all) else Severity.WARNING,
                 help="compare what this prompt ends with and how answers open in the format that the model was trained on",
                 render=first.render,
             )

@@ -27,7 +27,7 @@ class TemplateDoesNotFit(Rule):
     format that many models share. It is reported where one of those costs at least 0.5 nats per token less, at most seven
     tenths of what the template costs, and less than 1.5: the choice of another word in one answer makes less, and a model that
     expects the answers under no prompt tells nothing. It is an error where it costs at least one nat less, and at most three
-    tenths; but XX
+    tenths; but of fewer than three conversations no more than information.
 
     ## Why is this bad
     A model finds its own format likelier than any other. Where it does not, the template is not that format, and answers are

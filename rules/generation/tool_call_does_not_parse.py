@@ -147,10 +147,11 @@ def _brackets(template: Template) -> Brackets | None:
 
 def _bodies(completion: Completion, brackets: Brackets) -> Iterator[str]:
     """What the model wrote between the marks of a call, without what was cut off."""
-    answer, ended, _ = completion.text.partition(completion.passed) if completion.passed else (completion.text, "", "")
-    for part in answer.split(brackets.open)[1:]:
+    if completion.in_reasoning:
+        return
+    for part in completion.answer.split(brackets.open)[1:]:
         body, closed, _ = part.partition(brackets.close or brackets.open)
-        if closed or ended or completion.stop is not None:
+        if closed or completion.passed or completion.stop is not None:
             yield body.strip()
 
 

@@ -40,7 +40,7 @@ def answers(talker: Talker, *prompts: ToAnswer, tokens: int = TOKENS, heard: Hea
 
 
 def refused(talker: Talker, folder: Path) -> RepairableError:
-    """The error with which a model is not loaded; the one that was loaded before goes on."""
+    """The error with which a model is not loaded."""
     with pytest.raises(RepairableError) as caught:
         loaded(talker, folder)
     return caught.value

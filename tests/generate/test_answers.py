@@ -67,9 +67,9 @@ def test_doubled_beginnings_are_counted(talker: Talker) -> None:
     assert (answer.bos, answer.encoded_otherwise) == (2, False)
 
 
-def test_a_conversation_that_transformers_refuses_is_encoded_otherwise(talker: Talker) -> None:
+def test_of_a_conversation_that_transformers_refuses_nothing_is_known(talker: Talker) -> None:
     (answer,) = talker.answer([prompt("Hi", "<s>Hi")], "{{ raise_exception('no') }}", 1)
-    assert (answer.bos, answer.encoded_otherwise) == (1, True)
+    assert (answer.bos, answer.encoded_otherwise) == (1, False)
 
 
 def test_a_template_sees_the_time_that_the_prompt_was_rendered_at(talker: Talker) -> None:
@@ -93,6 +93,15 @@ def test_a_prompt_that_cannot_be_answered_is_refused(talker: Talker, text: str) 
     with pytest.raises(RepairableError):
         answers(talker, prompt("Hi", text))
     assert answers(talker, prompt("Hi"), tokens=1), "the process goes on"
+
+
+def test_a_long_prompt_takes_no_room_from_others(talker: Talker, told: Loaded) -> None:
+    assert told.context is not None
+    short, long = prompt("Hi"), prompt("long", "a" * (told.context // 2))
+    both = answers(talker, short, long, tokens=told.context)
+    assert 0 < both[1].limit < both[0].limit < told.context
+    (alone,) = answers(talker, short, tokens=told.context)
+    assert both[0]._replace(seconds=0) == alone._replace(seconds=0)
 
 
 def test_a_prompt_beyond_the_context_is_refused(talker: Talker, told: Loaded) -> None:

@@ -62,7 +62,7 @@ def test_what_the_model_writes_is_shown_as_it_comes(tmp_path: Path) -> None:
     rows = [{"messages": [{"role": "user", "content": text}]} for text in ("swap gold road", "say red")]
     (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
     done = run(tmp_path, "check", MODEL, "--generate", "--prompts", "rows.json", "-v")
-    assert "--- rows.json[0]\nroad gold\n--- rows.json[1]\nred\n" in done.err
+    assert "--- rows.json[0]\n| road gold\n--- rows.json[1]\n| red\n" in done.err
 
 
 def test_no_model_speaks_through_a_template_that_may_do_harm(tmp_path: Path, copied: Path) -> None:
@@ -107,14 +107,23 @@ def test_a_chat_goes_through_exactly_this_template(tmp_path: Path) -> None:
         tmp_path, "chat", MODEL, stdin="swap gold road\n/prompt\n/reset\n/nothing\nremember sun\nwhat was it\n/exit\nsay red\n"
     )
     assert done.code == 0
-    assert done.out == "road gold\nnoted\nsun\n"
+    assert done.out == "| road gold\n| noted\n| sun\n"
     assert SWAPPED in done.err
     assert "error: no such command: /nothing\n  help: /prompt shows" in done.err
 
 
 def test_a_system_message_is_kept_through_a_chat(tmp_path: Path) -> None:
     done = run(tmp_path, "chat", MODEL, "--system", "answer loudly", stdin="say red\n/system answer politely\nsay red\n")
-    assert done.out == "red!\nred please\n"
+    assert done.out == "| red!\n| red please\n"
+
+
+def test_a_diff_lends_the_tokens_of_the_model_to_a_template_that_has_none(tmp_path: Path, copied: Path) -> None:
+    for path in (copied / "tokenizer.json", copied / "tokenizer_config.json"):
+        path.write_text(path.read_text(encoding="utf-8").replace('"<s>"', '"<BOS>"'), encoding="utf-8")
+    (tmp_path / "alone").mkdir()
+    shutil.copy(copied / "chat_template.jinja", tmp_path / "alone")
+    fit = run(tmp_path, "diff", copied, "alone", "--generate", "--prompts", ROWS, "--output-format", "json").json()["fit"]
+    assert fit["left"] == fit["right"]
 
 
 def test_ctrl_c_ends_the_model_too(tmp_path: Path) -> None:

@@ -189,11 +189,11 @@ def test_a_model_without_a_tokenizer_is_told(talker: Talker, copied: Path) -> No
     assert refused(talker, copied).kind == "unloadable-tokenizer"
 
 
-def test_a_model_that_fails_leaves_the_one_before_it(copied: Path, small_model: Path) -> None:
+def test_after_a_model_that_fails_another_one_is_loaded(copied: Path, small_model: Path) -> None:
     with Talker(Settings()) as talker:
-        loaded(talker, small_model)
         os.truncate(copied / "model.safetensors", 1000)
         assert refused(talker, copied).kind == "unreadable-weights"
+        loaded(talker, small_model)
         assert answers(talker, prompt("Hi"), tokens=2)
 
 

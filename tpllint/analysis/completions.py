@@ -121,6 +121,15 @@ class Completion:
         tags, seen = self._template.reasoning.tags, (self.render.text or "")[-NEAR_THE_END:] + self.text
         return (tags is not None and tags.open in seen) or THINKING.search(seen) is not None
 
+    @property
+    def answer(self) -> str:
+        """What of it is an answer: not its reasoning, nor what it writes after its end."""
+        text = self.text.partition(self.passed)[0] if self.passed else self.text
+        tags = self._template.reasoning.tags
+        closers = [*([tags.close] if tags is not None else ()), *(tag for tag in THINKING.findall(text) if "/" in tag)]
+        begin = max((at + len(closer) for closer in closers if (at := text.rfind(closer)) >= 0), default=0)
+        return text[begin:]
+
     def find(self, marker: str, start: int = 0) -> int | None:
         """Where, from an offset on, a marker stands in it that means what it means in a prompt; None where none does.
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from tpllint.chatting import Chat, Message, begin
+from tpllint.chatting import Chat, Message, begin, said_by
 from tpllint.checking import Check, check
-from tpllint.cli.generation import settings_of, with_model
+from tpllint.cli.generation import Echo, settings_of, with_model
 from tpllint.cli.options import request, with_target, workers
 from tpllint.cli.progress import progress_of_model
 from tpllint.config import Config
@@ -18,6 +18,7 @@ from tpllint.errors import RepairableError
 from tpllint.generating import why_not
 from tpllint.generation.talker import Talker
 from tpllint.report.escape import escape, escape_lines
+from tpllint.report.text import counted
 from tpllint.targets import opened
 
 MAX_NEW_TOKENS = 512
@@ -41,9 +42,11 @@ def command(target: str, system: str | None, show_prompt: bool, **asked: Any) ->
     (opened_target,) = opened([target], wanted)
     with Talker(settings) as talker, workers(Config(), "description") as pool:
         report = check([target], pool, Check(wanted))
-        reason = why_not(report)
+        error, reason = report.targets[0].error, why_not(report)
+        if error is not None:
+            raise RepairableError(error.kind, error.message, error.hint)
         if reason:
-            raise RepairableError("not-safe", f"the model is not loaded: {reason}", f"run tpllint check {target}")
+            raise RepairableError("not-safe", f"the model is not loaded: {reason}", "run tpllint check with the same arguments")
         with progress_of_model(False) as bar:
             chat = begin(opened_target, pool, wanted, talker, max_new_tokens or MAX_NEW_TOKENS, bar.say)
         click.echo(f"{escape(target)} on {chat.loaded.device}, {chat.loaded.dtype}; {HELP}", err=True)
@@ -68,6 +71,8 @@ class _Session:
                     return
                 self._take(line)
             except RepairableError as error:
+                if error.kind == "model-process-ended":
+                    raise
                 click.echo(f"error: {escape(error.message)}\n  help: {escape(error.hint)}", err=True)
 
     def _take(self, line: str) -> None:
@@ -102,11 +107,12 @@ class _Session:
         asked = (*self._messages, {"role": "user", "content": text})
         if self._show_prompt:
             self._print_prompt(asked)
-        answered = self._chat.answer(asked, lambda _, piece: click.echo(escape_lines(piece), nl=False))
-        click.echo()
-        self._said = (*self._said, asked[-1], {"role": "assistant", "content": answered.text})
+        echo = Echo(sys.stdout)
+        answered = self._chat.answer(asked, lambda _, piece: echo.hear(piece))
+        echo.end()
+        self._said = (*self._said, asked[-1], {"role": "assistant", "content": said_by(answered)})
         if answered.stop is None:
-            click.echo(f"(cut off after {answered.tokens} tokens)", err=True)
+            click.echo(f"(cut off after {counted(answered.tokens, 'token')})", err=True)
 
 
 def _lines() -> Iterator[str]:

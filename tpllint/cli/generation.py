@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import click
 
 from tpllint.cli.options import Command
 from tpllint.cli.progress import progress_of_model
 from tpllint.errors import RepairableError
-from tpllint.report.escape import escape, escape_lines
+from tpllint.generation.settings import DEVICES, DTYPES, QUANTIZATIONS
+from tpllint.report.escape import escape
 
 if TYPE_CHECKING:
     from tpllint.checking import Check
@@ -22,11 +24,9 @@ if TYPE_CHECKING:
     from tpllint.targets import Argument, Request
 
 MODEL = (
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where the model runs."),
-    click.option(
-        "--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), help="As what its weights are loaded."
-    ),
-    click.option("--quantize", type=click.Choice(["4bit", "8bit"]), help="Load the weights smaller, with bitsandbytes."),
+    click.option("--device", type=click.Choice(DEVICES), help="Where the model runs."),
+    click.option("--dtype", type=click.Choice(DTYPES), help="As what its weights are loaded."),
+    click.option("--quantize", type=click.Choice(QUANTIZATIONS), help="Load the weights smaller, with bitsandbytes."),
     click.option("--trust-remote-code", is_flag=True, help="Run the code that the model brings: it can do whatever you can."),
     click.option("--max-new-tokens", type=click.IntRange(1, 4096), metavar="N", help="So many tokens for each answer."),
 )
@@ -104,8 +104,9 @@ def generated(targets: Sequence[Argument], pool: Pool, check: Check, given: Gene
 
     wanted = Wanted(check, Asked(given.prompts, given.max_new_tokens))
     with Talker(given.settings) as talker, progress_of_model(given.no_progress or given.aloud) as bar:
-        reports = spoken(targets, pool, wanted, talker, bar.say, _Echo().hear if given.aloud else None)
-        for report in reports:
+        answers = _Answers()
+        for report in spoken(targets, pool, wanted, talker, bar.say, answers.hear if given.aloud else None):
+            answers.end()
             with bar.aside():
                 yield report
 
@@ -121,15 +122,63 @@ def with_fits(found: Diff, targets: Sequence[str], pool: Pool, request: Request,
         return found.with_fits(side_fits((left, right), pool, request, given.prompts, talker, bar.say))
 
 
-class _Echo:
+class Echo:
+    """Writes what a model writes, line by line behind a bar: no line of it can be taken for one of ours, or for a command."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._line = ""
+        self._shown = ""
+
+    def hear(self, piece: str) -> None:
+        """Show a piece of an answer."""
+        for index, part in enumerate(piece.split("\n")):
+            if index:
+                self._break()
+            if part:
+                self._line += part
+                self._show()
+
+    def end(self) -> None:
+        """End the line, if one has begun."""
+        if self._shown:
+            whole = self._whole()
+            rest = "" if whole.startswith(self._shown) else f"\n{whole}"
+            click.echo(rest, file=self._stream)
+        self._line = self._shown = ""
+
+    def _break(self) -> None:
+        if not self._shown:
+            click.echo("|", file=self._stream)
+        self.end()
+
+    def _show(self) -> None:
+        """As much of the line as is new; what turns out to be a command is shown when the line ends."""
+        whole = self._whole()
+        if whole.startswith(self._shown):
+            click.echo(whole.removeprefix(self._shown), nl=False, file=self._stream)
+            self._shown = whole
+
+    def _whole(self) -> str:
+        return f"| {escape(self._line)}"
+
+
+class _Answers:
     """Writes to standard error what a model writes, each prompt under its name."""
 
     def __init__(self) -> None:
-        self._name = ""
+        self._name: str | None = None
+        self._echo = Echo(sys.stderr)
 
     def hear(self, name: str, piece: str) -> None:
-        """Show a piece of an answer."""
+        """Show a piece of the answer to a prompt."""
         if name != self._name:
-            click.echo(f"\n--- {escape(name)}", err=True)
+            self._echo.end()
+            click.echo(f"--- {escape(name)}", err=True)
             self._name = name
-        click.echo(escape_lines(piece), nl=False, err=True)
+        self._echo.hear(piece)
+
+    def end(self) -> None:
+        """All is said."""
+        self._echo.end()
+        self._name = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from tpllint.generation.settings import Settings
 
@@ -15,6 +16,8 @@ _NAMES = frozenset(
 )
 _BEGINNINGS = ("HF_", "HUGGINGFACE_", "CUDA_", "NVIDIA_", "PYTORCH_", "OMP_", "MKL_", "ROCR_", "HIP_", "HSA_", "BNB_", "LC_")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_SECRET = re.compile(r"TOKEN|KEY|SECRET|PASSWORD")
+_NO_SECRET = ("HF_TOKEN_PATH",)
 _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "0",  # they are counted, and shown by nobody
@@ -41,4 +44,6 @@ def token_of(settings: Settings) -> str | None:
 
 
 def _is_passed(name: str) -> bool:
-    return name not in _TOKENS and (name.upper() in _NAMES or name.startswith(_BEGINNINGS))
+    if _SECRET.search(name) and name not in _NO_SECRET:
+        return False
+    return name.upper() in _NAMES or name.startswith(_BEGINNINGS)

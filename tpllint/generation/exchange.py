@@ -43,7 +43,8 @@ class Answered(NamedTuple):
 
     `text` holds its special tokens but not the token it stopped at: that is `stop`, None where it was cut off. `tokens` counts
     both, and `control` are the special tokens in the text. `bos` tells with how many tokens for the beginning of a sequence the
-    prompt began. `encoded_otherwise` tells that transformers, given the conversation, makes other tokens of it.
+    prompt began. `encoded_otherwise` tells that transformers, given the conversation, makes other tokens of it; that it refuses
+    it tells nothing. `limit` is how many tokens there was room for.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Answered(NamedTuple):
     control: tuple[str, ...]
     bos: int
     encoded_otherwise: bool
+    limit: int
     seconds: float
 
 
@@ -98,9 +100,10 @@ def answered(name: str, message: Mapping[str, Any]) -> Answered:
             "control": list(control),
             "bos": int(bos),
             "encoded_otherwise": bool(otherwise),
+            "limit": int(limit),
             "seconds": float(seconds),
         }:
-            return Answered(name, text, stop, tokens, _texts(control), bos, otherwise, seconds)
+            return Answered(name, text, stop, tokens, _texts(control), bos, otherwise, limit, seconds)
     raise WireError("a message of another form")
 
 

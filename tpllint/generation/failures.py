@@ -79,8 +79,8 @@ FAILURES: Mapping[str, tuple[str, str]] = {
         "shorten the conversation",
     ),
     "unusable-prompt": (
-        "a prompt with half a surrogate pair has no token ids: {reason}",
-        "write whole characters in the conversation",
+        "a prompt has no token ids: {reason}",
+        "write whole characters in the conversation, and at least one",
     ),
     "model-process-ended": (
         "the process that runs {model} ended early: {reason}",

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import importlib
 import itertools
+import signal
 import time
 import types
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ torch: Any = importlib.import_module("torch")
 chat_templates: Any = importlib.import_module("transformers.utils.chat_template_utils")
 
 SEED = 0
+MOST_SECONDS = 10
+"""That transformers may take to render a conversation."""
 
 
 class Answering:
@@ -44,12 +47,17 @@ class Answering:
     def _batch(self, prompts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         begin = time.monotonic()
         encoded = [self._encoded(prompt["text"]) for prompt in prompts]
-        written = self._written(prompts, encoded)
-        seconds = time.monotonic() - begin
-        self._done += len(prompts)
+        rooms = [self._room(prompt["name"], len(ids)) for prompt, ids in zip(prompts, encoded, strict=True)]
+        written: dict[int, list[int]] = {}
+        for room in sorted(set(rooms)):  # an answer does not depend on how much room others have
+            those = [index for index, own in enumerate(rooms) if own == room]
+            made = self._written([prompts[index] for index in those], [encoded[index] for index in those], room)
+            written |= dict(zip(those, made, strict=True))
+            self._done += len(those)
+        seconds = (time.monotonic() - begin) / len(prompts)
         return [
-            {**self._told(ids), **self._compared(prompt, own), "seconds": seconds / len(prompts)}
-            for prompt, own, ids in zip(prompts, encoded, written, strict=True)
+            {**self._told(written[index]), **self._compared(prompt, encoded[index]), "limit": rooms[index], "seconds": seconds}
+            for index, prompt in enumerate(prompts)
         ]
 
     def _encoded(self, text: str) -> list[int]:
@@ -57,9 +65,8 @@ class Answering:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _written(self, prompts: Sequence[dict[str, Any]], encoded: list[list[int]]) -> list[list[int]]:
+    def _written(self, prompts: Sequence[dict[str, Any]], encoded: list[list[int]], most: int) -> list[list[int]]:
         width = max(map(len, encoded))
-        most = self._room(width)
         rows = [[self._pad] * (width - len(ids)) + ids for ids in encoded]
         mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in encoded]
         watcher = _Watcher(self, [prompt["name"] for prompt in prompts], most)
@@ -72,16 +79,16 @@ class Answering:
             )
         return [self.until_stop(row) for row in made[:, width:].tolist()]
 
-    def _room(self, width: int) -> int:
+    def _room(self, name: str, width: int) -> int:
         """How many tokens may be written: those asked for, or fewer where the model's context ends before."""
         if not width:
-            raise RefusedError("prompt-too-long", "it is empty, and has no first token")
+            raise RefusedError("unusable-prompt", f"{name} is empty, and has no first token")
         context: int | None = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         most: int = self._request["max_new_tokens"]
         if not context:
             return most
         if width >= context:
-            raise RefusedError("prompt-too-long", f"{width} tokens, of {context}")
+            raise RefusedError("prompt-too-long", f"{name} has {width} tokens, of {context}")
         return min(most, context - width)
 
     def until_stop(self, ids: list[int]) -> list[int]:
@@ -109,10 +116,10 @@ class Answering:
         return text
 
     def _compared(self, prompt: dict[str, Any], own: list[int]) -> dict[str, Any]:
-        """What transformers itself makes of the conversation; where it refuses it, it does not make these tokens."""
+        """What transformers itself makes of the conversation; where it refuses that, nothing is known of its tokens."""
         conversation = prompt["conversation"]
         theirs: list[int] | None = None
-        with contextlib.suppress(Exception), _clock_at(conversation.get("clock")):
+        with contextlib.suppress(Exception), _in_time(), _clock_at(conversation.get("clock")):
             theirs = self._tokenizer.apply_chat_template(
                 conversation["messages"],
                 tools=conversation.get("tools"),
@@ -125,7 +132,7 @@ class Answering:
                 **(conversation.get("variables") or {}),
             )
         begins = itertools.takewhile(lambda token: token == self._tokenizer.bos_token_id, own if theirs is None else theirs)
-        return {"bos": len(list(begins)), "encoded_otherwise": theirs != own}
+        return {"bos": len(list(begins)), "encoded_otherwise": theirs is not None and theirs != own}
 
     def hear(self, name: str, piece: str) -> None:
         """Pass on a piece of an answer as it comes, where somebody listens."""
@@ -179,6 +186,22 @@ def _special(tokenizer: Any) -> set[int]:
     """The tokens that are none of a text: those with a part to play, and those that the tokenizer calls special."""
     added = {token for token, entry in tokenizer.added_tokens_decoder.items() if entry.special}
     return {*tokenizer.all_special_ids, *added}
+
+
+@contextlib.contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise TimeoutError where a template takes long, which it did not when a worker rendered it: it may do so at random."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager

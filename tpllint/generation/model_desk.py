@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -46,5 +47,10 @@ class Desk:
                     self._line.send(kind="scored", **told)
 
     def _load(self, request: dict[str, Any]) -> None:
+        """Load a model in the place of the one before, which is let go of first: there may be no room for both."""
+        self._model = self._tokenizer = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         self._model, self._tokenizer, told = model_loading.load(request, self._line)
         self._line.send(kind="loaded", **told)

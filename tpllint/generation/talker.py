@@ -93,7 +93,7 @@ class Talker:
             "small": found.small(self._settings.trust_remote_code),
             "weights": found.large(),
             **self._settings._asdict(),
-            "token": token_of(self._settings),
+            "token": None if found.weights.folder is not None else token_of(self._settings),
         }
         (message,) = self._ask(request, "loaded", 1)
         with self._checked():
