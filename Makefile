@@ -16,7 +16,7 @@ demo: $(VENV)/installed ## A good and several broken models; findings are what i
 	$(CHECK) $(addprefix examples/,$(BROKEN)) || test $$? -eq 1
 
 test: $(VENV)/installed-for-development
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-browser: $(VENV)/installed-for-browser ## The pages that tpllint writes, in Chromium (Debian: chromium, chromium-driver).
 	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
