@@ -8,6 +8,8 @@ CHECK := $(VENV)/bin/tpllint check --offline
 BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial waits-for-a-word
 TYPED := tpllint rules tests benchmarks fuzz docs/generate.py
 FUZZ_SECONDS ?= 600
+# One more than there are cores: a quarter of the time tests wait for processes and servers.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: demo test test-browser test-generate lint docs docs-check bench fuzz clean
 
@@ -16,13 +18,13 @@ demo: $(VENV)/installed ## A good and several broken models; findings are what i
 	$(CHECK) $(addprefix examples/,$(BROKEN)) || test $$? -eq 1
 
 test: $(VENV)/installed-for-development
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-browser: $(VENV)/installed-for-browser ## The pages that tpllint writes, in Chromium (Debian: chromium, chromium-driver).
 	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
 
 test-generate: $(VENV)/installed-for-generation ## Models that answer, on the CPU.
-	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' --numprocesses 2 tests/generate
+	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' --numprocesses $(WORKERS) tests/generate
 
 lint: $(VENV)/installed-for-development
 	$(VENV)/bin/ruff check .
