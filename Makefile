@@ -8,6 +8,7 @@ CHECK := $(VENV)/bin/tpllint check --offline
 BROKEN := no-generation-prompt forgets-the-system-message ends-twice prints-python does-not-compile much-copied-tutorial waits-for-a-word
 TYPED := tpllint rules tests benchmarks fuzz docs/generate.py
 FUZZ_SECONDS ?= 600
+GENERATE ?= tests/generate
 # One more than there are cores: a quarter of the time tests wait for processes and servers.
 WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
@@ -24,7 +25,7 @@ test-browser: $(VENV)/installed-for-browser ## The pages that tpllint writes, in
 	$(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' tests/browser
 
 test-generate: $(VENV)/installed-for-generation ## Models that answer, on the CPU.
-	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' --numprocesses $(WORKERS) tests/generate
+	OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest --override-ini 'norecursedirs=.*' --numprocesses $(WORKERS) $(GENERATE)
 
 lint: $(VENV)/installed-for-development
 	$(VENV)/bin/ruff check .
