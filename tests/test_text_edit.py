@@ -65,6 +65,7 @@ def _is_cut_of(after: str, text: str) -> bool:
     ("before", "after"),
     [
         ('{"chat_template": "x"}', "{}"),
+        ('{"chat_template": "x", "chat_template": "y"}', "{}"),
         ('{\n  "chat_template": "x"\n}\n', "{\n}\n"),
         ('{\n  "a": 1,\n  "chat_template": "x"\n}', '{\n  "a": 1\n}'),
         ('{\n  "chat_template": "x",\n  "a": 1\n}', '{\n  "a": 1\n}'),

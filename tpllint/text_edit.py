@@ -30,7 +30,8 @@ def without_key(text: str, key: str) -> str:
     members = list(json_members(text))
     kept = [index for index, member in enumerate(members) if member.key != key]
     last = kept[-1] if kept else -1
-    cuts = [Place(member.start, members[index + 1].start) for index, member in enumerate(members[:last]) if member.key == key]
+    before = enumerate(members[: max(last, 0)])
+    cuts = [Place(member.start, members[index + 1].start) for index, member in before if member.key == key]
     if last + 1 < len(members):
         cuts.append(_tail(text, members, last))
     return replaced(text, map(Replacement, cuts))
