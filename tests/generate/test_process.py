@@ -123,7 +123,7 @@ def test_what_a_model_prints_does_not_disturb(copied: Path) -> None:
 
 
 def test_the_process_does_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY"):
+    for name in ("HF_TOKEN", "HF_API_TOKEN", "HUGGINGFACE_API_KEY", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(name, "secret")
     with Talker(Settings()) as talker:
         assert b"secret" not in Path(f"/proc/{talker.pid}/environ").read_bytes()
